@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every packet gets exactly one of these reasons, and the sum over all of them is the number of packets received.
+ *
+ * The list exists once. Names, texts, the verdict that goes with a reason, `xlbctl explain` and the manual are made
+ * from it. To add a reason, add a row (before the end, so that numbers stay) and return it from a stage.
+ *
+ * X(NAME, VERDICT, EXPECTED, "what happened", "what to look at when the number is not what you expect")
+ * VERDICT  PASS  to the host's stack, bit for bit untouched
+ *          SEND  out again, by the interface that the stage chose (XDP_TX or XDP_REDIRECT)
+ *          DROP  discarded
+ * EXPECTED 1 when a healthy balancer counts it too, 0 when somebody should look
+ */
+#ifndef XLB_REASON_H
+#define XLB_REASON_H
+
+#define XLB_REASONS(X)                                                                                                 \
+	X(NOT_IP, PASS, 1, "not IPv4", "ARP, IPv6, VLAN and the like belong to the host")                              \
+	X(NOT_OURS, PASS, 1, "no balanced address or port", "traffic of the host itself, or a bind that is missing")   \
+	X(NOT_TCP_UDP, PASS, 1, "balanced address, but neither TCP nor UDP", "ping and routing protocols")             \
+	X(LATER_FRAGMENT, PASS, 1, "fragment without ports, to a balanced address",                                    \
+	  "only the first fragment carries ports; lower the sender's MTU if it belongs to a service")                  \
+	X(REQUEST, SEND, 1, "client to server, known flow", "")                                                        \
+	X(REPLY, SEND, 1, "server to client, known flow", "")                                                          \
+	X(NEW_FLOW, SEND, 1, "first packet of a flow, sent to the chosen server", "")                                  \
+	X(NO_SERVER_RST, SEND, 0, "no usable server, answered with a TCP reset",                                       \
+	  "xlbctl show servers: all are down, in maintenance or of weight 0")                                          \
+	X(NO_SERVER_ICMP, SEND, 0, "no usable server, answered with ICMP port unreachable",                            \
+	  "xlbctl show servers: all are down, in maintenance or of weight 0")                                          \
+	X(NO_FLOW_RST, SEND, 1, "TCP packet of no known flow, answered with a reset",                                  \
+	  "a client spoke after its flow had ended or timed out: compare with the timeouts")                           \
+	X(TRUNCATED, DROP, 0, "frame or length field shorter than the headers need", "a broken sender or a scan")      \
+	X(BAD_HEADER, DROP, 0, "header length or version that cannot be", "a broken sender or a scan")                 \
+	X(SOURCE_ROUTE, DROP, 0, "IP option that routes by source", "a scan")                                          \
+	X(BAD_SOURCE, DROP, 0, "source address that cannot be a client", "spoofed packets: filter them upstream")      \
+	X(BAD_FLAGS, DROP, 0, "TCP flags that cannot be", "a scan")                                                    \
+	X(PORT_ZERO, DROP, 0, "port 0", "a broken sender or a scan")                                                   \
+	X(FRAGMENT, DROP, 0, "first fragment of a packet to a service", "lower the sender's MTU")                      \
+	X(TTL, DROP, 0, "time to live used up", "a routing loop")                                                      \
+	X(NO_FLOW, DROP, 1, "TCP reset of no known flow", "a client or server ended a flow that was gone already")     \
+	X(STRAY_REPLY, DROP, 1, "server's packet to a source port that no flow uses",                                  \
+	  "a server spoke after its flow had ended or timed out: compare with the timeouts")                           \
+	X(LIMITED, DROP, 0, "answer held back by the rate limit", "many clients reach a service without a server")     \
+	X(TABLE_FULL, DROP, 0, "no room in the flow table for a new flow", "raise '#@xlb flows N' in section global")  \
+	X(TABLE_BUSY, DROP, 1, "two CPUs met in one part of the flow table", "the client sends again; rare")           \
+	X(PORTS_USED_UP, DROP, 0, "every source port towards the chosen server is in use",                             \
+	  "give the backend more addresses or ports with 'source'")                                                    \
+	X(NO_NEIGHBOUR, DROP, 0, "MAC address of the server or next hop unknown", "is the server up? ip neigh show")   \
+	X(NO_ROUTE, DROP, 0, "no route back to the client", "ip route get CLIENT on the balancer")                     \
+	X(BUG, DROP, 0, "cannot happen", "please report it with the output of xlbctl show drops --json")
+
+enum xlb_reason {
+	XLB_R_NONE, /* no decision yet, go on to the next stage; never counted */
+#define XLB_REASON_ENUM(name, verdict, expected, text, advice) XLB_R_##name,
+	XLB_REASONS(XLB_REASON_ENUM)
+#undef XLB_REASON_ENUM
+	XLB_R_MAX
+};
+
+enum xlb_verdict { XLB_V_PASS, XLB_V_SEND, XLB_V_DROP };
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The data plane as the daemon sees it: program, maps, pins, links, counters, flows. The only code that speaks to
+ * libbpf. One struct dp per instance; not thread-safe; never logs, explains failures in a struct diag_list.
+ */
+#ifndef DATAPLANE_DP_H
+#define DATAPLANE_DP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xlb/flow.h>
+#include <xlb/reason.h>
+#include <xlb/stats.h>
+
+#include "base/diag.h"
+#include "base/paths.h"
+#include "model/image.h"
+#include "model/model.h"
+
+struct dp;
+
+struct dp_options {
+	unsigned int flows; /* wanted capacity in flows; ignored, with a warning, when adopted tables have another */
+};
+
+/*
+ * Loads the program and makes the maps, or adopts what is pinned under paths->pin_dir: all of it or nothing. Checks
+ * owner and mode of the pin directory, ABI version, type and size of each map. With adopted maps the embedded program
+ * is loaded on them and swapped into the live links by bpf_link update; if the kernel refuses it the old one stays and
+ * the call fails. Raises RLIMIT_MEMLOCK where the kernel needs it. Mounts nothing.
+ * Returns 0, or -EINVAL (pins that cannot be adopted), -EPERM, -ENOENT (no bpffs), -ENOMEM, ... with the reason and
+ * the mend in 'diags'. The verifier's log goes to STATE_DIR/verifier.log, which the message names.
+ */
+int dp_open(const struct paths *paths, const struct dp_options *opt, struct diag_list *diags, struct dp **ret);
+
+/* Closes descriptors and mappings. Pins, links and traffic stay. NULL is fine. */
+void dp_close(struct dp *dp);
+
+bool dp_was_adopted(const struct dp *dp);
+
+/* Numbers for the host_facts of image_build(). */
+unsigned int dp_hz(const struct dp *dp);
+unsigned int dp_tick_shift(const struct dp *dp);
+uint32_t dp_now_tick(struct dp *dp);
+uint64_t dp_created_ns(const struct dp *dp); /* CLOCK_BOOTTIME */
+
+/* Reads the numbers in use from the pinned tables into 'ids', after adoption. 0, -ENOMEM. */
+int dp_adopt_ids(struct dp *dp, struct image_ids *ids);
+
+/* The image that the pinned tables amount to, to be the 'from' of the first plan; NULL when the tables are fresh. */
+int dp_read_image(struct dp *dp, struct image **ret);
+
+/*
+ * Executes a plan made for 'to'. Checks first that everything fits (bind buckets, address slots, ring room) and writes
+ * nothing if not. Returns 0, or -ENOSPC with a message.
+ */
+int dp_apply(struct dp *dp, const struct image *from, const struct image *to, const struct plan *plan,
+	     struct diag_list *diags);
+
+/* An attached interface. */
+struct dp_if {
+	char name[16];
+	uint32_t ifindex;
+	uint16_t number;	   /* interface number of the data plane, 1.. */
+	enum attach_mode mode;	   /* in force: ATTACH_NATIVE or ATTACH_GENERIC */
+	char why[128];		   /* why it is that mode: "driver supports native XDP", "native refused: ..." */
+};
+
+/*
+ * Attaches the program by a pinned link. AUTO tries native, then generic. Failures name cause and mend: another
+ * program is there (its id and name), the driver's own words, MTU too large for the driver, no such interface.
+ * Returns 0, -ENODEV, -EEXIST (attached already), -EBUSY, -EOPNOTSUPP, -ENOSPC (XLB_MAX_IFS), ...
+ */
+int dp_attach(struct dp *dp, const char *ifname, enum attach_mode mode, struct diag_list *diags);
+
+/* Detaches and removes the pin. -ENOENT: not attached. */
+int dp_detach(struct dp *dp, const char *ifname, struct diag_list *diags);
+
+/* The interface is gone (RTM_DELLINK): drops the defunct link and its pin, keeps nothing. */
+void dp_forget_if(struct dp *dp, uint32_t ifindex);
+
+/* Attached interfaces; pointer valid until the next call that changes them. */
+const struct dp_if *dp_ifs(const struct dp *dp, size_t *ret_nr);
+
+/* Interface number of an ifindex, 0 if not attached. */
+uint16_t dp_if_number(const struct dp *dp, uint32_t ifindex);
+
+/* Removes all pins: after the last detach, when the user wants nothing left. Traffic through xlb ends. */
+int dp_unpin_all(struct dp *dp, struct diag_list *diags);
+
+/* Counters summed over CPUs. */
+int dp_read_reasons(struct dp *dp, uint64_t ret[XLB_R_MAX]);
+int dp_read_service_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret);
+int dp_read_server_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret);
+
+/* Flow table. */
+struct dp_usage {
+	uint64_t capacity;	/* flows that fit */
+	uint64_t used;		/* flows, as of the last full sweep */
+	uint64_t memory;	/* bytes of the table */
+};
+void dp_usage(struct dp *dp, struct dp_usage *ret);
+
+/*
+ * Looks at the next part of the flow table, at most 'max_slots' slots: ends what has timed out and counts what lives.
+ * Returns true when a sweep of the whole table has just been completed; the counts below are of that sweep.
+ */
+bool dp_sweep(struct dp *dp, size_t max_slots);
+uint32_t dp_active_of_server(const struct dp *dp, uint16_t id);	  /* established or half-open flows */
+uint32_t dp_active_of_service(const struct dp *dp, uint16_t id);
+/* Is no flow, in whatever state, left that carries this server number? As of the last full sweep. */
+bool dp_server_unreferenced(const struct dp *dp, uint16_t id);
+
+/* Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false. */
+void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks), void *arg);
+
+/* Ends all flows of a server. Returns their number. */
+size_t dp_kill_flows(struct dp *dp, uint16_t server);
+
+/* For `xlbctl version`: SHA-less identity of the embedded object, 16 hex digits. */
+const char *dp_object_id(void);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Health checks on the event loop: one timer and at most one probe under way per checked server.
+ *
+ * Does not know servers' states: the caller owns struct check_state, enters results through user/model/check.c and
+ * tells how long to wait. A slow check never delays another.
+ */
+#ifndef HEALTH_HEALTH_H
+#define HEALTH_HEALTH_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "model/check.h"
+
+struct health;
+struct health_probe;
+
+struct health_result {
+	enum check_code code;
+	int status;	  /* of HTTP, or 0 */
+	long duration_ms;
+	const char *desc; /* "Connection refused", or NULL; valid during the call */
+};
+
+/* What a probe asks of its owner. */
+struct health_ops {
+	/* A probe starts. */
+	void (*started)(void *arg);
+	/* A probe ended; enters the result and returns after how many ms from the probe's start the next is due. */
+	unsigned int (*finished)(void *arg, const struct health_result *res);
+};
+
+int health_new(uv_loop_t *loop, struct health **ret);
+void health_free(struct health *h); /* all probes must be stopped; NULL is fine */
+
+/*
+ * Starts checking 'addr':'port' as 'conf' says; the first probe comes after 'delay_ms'. 'conf' is copied. 'timeouts' are
+ * those of check_connect_timeout() and check_total_timeout(), asked anew at each probe through 'state'.
+ */
+int health_start(struct health *h, const struct check_conf *conf, const struct check_state *state,
+		 const struct addr *addr, uint16_t port, unsigned int delay_ms, const struct health_ops *ops, void *arg,
+		 struct health_probe **ret);
+
+/* No callback comes after this returns. NULL is fine. */
+void health_stop(struct health_probe *p);
+
+#endif

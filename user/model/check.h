@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HAProxy's check state machine: what a result does to a server, and when the next check is due.
+ *
+ * Pure: no clock, no sockets. user/health runs probes and reports results here; user/xlbd acts on the transitions.
+ * Arithmetic as in HAProxy 2.6 to 3.x (configuration manual, "5.2 Server and default-server options": inter, rise,
+ * fall, fastinter, downinter): health counts 0 .. rise + fall - 1, the server is up from 'rise' on, and starts at
+ * 'rise', so that the first failure takes it down.
+ */
+#ifndef MODEL_CHECK_H
+#define MODEL_CHECK_H
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+
+enum check_type { CHECK_NONE, CHECK_TCP, CHECK_HTTP };
+
+/* HAProxy's codes, in the order of its source; texts by check_code_name() and check_code_desc(). */
+enum check_code {
+	CHECK_UNKNOWN, CHECK_INI, CHECK_SOCKERR, CHECK_L4OK, CHECK_L4TOUT, CHECK_L4CON, CHECK_L6OK, CHECK_L6TOUT,
+	CHECK_L6RSP, CHECK_L7TOUT, CHECK_L7RSP, CHECK_L7OK, CHECK_L7OKC, CHECK_L7STS, CHECK_PROCERR, CHECK_PROCTOUT,
+	CHECK_PROCOK, CHECK_NR_CODES
+};
+
+/* What to check and how often. Times in milliseconds; 0 for fastinter and downinter means 'inter'. */
+struct check_conf {
+	enum check_type type;
+	unsigned int inter, fastinter, downinter;
+	unsigned int rise, fall;
+	unsigned int timeout_connect; /* 0: none given, then 'inter' bounds the whole check */
+	unsigned int timeout_check;   /* 0: none given */
+	struct addr addr;	      /* family 0: the server's */
+	unsigned int port;	      /* 0: the server's */
+	char *http_method;	      /* default OPTIONS; "GET" for a path after the server's port */
+	char *http_uri;		      /* default "/" */
+	char *http_version;	      /* "HTTP/1.0" unless given */
+	char *http_host;	      /* or NULL */
+};
+
+/* Where a server stands. Zero-initialise, then check_init(). */
+struct check_state {
+	int health;	       /* 0 .. rise + fall - 1 */
+	enum check_code code;  /* of the last finished check, CHECK_INI before */
+	int status;	       /* of HTTP, or 0 */
+	long duration_ms;      /* of the last check, -1 before */
+	unsigned long failed;  /* failed checks while up (chkfail) */
+	unsigned long downs;   /* times it went down (chkdown) */
+	char desc[128];	       /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
+};
+
+enum check_change { CHECK_NO_CHANGE, CHECK_WENT_UP, CHECK_WENT_DOWN };
+
+void check_conf_free_strings(struct check_conf *c);
+int check_conf_copy(struct check_conf *dst, const struct check_conf *src); /* 0 or -ENOMEM */
+bool check_conf_equal(const struct check_conf *a, const struct check_conf *b);
+
+void check_init(struct check_state *s, const struct check_conf *c);
+bool check_is_up(const struct check_state *s, const struct check_conf *c);
+
+/* Is 'code' a success? */
+bool check_code_passes(enum check_code code);
+const char *check_code_name(enum check_code code); /* "L4OK" */
+const char *check_code_desc(enum check_code code); /* "Layer4 check passed" */
+
+/* Enters a result. 'status' is of HTTP or 0, 'desc' may be NULL. */
+enum check_change check_result(struct check_state *s, const struct check_conf *c, enum check_code code, int status,
+			       long duration_ms, const char *desc);
+
+/* Sets health by hand (`set server b/s health up|stopping|down`) or from a state file; clamped to its range. */
+enum check_change check_set_health(struct check_state *s, const struct check_conf *c, int health);
+
+/* Milliseconds from the start of one check to the start of the next: inter, fastinter in transition, downinter when down. */
+unsigned int check_interval(const struct check_state *s, const struct check_conf *c);
+
+/* Milliseconds from the start within which connecting must succeed, and the whole check must be over. */
+unsigned int check_connect_timeout(const struct check_state *s, const struct check_conf *c);
+unsigned int check_total_timeout(const struct check_state *s, const struct check_conf *c);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the configuration says: proxies, binds, servers. Pure data; built by user/config, by runtime commands and by
+ * nothing else. Names are unique per kind. Order in the file is kept everywhere.
+ *
+ * What changes without the file changing (health, operator's word, counters) is in struct server_run; a reload moves
+ * it from the old model to the new one by name (model_inherit_run()).
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/addr.h"
+#include "model/check.h"
+#include "model/ports.h"
+
+enum {
+	MODEL_WEIGHT_MAX = 256,
+	MODEL_NAME_MAX = 256,
+};
+
+/* Why a server is in maintenance or drained; bits and values of HAProxy's server-state file. */
+enum server_admin {
+	SERVER_FMAINT = 0x01, /* by command */
+	SERVER_IMAINT = 0x02, /* inherited by track */
+	SERVER_CMAINT = 0x04, /* 'disabled' in the file */
+	SERVER_FDRAIN = 0x08, /* by command */
+	SERVER_IDRAIN = 0x10, /* inherited by track */
+	SERVER_MAINT = SERVER_FMAINT | SERVER_IMAINT | SERVER_CMAINT,
+	SERVER_DRAIN = SERVER_FDRAIN | SERVER_IDRAIN,
+};
+
+/* Run-time state of a server. Zeroed by model_server_add(); set up by server_run_init(). */
+struct server_run {
+	unsigned int admin;	  /* enum server_admin */
+	unsigned int weight;	  /* now; starts as server.weight */
+	bool check_enabled;	  /* a check is configured and not disabled by command */
+	bool check_running;	  /* a probe is under way: '* ' before check_status */
+	struct check_state check;
+	uint64_t last_change_ms;  /* CLOCK_MONOTONIC of the last change of up/down/maint */
+	uint64_t down_since_ms;   /* while down: since when; else 0 */
+	uint64_t downtime_ms;	  /* total of earlier outages */
+	uint16_t dp_id;		  /* index into xlb_servers, 0: none yet */
+};
+
+/* 'server' line. */
+struct server {
+	TAILQ_ENTRY(server) next;
+	struct backend *backend;
+	char *name;
+	unsigned int id;	 /* HAProxy's sid: 1, 2, .. within the backend, or 'id N' */
+	bool id_forced;
+	struct addr addr;
+	char *host;		 /* the address as written, when it was a name; else NULL */
+	uint16_t port;		 /* host order; 0: the port that the client asked for */
+	unsigned int weight;	 /* 0..256 as in the file */
+	bool backup;
+	bool disabled;
+	unsigned int line;	 /* of the file, 0: by command */
+	struct check_conf check; /* type CHECK_NONE: not checked, counts as up */
+	struct addr source;	 /* family 0: the backend's */
+	struct port_range source_ports; /* empty: the backend's */
+	struct server_run run;
+};
+
+TAILQ_HEAD(server_list, server);
+
+/* Idle times of flows in milliseconds; 0: not given, the default of faults.md holds (model_timeout_default()). */
+struct timeouts {
+	unsigned int connect, client, server, tunnel, client_fin, server_fin, check;
+};
+
+/* 'backend' section, and the backend half of 'listen'. */
+struct backend {
+	TAILQ_ENTRY(backend) next;
+	char *name;
+	unsigned int id; /* iid; frontends and backends share the numbering, in file order */
+	bool is_listen;	 /* one proxy with the frontend of the same name and id */
+	bool mode_http;	 /* 'mode http' taken as layer 4 */
+	struct server_list servers;
+	unsigned int nr_servers;
+	struct timeouts timeouts;
+	struct addr source;		/* family 0: chosen by the route to the server */
+	struct port_range source_ports; /* empty: ports_default() */
+	bool allbackups;
+	unsigned int line;
+	uint64_t last_change_ms;
+	uint64_t down_since_ms, downtime_ms;
+	unsigned long downs; /* times it lost its last server */
+	uint16_t dp_id;	     /* index into xlb_backends, 0: none yet */
+};
+
+TAILQ_HEAD(backend_list, backend);
+
+/* One address of a 'bind' line. */
+struct bind {
+	TAILQ_ENTRY(bind) next;
+	struct addr addr; /* 0.0.0.0: every IPv4 address of the attached interfaces */
+	uint16_t port_lo, port_hi;
+	uint8_t proto;	  /* IPPROTO_TCP, or IPPROTO_UDP by pragma */
+	char *interface;  /* or NULL */
+	char *name;	  /* or NULL */
+	unsigned int line;
+};
+
+TAILQ_HEAD(bind_list, bind);
+
+/* 'frontend' section, and the frontend half of 'listen'. */
+struct frontend {
+	TAILQ_ENTRY(frontend) next;
+	char *name;
+	unsigned int id;
+	bool is_listen;
+	bool mode_http;
+	bool disabled;	 /* 'disabled' in the file, or by command */
+	bool left_to_stack; /* needs layer 7: no bind of it is taken; 'stack_reason' says which line decided */
+	char *stack_reason;
+	struct bind_list binds;
+	char *default_backend; /* name as written, or NULL */
+	struct backend *backend; /* resolved, or NULL */
+	struct timeouts timeouts;
+	unsigned int maxconn;  /* 0: not given */
+	struct {
+		bool enabled;  /* served by xlbd over HTTP */
+		char *uri;     /* default /haproxy?stats */
+		char *realm;
+		char *auth;    /* "user:password", or NULL */
+		unsigned int refresh_s;
+		bool metrics;  /* http-request use-service prometheus-exporter */
+	} stats;
+	unsigned int line;
+	uint16_t dp_id; /* index into xlb_services, 0: none yet */
+};
+
+TAILQ_HEAD(frontend_list, frontend);
+
+enum attach_mode { ATTACH_AUTO, ATTACH_NATIVE, ATTACH_GENERIC };
+
+/* '#@xlb attach IF [MODE]' */
+struct attach_want {
+	TAILQ_ENTRY(attach_want) next;
+	char *ifname;
+	enum attach_mode mode;
+};
+
+TAILQ_HEAD(attach_list, attach_want);
+
+/* 'stats socket' */
+enum access_level { ACCESS_USER, ACCESS_OPERATOR, ACCESS_ADMIN };
+
+struct stats_socket {
+	TAILQ_ENTRY(stats_socket) next;
+	char *path;	   /* unix socket, or NULL */
+	struct addr addr;  /* else TCP */
+	uint16_t port;
+	unsigned int mode; /* of the file; 0: not given */
+	char *user, *group;
+	enum access_level level; /* default operator */
+	unsigned int line;
+};
+
+TAILQ_HEAD(stats_socket_list, stats_socket);
+
+/* 'log' targets of section global */
+struct log_target {
+	TAILQ_ENTRY(log_target) next;
+	char *path;	  /* /dev/log, or NULL */
+	struct addr addr; /* else UDP */
+	uint16_t port;
+	int facility;	  /* of syslog(3) */
+	int max_level;	  /* of syslog(3), 7: all */
+};
+
+TAILQ_HEAD(log_target_list, log_target);
+
+struct model {
+	struct frontend_list frontends;
+	struct backend_list backends;
+	struct attach_list attach;
+	struct stats_socket_list sockets;
+	struct log_target_list logs;
+	unsigned int nr_frontends, nr_backends;
+	unsigned int flows;	     /* '#@xlb flows N', default 262144 */
+	unsigned int maxconn;	     /* of global, 0: not given */
+	unsigned int stats_timeout_ms; /* of 'stats timeout', default 10000 */
+	unsigned int spread_checks;  /* 0..50 per cent */
+	char *node, *description;
+};
+
+struct model *model_new(void);
+void model_free(struct model *m); /* NULL is fine */
+
+/* Each appends and returns the new element, zeroed but for name, defaults and links; NULL: out of memory. */
+struct frontend *model_frontend_add(struct model *m, const char *name);
+struct backend *model_backend_add(struct model *m, const char *name);
+struct server *model_server_add(struct backend *b, const char *name);
+struct bind *model_bind_add(struct frontend *f);
+
+void model_server_del(struct server *s); /* unlinks and frees */
+
+struct frontend *model_frontend_find(const struct model *m, const char *name);
+struct backend *model_backend_find(const struct model *m, const char *name);
+struct server *model_server_find(const struct backend *b, const char *name);
+
+/* Sets run to what a fresh start gives: weight, CMAINT if disabled, health at 'rise'. */
+void server_run_init(struct server *s, uint64_t now_ms);
+
+/*
+ * Moves run-time state from servers and backends of 'old' to those of the same name in 'new', keeps what the file
+ * changed (a changed weight or address is taken from the file), and initialises the rest.
+ */
+void model_inherit_run(struct model *new_model, const struct model *old, uint64_t now_ms);
+
+/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance or drain, weight > 0. */
+bool server_is_usable(const struct server *s);
+bool server_is_up(const struct server *s);
+
+/* HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "DRAIN", "MAINT", "no check". 'buf' of 32 bytes. Returns buf. */
+const char *server_status(const struct server *s, char *buf);
+
+/*
+ * The servers that take new flows now: the active usable ones, else the first usable backup, else with 'allbackups' all
+ * usable backups. Writes at most 'cap' pointers in file order; returns how many there are.
+ */
+unsigned int backend_eligible(const struct backend *b, struct server **out, unsigned int cap);
+
+/* Usable servers by role (columns act and bck). */
+void backend_count(const struct backend *b, unsigned int *ret_active, unsigned int *ret_backup);
+
+/* Idle timeout in ms of a flow in 'state' (enum xlb_flow_state) from frontend to backend, from the file or default. */
+unsigned int model_flow_timeout(const struct frontend *f, const struct backend *b, int state);
+
+/* 64-bit FNV-1a of a name, never 0: what the records shared with the kernel carry instead of the name. */
+uint64_t model_identity(const char *kind, const char *name, const char *sub);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HAProxy's runtime protocol: command table, answers, output formats. Text in, text out: no sockets, no libbpf.
+ *
+ * The daemon implements struct runtime_host; this module parses lines, checks levels, finds servers and formats. A
+ * command is a row in the table of commands.c, whose help and level are data; adding one is a row and a function.
+ */
+#ifndef PROTOCOL_RUNTIME_H
+#define PROTOCOL_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xlb/reason.h>
+#include <xlb/stats.h>
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "model/model.h"
+
+/* What `status` and `show info` tell. */
+struct runtime_if {
+	char name[16];
+	const char *mode; /* "native", "generic" */
+	const char *why;
+};
+
+struct runtime_info {
+	int pid;
+	uint64_t uptime_s;	 /* of the daemon */
+	uint64_t counting_s;	 /* age of the counters: longer when maps were adopted */
+	bool adopted;
+	unsigned int interfaces;
+	struct runtime_if ifs[16];
+	uint64_t flows_used, flows_capacity, flows_memory;
+	uint64_t connections_total; /* since the counters began */
+	uint32_t rate, rate_max;    /* new flows per second */
+	const char *node, *description, *config_files, *object_id;
+};
+
+/* Counters of a proxy or server, and what only the daemon knows. */
+struct runtime_counters {
+	struct xlb_stats s;
+	uint32_t active, active_max;
+	uint32_t rate, rate_max;
+	uint64_t last_new_s; /* seconds since the last new flow, UINT64_MAX: none yet */
+};
+
+/* One flow of `show flows` and `show sess`. */
+struct runtime_flow {
+	struct addr client, vip, server, source;
+	uint16_t client_port, vip_port, server_port, source_port;
+	uint8_t proto;
+	const char *state;    /* "half-open", "established", ... */
+	const char *frontend, *backend, *server_name; /* "-" when the configuration does not know them any more */
+	uint32_t idle_s;
+};
+
+/*
+ * The daemon behind the protocol. Getters fill and return; the actions return 0 or -errno and put a plain sentence for
+ * the person into 'diags' when they fail. Every action is complete, data plane included, when it returns.
+ */
+struct runtime_host {
+	struct model *(*model)(void *arg);
+	uint64_t (*now_ms)(void *arg); /* CLOCK_MONOTONIC */
+	void (*info)(void *arg, struct runtime_info *ret);
+	void (*frontend_counters)(void *arg, const struct frontend *f, struct runtime_counters *ret);
+	void (*backend_counters)(void *arg, const struct backend *b, struct runtime_counters *ret);
+	void (*server_counters)(void *arg, const struct server *s, struct runtime_counters *ret);
+	void (*reasons)(void *arg, uint64_t ret[XLB_R_MAX]);
+	void (*flows)(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg);
+	/* After the caller changed run.admin, run.weight, run.check or addr of servers: make the data plane follow. */
+	int (*servers_changed)(void *arg, struct diag_list *diags);
+	int (*server_add)(void *arg, struct backend *b, const char *name, const char *const *words, size_t nr_words,
+			  struct diag_list *diags);
+	int (*server_del)(void *arg, struct server *s, struct diag_list *diags);
+	int (*frontend_set)(void *arg, struct frontend *f, bool enabled, struct diag_list *diags);
+	int (*check_set)(void *arg, struct server *s, bool enabled, struct diag_list *diags);
+	size_t (*kill_flows)(void *arg, struct server *s);
+	void (*clear_counters)(void *arg, bool all);
+	int (*attach)(void *arg, const char *ifname, enum attach_mode mode, struct diag_list *diags);
+	int (*detach)(void *arg, const char *ifname, struct diag_list *diags);
+	int (*reload)(void *arg, bool dry_run, struct diag_list *diags);
+	/* One line for the log and `show events`: who did what. */
+	void (*log)(void *arg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+};
+
+/* One connection on the socket. Zero-initialise, then set 'host', 'host_arg' and 'level'. */
+struct runtime_session {
+	const struct runtime_host *host;
+	void *host_arg;
+	enum access_level level;
+	bool interactive; /* `prompt` was given: answers end with "> ", the connection stays */
+	bool quit;	  /* the caller closes after sending */
+	unsigned int timeout_s; /* `set timeout cli`, 0: default */
+};
+
+/*
+ * Executes one line as it came from the socket, newline removed: commands separated by ';'. Appends to 'out' exactly
+ * the bytes to send. In non-interactive mode 'quit' is set after the line. Never fails: what is wrong is in the answer.
+ */
+void runtime_line(struct runtime_session *s, const char *line, size_t len, struct buf *out);
+
+/* What to send when a line has grown beyond RUNTIME_LINE_MAX; 'quit' is set. */
+enum { RUNTIME_LINE_MAX = 16384 };
+void runtime_line_too_long(struct runtime_session *s, struct buf *out);
+
+/*
+ * xlb's own commands, the ones xlbctl sends: a line "@xlb JSON" is answered by one line of JSON
+ * {"ok": true, "result": ...} or {"ok": false, "exit": 1..6, "error": "...", "diagnostics": [...]}.
+ * JSON: {"cmd": "status" | "show" | "attach" | "detach" | "reload" | "server" | ..., further members by command;
+ * see control.c}. Same session, same levels.
+ */
+
+/* Formats used by the stats page as well. */
+void stat_csv(const struct runtime_host *host, void *arg, struct buf *out);
+
+#endif
