@@ -68,12 +68,12 @@ $(O)/xlbctl: $(call obj,$(CTL_SRC))
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(PKGS_xlbctl))
 
-$(O)/%.o: %.c Makefile
+$(O)/%.o: %.c Makefile | $(O)/.packages
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(XCFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(O)/%.bpf.o: %.bpf.c Makefile
+$(O)/%.bpf.o: %.bpf.c Makefile | $(O)/.packages
 	$(say) BPF $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MF $(@:.o=.d) -c -o $@ $<

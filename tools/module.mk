@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Lab, demo, lint, installation: what people run besides the build itself.
+
+.PHONY: packages demo lint tidy format cdb install uninstall lab-programs
+
+# Names what `make` lacks on this machine before a compiler does it less clearly.
+$(O)/.packages: tools/packages.txt tools/install-packages
+	@tools/install-packages --check build
+	@mkdir -p $(@D) && touch $@
+
+packages: ## install the Debian packages that build, tests and lint need (root)
+	@tools/install-packages
+
+# The program that lets XDP_TX frames through a veth: see tools/lab.
+LAB_PROGRAMS := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(wildcard tools/lab.d/*.bpf.c))
+lab-programs: $(LAB_PROGRAMS)
+
+demo: ## the whole story in a minute: two servers, one dies, one returns (root)
+	@tools/install-packages build test
+	@$(MAKE) --no-print-directory O=$(O) all lab-programs
+	@O=$(O) tools/demo
+
+LINT_C := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+HOST_C := $(filter-out %.bpf.c tests/fuzz/%,$(filter %.c,$(LINT_C)))
+
+lint: $(O)/gen/xlb.skel.h ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
+	@tools/install-packages --check lint
+	@O=$(O) XCFLAGS='$(filter-out -MMD -MP -Werror=%,$(XCFLAGS)) $(call pkg_cflags,$(PKGS_xlbd) $(PKGS_xlbctl) cmocka)' tools/dev/lint
+
+format: ## rewrite the formatting of all C sources
+	@clang-format -i $(LINT_C)
+
+cdb: ## compile_commands.json for editors
+	$(say) GEN compile_commands.json
+	@{ echo '['; sep=''; for f in $(HOST_C); do \
+		printf '%s{"directory": "%s", "file": "%s", "command": "%s"}' "$$sep" '$(CURDIR)' "$$f" '$(CC) $(XCFLAGS) $(CFLAGS) -c '"$$f"; sep=','; \
+	done; echo ']'; } > compile_commands.json
+
+install: all ## into $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(O)/xlbd $(DESTDIR)$(PREFIX)/sbin/xlbd
+	install -D -m 755 $(O)/xlbctl $(DESTDIR)$(PREFIX)/bin/xlbctl
+
+uninstall: ## remove what install copied
+	rm -f $(DESTDIR)$(PREFIX)/sbin/xlbd $(DESTDIR)$(PREFIX)/bin/xlbctl
