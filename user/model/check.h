@@ -51,6 +51,9 @@ struct check_state {
 
 enum check_change { CHECK_NO_CHANGE, CHECK_WENT_UP, CHECK_WENT_DOWN };
 
+/* HAProxy's defaults: no check; inter 2 s, rise 2, fall 3. Strings NULL: the default beside each field holds. */
+void check_conf_init(struct check_conf *c);
+/* Frees what the strings point to and sets them to NULL; the rest stays. */
 void check_conf_free_strings(struct check_conf *c);
 int check_conf_copy(struct check_conf *dst, const struct check_conf *src); /* 0 or -ENOMEM */
 bool check_conf_equal(const struct check_conf *a, const struct check_conf *b);
@@ -58,7 +61,10 @@ bool check_conf_equal(const struct check_conf *a, const struct check_conf *b);
 void check_init(struct check_state *s, const struct check_conf *c);
 bool check_is_up(const struct check_state *s, const struct check_conf *c);
 
-/* Is 'code' a success? */
+/*
+ * Is 'code' a success? Neither this nor a failure is SOCKERR: the balancer had no descriptor or memory left, which says
+ * nothing about the server, so that a result of SOCKERR leaves its health as it was.
+ */
 bool check_code_passes(enum check_code code);
 const char *check_code_name(enum check_code code); /* "L4OK" */
 const char *check_code_desc(enum check_code code); /* "Layer4 check passed" */
@@ -73,7 +79,11 @@ enum check_change check_set_health(struct check_state *s, const struct check_con
 /* Milliseconds from the start of one check to the start of the next: inter, fastinter in transition, downinter when down. */
 unsigned int check_interval(const struct check_state *s, const struct check_conf *c);
 
-/* Milliseconds from the start within which connecting must succeed, and the whole check must be over. */
+/*
+ * Milliseconds from the start within which connecting must succeed, and the whole check must be over. As in HAProxy:
+ * without 'timeout check' both are 'inter'; with it connecting may take min('timeout connect', 'inter'), and the answer
+ * 'timeout check' from then on.
+ */
 unsigned int check_connect_timeout(const struct check_state *s, const struct check_conf *c);
 unsigned int check_total_timeout(const struct check_state *s, const struct check_conf *c);
 

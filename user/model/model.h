@@ -68,7 +68,7 @@ struct server {
 
 TAILQ_HEAD(server_list, server);
 
-/* Idle times of flows in milliseconds; 0: not given, the default of faults.md holds (model_timeout_default()). */
+/* Idle times of flows in milliseconds; 0: not given, the default that model_flow_timeout() names holds. */
 struct timeouts {
 	unsigned int connect, client, server, tunnel, client_fin, server_fin, check;
 };
@@ -183,6 +183,7 @@ struct model {
 	struct stats_socket_list sockets;
 	struct log_target_list logs;
 	unsigned int nr_frontends, nr_backends;
+	unsigned int last_proxy_id;  /* highest iid given out */
 	unsigned int flows;	     /* '#@xlb flows N', default 262144 */
 	unsigned int maxconn;	     /* of global, 0: not given */
 	unsigned int stats_timeout_ms; /* of 'stats timeout', default 10000 */
@@ -193,7 +194,11 @@ struct model {
 struct model *model_new(void);
 void model_free(struct model *m); /* NULL is fine */
 
-/* Each appends and returns the new element, zeroed but for name, defaults and links; NULL: out of memory. */
+/*
+ * Each appends and returns the new element, zeroed but for name, defaults and links; NULL: out of memory. Proxies are
+ * numbered in the order in which they are added; a backend takes the number of the last frontend when that has the
+ * same name and is_listen set.
+ */
 struct frontend *model_frontend_add(struct model *m, const char *name);
 struct backend *model_backend_add(struct model *m, const char *name);
 struct server *model_server_add(struct backend *b, const char *name);
@@ -205,20 +210,32 @@ struct frontend *model_frontend_find(const struct model *m, const char *name);
 struct backend *model_backend_find(const struct model *m, const char *name);
 struct server *model_server_find(const struct backend *b, const char *name);
 
-/* Sets run to what a fresh start gives: weight, CMAINT if disabled, health at 'rise'. */
+/*
+ * Sets run to what a fresh start gives: weight, CMAINT if disabled, health at 'rise', the check enabled if there is one.
+ * Keeps dp_id.
+ */
 void server_run_init(struct server *s, uint64_t now_ms);
 
 /*
- * Moves run-time state from servers and backends of 'old' to those of the same name in 'new', keeps what the file
- * changed (a changed weight or address is taken from the file), and initialises the rest.
+ * Moves run-time state from servers, backends and frontends of 'old' to those of the same name in 'new_model', and
+ * initialises the rest. What the file changed wins over the word of the operator: a changed weight, 'disabled' or
+ * address; a server with a new address, port or kind of check starts afresh, since what was known is of another.
+ * 'old' may be NULL: everything is initialised.
  */
 void model_inherit_run(struct model *new_model, const struct model *old, uint64_t now_ms);
 
 /* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance or drain, weight > 0. */
 bool server_is_usable(const struct server *s);
+
+/* Does it count as healthy? By health alone; a server without check is up unless someone said it is down. */
 bool server_is_up(const struct server *s);
 
-/* HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "DRAIN", "MAINT", "no check". 'buf' of 32 bytes. Returns buf. */
+/*
+ * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at full
+ * health h/fall with h = health - rise + 1; while down and recovering health/rise. 'buf' of SERVER_STATUS_MAX bytes.
+ * Returns buf.
+ */
+enum { SERVER_STATUS_MAX = 32 };
 const char *server_status(const struct server *s, char *buf);
 
 /*
@@ -230,7 +247,20 @@ unsigned int backend_eligible(const struct backend *b, struct server **out, unsi
 /* Usable servers by role (columns act and bck). */
 void backend_count(const struct backend *b, unsigned int *ret_active, unsigned int *ret_backup);
 
-/* Idle timeout in ms of a flow in 'state' (enum xlb_flow_state) from frontend to backend, from the file or default. */
+/*
+ * Idle timeout in ms of a flow in 'state' (enum xlb_flow_state) from frontend to backend; either may be NULL.
+ *
+ * state        from the file                               else      why that default
+ * HALF_OPEN    timeout connect                             30 s      UDP without answer too; a client repeats its SYN
+ *                                                                    within this time and keeps the flow (RFC 5382 asks
+ *                                                                    for 4 min; a new SYN opens anew at once, so less
+ *                                                                    costs nothing and a flood less)
+ * ESTABLISHED  timeout tunnel, else max(client, server)    7440 s    RFC 5382 REQ-5: not below 2 h 4 min
+ * UDP          max(timeout client, server)                 300 s     RFC 4787 REQ-5: 5 min recommended
+ * CLOSING      max(client-fin, server-fin), 10 to 120 s    60 s      TIME-WAIT of the host that closed first
+ * CLOSED       -                                           10 s      a reset may be spoofed (RFC 5961): the flow
+ *                                                                    lingers for data that proves it alive
+ */
 unsigned int model_flow_timeout(const struct frontend *f, const struct backend *b, int state);
 
 /* 64-bit FNV-1a of a name, never 0: what the records shared with the kernel carry instead of the name. */

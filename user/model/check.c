@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HAProxy's check arithmetic. Every rule here was compared with HAProxy 2.6 on its stats socket.
+ *
+ * Below 'rise' the counter only climbs by successes in a row: one failure puts it back to 0. From 'rise' on it stands
+ * at its maximum after a success, and each failure takes one; below 'rise' it drops to 0, which is down.
+ */
+#include "model/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum outcome { OUTCOME_NONE, OUTCOME_PASSED, OUTCOME_FAILED };
+
+/* SOCKERR says that the balancer itself had no descriptor left: nothing was learnt about the server. */
+static const struct {
+	enum outcome outcome;
+	const char *name, *desc;
+} codes[CHECK_NR_CODES] = {
+	[CHECK_UNKNOWN] = { OUTCOME_NONE, "UNK", "Unknown" },
+	[CHECK_INI] = { OUTCOME_NONE, "INI", "Initializing" },
+	[CHECK_SOCKERR] = { OUTCOME_NONE, "SOCKERR", "Socket error" },
+	[CHECK_L4OK] = { OUTCOME_PASSED, "L4OK", "Layer4 check passed" },
+	[CHECK_L4TOUT] = { OUTCOME_FAILED, "L4TOUT", "Layer4 timeout" },
+	[CHECK_L4CON] = { OUTCOME_FAILED, "L4CON", "Layer4 connection problem" },
+	[CHECK_L6OK] = { OUTCOME_PASSED, "L6OK", "Layer6 check passed" },
+	[CHECK_L6TOUT] = { OUTCOME_FAILED, "L6TOUT", "Layer6 timeout" },
+	[CHECK_L6RSP] = { OUTCOME_FAILED, "L6RSP", "Layer6 invalid response" },
+	[CHECK_L7TOUT] = { OUTCOME_FAILED, "L7TOUT", "Layer7 timeout" },
+	[CHECK_L7RSP] = { OUTCOME_FAILED, "L7RSP", "Layer7 invalid response" },
+	[CHECK_L7OK] = { OUTCOME_PASSED, "L7OK", "Layer7 check passed" },
+	[CHECK_L7OKC] = { OUTCOME_PASSED, "L7OKC", "Layer7 check conditionally passed" },
+	[CHECK_L7STS] = { OUTCOME_FAILED, "L7STS", "Layer7 wrong status" },
+	[CHECK_PROCERR] = { OUTCOME_FAILED, "PROCERR", "External check error" },
+	[CHECK_PROCTOUT] = { OUTCOME_FAILED, "PROCTOUT", "External check timeout" },
+	[CHECK_PROCOK] = { OUTCOME_PASSED, "PROCOK", "External check passed" },
+};
+
+bool check_code_passes(enum check_code code)
+{
+	return codes[code].outcome == OUTCOME_PASSED;
+}
+
+const char *check_code_name(enum check_code code)
+{
+	return codes[code].name;
+}
+
+const char *check_code_desc(enum check_code code)
+{
+	return codes[code].desc;
+}
+
+void check_conf_init(struct check_conf *c)
+{
+	*c = (struct check_conf){ .type = CHECK_NONE, .inter = 2000, .rise = 2, .fall = 3 };
+}
+
+void check_conf_free_strings(struct check_conf *c)
+{
+	free(c->http_method);
+	free(c->http_uri);
+	free(c->http_version);
+	free(c->http_host);
+	c->http_method = c->http_uri = c->http_version = c->http_host = NULL;
+}
+
+static char *copy_string(const char *s, bool *failed)
+{
+	char *copy = s ? strdup(s) : NULL;
+
+	if (s && !copy)
+		*failed = true;
+	return copy;
+}
+
+int check_conf_copy(struct check_conf *dst, const struct check_conf *src)
+{
+	struct check_conf c = *src;
+	bool failed = false;
+
+	c.http_method = copy_string(src->http_method, &failed);
+	c.http_uri = copy_string(src->http_uri, &failed);
+	c.http_version = copy_string(src->http_version, &failed);
+	c.http_host = copy_string(src->http_host, &failed);
+	if (failed) {
+		check_conf_free_strings(&c);
+		return -ENOMEM;
+	}
+	*dst = c;
+	return 0;
+}
+
+static bool strings_equal(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool check_conf_equal(const struct check_conf *a, const struct check_conf *b)
+{
+	return a->type == b->type && a->inter == b->inter && a->fastinter == b->fastinter &&
+	       a->downinter == b->downinter && a->rise == b->rise && a->fall == b->fall &&
+	       a->timeout_connect == b->timeout_connect && a->timeout_check == b->timeout_check &&
+	       addr_equal(&a->addr, &b->addr) && a->port == b->port &&
+	       strings_equal(a->http_method, b->http_method) && strings_equal(a->http_uri, b->http_uri) &&
+	       strings_equal(a->http_version, b->http_version) && strings_equal(a->http_host, b->http_host);
+}
+
+static int health_max(const struct check_conf *c)
+{
+	return (int)(c->rise + c->fall) - 1;
+}
+
+void check_init(struct check_state *s, const struct check_conf *c)
+{
+	*s = (struct check_state){ .health = (int)c->rise, .code = CHECK_INI, .duration_ms = -1 };
+}
+
+bool check_is_up(const struct check_state *s, const struct check_conf *c)
+{
+	return s->health >= (int)c->rise;
+}
+
+static enum check_change change_since(struct check_state *s, const struct check_conf *c, bool was_up)
+{
+	bool is_up = check_is_up(s, c);
+
+	if (was_up == is_up)
+		return CHECK_NO_CHANGE;
+	if (is_up)
+		return CHECK_WENT_UP;
+	s->downs++;
+	return CHECK_WENT_DOWN;
+}
+
+enum check_change check_result(struct check_state *s, const struct check_conf *c, enum check_code code, int status,
+			       long duration_ms, const char *desc)
+{
+	bool was_up = check_is_up(s, c);
+
+	s->code = code;
+	s->status = status;
+	s->duration_ms = duration_ms;
+	snprintf(s->desc, sizeof(s->desc), "%s", desc ? desc : "");
+	switch (codes[code].outcome) {
+	case OUTCOME_NONE:
+		break;
+	case OUTCOME_PASSED:
+		if (s->health < health_max(c) && ++s->health >= (int)c->rise)
+			s->health = health_max(c);
+		break;
+	case OUTCOME_FAILED:
+		if (s->health <= 0)
+			break;
+		s->failed++;
+		if (--s->health < (int)c->rise)
+			s->health = 0;
+		break;
+	}
+	return change_since(s, c, was_up);
+}
+
+enum check_change check_set_health(struct check_state *s, const struct check_conf *c, int health)
+{
+	bool was_up = check_is_up(s, c);
+
+	if (health < 0)
+		health = 0;
+	s->health = health < health_max(c) ? health : health_max(c);
+	return change_since(s, c, was_up);
+}
+
+unsigned int check_interval(const struct check_state *s, const struct check_conf *c)
+{
+	if (s->health >= health_max(c))
+		return c->inter;
+	if (s->health <= 0)
+		return c->downinter ? c->downinter : c->inter;
+	return c->fastinter ? c->fastinter : c->inter;
+}
+
+unsigned int check_connect_timeout(const struct check_state *s, const struct check_conf *c)
+{
+	(void)s;
+	if (c->timeout_check && c->timeout_connect && c->timeout_connect < c->inter)
+		return c->timeout_connect;
+	return c->inter;
+}
+
+unsigned int check_total_timeout(const struct check_state *s, const struct check_conf *c)
+{
+	if (!c->timeout_check)
+		return c->inter;
+	return check_connect_timeout(s, c) + c->timeout_check;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Run-time state of servers and what follows from it: who is usable, in which words, and for how long flows may idle.
+ *
+ * Health lives in struct check_state (check.c), the operator's word in run.admin and run.weight. Nothing here acts:
+ * the daemon asks backend_eligible() after every change and hands the answer to the data plane.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <xlb/flow.h>
+
+#include "model/model.h"
+
+enum {
+	HALF_OPEN_MS = 30 * 1000,
+	ESTABLISHED_MS = 7440 * 1000,
+	UDP_MS = 300 * 1000,
+	CLOSING_MS = 60 * 1000,
+	CLOSING_MIN_MS = 10 * 1000,
+	CLOSING_MAX_MS = 120 * 1000,
+	CLOSED_MS = 10 * 1000,
+};
+
+void server_run_init(struct server *s, uint64_t now_ms)
+{
+	s->run = (struct server_run){
+		.admin = s->disabled ? SERVER_CMAINT : 0,
+		.weight = s->weight,
+		.check_enabled = s->check.type != CHECK_NONE,
+		.last_change_ms = now_ms,
+		.dp_id = s->run.dp_id,
+	};
+	check_init(&s->run.check, &s->check);
+}
+
+/* What was learnt about 'old' holds for 's' only if both checks speak to the same place in the same way. */
+static bool checks_same_thing(const struct server *s, const struct server *old)
+{
+	const struct check_conf *a = &s->check, *b = &old->check;
+
+	return a->type == b->type && addr_equal(&s->addr, &old->addr) && s->port == old->port &&
+	       addr_equal(&a->addr, &b->addr) && a->port == b->port;
+}
+
+/* Health in the range of the new rise and fall, on the same side of up and down. */
+static int rescale_health(const struct server *s, const struct server *old)
+{
+	const struct check_state *st = &old->run.check;
+	bool at_top = st->health == (int)(old->check.rise + old->check.fall) - 1;
+
+	if (at_top)
+		return (int)(s->check.rise + s->check.fall) - 1;
+	if (check_is_up(st, &old->check))
+		return (int)s->check.rise;
+	return 0;
+}
+
+static void inherit_server(struct server *s, const struct server *old, uint64_t now_ms)
+{
+	server_run_init(s, now_ms);
+	s->run.dp_id = old->run.dp_id;
+	s->run.admin = old->run.admin;
+	if (s->disabled != old->disabled) {
+		s->run.admin &= ~(unsigned int)SERVER_CMAINT;
+		s->run.admin |= s->disabled ? SERVER_CMAINT : 0;
+	}
+	if (s->weight == old->weight)
+		s->run.weight = old->run.weight;
+	if (!checks_same_thing(s, old))
+		return;
+	s->run.check = old->run.check;
+	if (s->check.rise != old->check.rise || s->check.fall != old->check.fall)
+		s->run.check.health = rescale_health(s, old);
+	s->run.check_enabled = old->run.check_enabled;
+	s->run.last_change_ms = old->run.last_change_ms;
+	s->run.down_since_ms = old->run.down_since_ms;
+	s->run.downtime_ms = old->run.downtime_ms;
+}
+
+static void inherit_backend(struct backend *b, const struct backend *old, uint64_t now_ms)
+{
+	struct server *s;
+
+	b->last_change_ms = old ? old->last_change_ms : now_ms;
+	if (old) {
+		b->down_since_ms = old->down_since_ms;
+		b->downtime_ms = old->downtime_ms;
+		b->downs = old->downs;
+		b->dp_id = old->dp_id;
+	}
+	TAILQ_FOREACH(s, &b->servers, next) {
+		const struct server *old_server = old ? model_server_find(old, s->name) : NULL;
+
+		if (old_server)
+			inherit_server(s, old_server, now_ms);
+		else
+			server_run_init(s, now_ms);
+	}
+}
+
+void model_inherit_run(struct model *new_model, const struct model *old, uint64_t now_ms)
+{
+	struct backend *b;
+	struct frontend *f;
+
+	TAILQ_FOREACH(b, &new_model->backends, next)
+		inherit_backend(b, old ? model_backend_find(old, b->name) : NULL, now_ms);
+	TAILQ_FOREACH(f, &new_model->frontends, next) {
+		const struct frontend *old_frontend = old ? model_frontend_find(old, f->name) : NULL;
+
+		if (old_frontend)
+			f->dp_id = old_frontend->dp_id;
+	}
+}
+
+bool server_is_up(const struct server *s)
+{
+	return check_is_up(&s->run.check, &s->check);
+}
+
+bool server_is_usable(const struct server *s)
+{
+	return server_is_up(s) && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
+}
+
+const char *server_status(const struct server *s, char *buf)
+{
+	const struct check_state *st = &s->run.check;
+	int rise = (int)s->check.rise, fall = (int)s->check.fall;
+	bool drain = s->run.admin & SERVER_DRAIN;
+
+	if (s->run.admin & SERVER_MAINT)
+		snprintf(buf, SERVER_STATUS_MAX, "MAINT");
+	else if (!server_is_up(s) && s->run.check_enabled && st->health > 0)
+		snprintf(buf, SERVER_STATUS_MAX, "DOWN %d/%d", st->health, rise);
+	else if (!server_is_up(s))
+		snprintf(buf, SERVER_STATUS_MAX, "DOWN");
+	else if (s->run.check_enabled && st->health < rise + fall - 1)
+		snprintf(buf, SERVER_STATUS_MAX, "%s %d/%d", drain ? "DRAIN" : "UP", st->health - rise + 1, fall);
+	else if (drain)
+		snprintf(buf, SERVER_STATUS_MAX, "DRAIN");
+	else
+		snprintf(buf, SERVER_STATUS_MAX, s->run.check_enabled ? "UP" : "no check");
+	return buf;
+}
+
+void backend_count(const struct backend *b, unsigned int *ret_active, unsigned int *ret_backup)
+{
+	unsigned int active = 0, backup = 0;
+	const struct server *s;
+
+	TAILQ_FOREACH(s, &b->servers, next) {
+		if (!server_is_usable(s))
+			continue;
+		if (s->backup)
+			backup++;
+		else
+			active++;
+	}
+	*ret_active = active;
+	*ret_backup = backup;
+}
+
+unsigned int backend_eligible(const struct backend *b, struct server **out, unsigned int cap)
+{
+	unsigned int active, backup, nr = 0;
+	struct server *s;
+
+	backend_count(b, &active, &backup);
+	TAILQ_FOREACH(s, &b->servers, next) {
+		if (!server_is_usable(s) || s->backup != !active)
+			continue;
+		if (nr < cap)
+			out[nr] = s;
+		nr++;
+		if (!active && !b->allbackups)
+			break;
+	}
+	return nr;
+}
+
+static unsigned int max_of(unsigned int a, unsigned int b)
+{
+	return a > b ? a : b;
+}
+
+static unsigned int given_or(unsigned int given, unsigned int otherwise)
+{
+	return given ? given : otherwise;
+}
+
+unsigned int model_flow_timeout(const struct frontend *f, const struct backend *b, int state)
+{
+	static const struct timeouts none;
+	const struct timeouts *ft = f ? &f->timeouts : &none, *bt = b ? &b->timeouts : &none;
+	unsigned int idle = max_of(ft->client, bt->server), fin = max_of(ft->client_fin, bt->server_fin);
+
+	switch ((enum xlb_flow_state)state) {
+	case XLB_S_HALF_OPEN:
+		return given_or(bt->connect, HALF_OPEN_MS);
+	case XLB_S_ESTABLISHED:
+		return given_or(given_or(bt->tunnel, ft->tunnel), given_or(idle, ESTABLISHED_MS));
+	case XLB_S_UDP:
+		return given_or(idle, UDP_MS);
+	case XLB_S_CLOSING:
+		fin = given_or(fin, CLOSING_MS);
+		return fin < CLOSING_MIN_MS ? CLOSING_MIN_MS : fin > CLOSING_MAX_MS ? CLOSING_MAX_MS : fin;
+	case XLB_S_CLOSED:
+		return CLOSED_MS;
+	case XLB_NR_STATES:
+		break;
+	}
+	return ESTABLISHED_MS;
+}
