@@ -12,7 +12,7 @@ packages: ## install the Debian packages that build, tests and lint need (root)
 	@tools/install-packages
 
 # The program that lets XDP_TX frames through a veth: see tools/lab.
-LAB_PROGRAMS := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(wildcard tools/lab.d/*.bpf.c))
+LAB_PROGRAMS := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(wildcard tools/scene/*.bpf.c))
 lab-programs: $(LAB_PROGRAMS)
 
 demo: ## the whole story in a minute: two servers, one dies, one returns (root)
