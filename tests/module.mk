@@ -14,7 +14,11 @@ $(O)/tests/libunit.a: $(call obj,$(UNIT_LIB_SRC))
 
 $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $< $(O)/tests/libunit.a $(call pkg_libs,jansson cmocka $(PKGS_$*))
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson cmocka $(PKGS_$*))
+
+# Modules above model and config that a test links besides.
+PKGS_net := libmnl libuv
+$(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 
 .PHONY: check-unit
 check-unit: $(addprefix $(O)/tests/unit/,$(UNIT_RUN)) ## unit tests (T=word selects by file name)

@@ -38,7 +38,7 @@ struct net_event {
 int net_open(uv_loop_t *loop, void (*fn)(void *arg, const struct net_event *ev), void *arg, struct net **ret);
 void net_close(struct net *n); /* NULL is fine; the loop must run once more to let handles close */
 
-/* Re-reads everything now (start-up, after ENOBUFS). 0 or -errno. */
+/* Re-reads everything now, with events for what differs. 0 or -errno. */
 int net_refresh(struct net *n);
 
 const struct net_link *net_link_by_name(const struct net *n, const char *name); /* NULL: no such interface */
@@ -46,6 +46,11 @@ const struct net_link *net_link_by_index(const struct net *n, uint32_t ifindex);
 
 /* IPv4 addresses of the interface, appended to a growing array that the caller frees. 0 or -ENOMEM. */
 int net_addrs_of(const struct net *n, uint32_t ifindex, struct host_addr **arr, size_t *nr);
+
+/*
+ * Begins a round of net_resolve() calls: neighbours that nobody asked for in the round before are no longer kept warm.
+ */
+void net_resolve_round(struct net *n);
 
 /*
  * Asks the kernel for the route to hop->server, fills dmac, smac and source, and *ret_ifindex with the interface that it

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Caches of links, IPv4 addresses and neighbours: one rtnetlink message in, one entry changed.
+ *
+ * Dumps and announcements take the same way. An event goes out only when something that matters to a balancer differs,
+ * because the kernel announces every flicker of a neighbour's state.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/neighbour.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/net_internal.h"
+
+/* States of a neighbour in which its MAC address is good for sending. */
+enum { NUD_USABLE = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY };
+
+struct attrs {
+	const struct nlattr **tb;
+	unsigned int max;
+};
+
+static int on_attr(const struct nlattr *attr, void *arg)
+{
+	struct attrs *a = arg;
+	unsigned int type = mnl_attr_get_type(attr);
+
+	if (type <= a->max)
+		a->tb[type] = attr;
+	return MNL_CB_OK;
+}
+
+static void drop_link(struct net *n, struct link_entry *l)
+{
+	struct net_link gone = l->link;
+
+	HASH_DEL(n->links, l);
+	free(l);
+	cache_drop_routes(n);
+	net_emit(n, NET_LINK_GONE, gone.ifindex, gone.name);
+}
+
+static bool link_equal(const struct net_link *a, const struct net_link *b)
+{
+	return a->up == b->up && a->mtu == b->mtu && !strcmp(a->name, b->name) && !memcmp(a->mac, b->mac, sizeof(a->mac));
+}
+
+static void link_message(struct net *n, const struct nlmsghdr *nlh)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[IFLA_MTU + 1] = { NULL };
+	struct attrs a = { tb, IFLA_MTU };
+	struct net_link now = { .ifindex = (uint32_t)ifi->ifi_index };
+	struct link_entry *l;
+
+	HASH_FIND(hh, n->links, &now.ifindex, sizeof(now.ifindex), l);
+	/* A bridge announces its ports with family AF_BRIDGE, also when a port merely leaves the bridge. */
+	if (ifi->ifi_family != AF_UNSPEC)
+		return;
+	if (nlh->nlmsg_type == RTM_DELLINK) {
+		if (l)
+			drop_link(n, l);
+		return;
+	}
+	mnl_attr_parse(nlh, sizeof(*ifi), on_attr, &a);
+	if (tb[IFLA_IFNAME])
+		strncpy(now.name, mnl_attr_get_str(tb[IFLA_IFNAME]), sizeof(now.name) - 1);
+	if (tb[IFLA_MTU])
+		now.mtu = mnl_attr_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_ADDRESS] && mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == sizeof(now.mac))
+		memcpy(now.mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), sizeof(now.mac));
+	now.up = ifi->ifi_flags & IFF_UP;
+	if (!l) {
+		l = calloc(1, sizeof(*l));
+		if (!l)
+			return;
+		l->link = now;
+		HASH_ADD(hh, n->links, link.ifindex, sizeof(l->link.ifindex), l);
+		l->seen = n->generation;
+		cache_drop_routes(n);
+		net_emit(n, NET_LINK_NEW, now.ifindex, now.name);
+		return;
+	}
+	l->seen = n->generation;
+	if (link_equal(&l->link, &now))
+		return;
+	l->link = now;
+	cache_drop_routes(n);
+	net_emit(n, NET_LINK_CHANGED, now.ifindex, now.name);
+}
+
+static void addr_message(struct net *n, const struct nlmsghdr *nlh)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[IFA_MAX + 1] = { NULL };
+	struct attrs a = { tb, IFA_MAX };
+	const struct nlattr *attr;
+	struct addr_key key = { .ifindex = ifa->ifa_index };
+	struct addr_entry *e;
+
+	if (ifa->ifa_family != AF_INET)
+		return;
+	mnl_attr_parse(nlh, sizeof(*ifa), on_attr, &a);
+	attr = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
+	if (!attr || mnl_attr_get_payload_len(attr) < sizeof(key.addr))
+		return;
+	key.addr = mnl_attr_get_u32(attr);
+	HASH_FIND(hh, n->addrs, &key, sizeof(key), e);
+	if (nlh->nlmsg_type == RTM_DELADDR) {
+		if (!e)
+			return;
+		HASH_DEL(n->addrs, e);
+		free(e);
+	} else if (e) {
+		e->seen = n->generation;
+		return;
+	} else {
+		e = calloc(1, sizeof(*e));
+		if (!e)
+			return;
+		e->key = key;
+		e->seen = n->generation;
+		HASH_ADD(hh, n->addrs, key, sizeof(e->key), e);
+	}
+	cache_drop_routes(n);
+	n->addr_changed = true;
+}
+
+static const unsigned char *usable_mac(const struct neigh_entry *e)
+{
+	static const unsigned char none[6];
+
+	return e && e->state & NUD_USABLE && memcmp(e->mac, none, sizeof(none)) ? e->mac : NULL;
+}
+
+/* Marks the burst if somebody is interested in this neighbour and its usable MAC is another than 'before'. */
+static void compare_mac(struct net *n, const struct addr_key *key, const unsigned char *before, const unsigned char *after)
+{
+	struct target_entry *t;
+
+	if (before == after || (before && after && !memcmp(before, after, 6)))
+		return;
+	HASH_FIND(hh, n->targets, key, sizeof(*key), t);
+	if (t)
+		n->neigh_changed = true;
+}
+
+static void drop_neigh(struct net *n, struct neigh_entry *e)
+{
+	compare_mac(n, &e->key, usable_mac(e), NULL);
+	HASH_DEL(n->neighs, e);
+	free(e);
+}
+
+static void neigh_message(struct net *n, const struct nlmsghdr *nlh)
+{
+	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[NDA_MAX + 1] = { NULL };
+	struct attrs a = { tb, NDA_MAX };
+	struct addr_key key = { .ifindex = (uint32_t)ndm->ndm_ifindex };
+	struct neigh_entry *e, before = { 0 };
+	const struct nlattr *mac;
+
+	if (ndm->ndm_family != AF_INET)
+		return;
+	mnl_attr_parse(nlh, sizeof(*ndm), on_attr, &a);
+	if (!tb[NDA_DST] || mnl_attr_get_payload_len(tb[NDA_DST]) < sizeof(key.addr))
+		return;
+	key.addr = mnl_attr_get_u32(tb[NDA_DST]);
+	HASH_FIND(hh, n->neighs, &key, sizeof(key), e);
+	if (nlh->nlmsg_type == RTM_DELNEIGH) {
+		if (e)
+			drop_neigh(n, e);
+		return;
+	}
+	if (e) {
+		before = *e;
+	} else {
+		e = calloc(1, sizeof(*e));
+		if (!e)
+			return;
+		e->key = key;
+		HASH_ADD(hh, n->neighs, key, sizeof(e->key), e);
+	}
+	e->seen = n->generation;
+	e->state = ndm->ndm_state;
+	mac = tb[NDA_LLADDR];
+	if (mac && mnl_attr_get_payload_len(mac) == sizeof(e->mac))
+		memcpy(e->mac, mnl_attr_get_payload(mac), sizeof(e->mac));
+	compare_mac(n, &key, usable_mac(&before), usable_mac(e));
+}
+
+void cache_message(struct net *n, const struct nlmsghdr *nlh)
+{
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		link_message(n, nlh);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		addr_message(n, nlh);
+		break;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		neigh_message(n, nlh);
+		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		cache_drop_routes(n);
+		n->route_changed = true;
+		break;
+	}
+}
+
+void cache_drop_unseen(struct net *n)
+{
+	struct link_entry *l, *l_next;
+	struct addr_entry *a, *a_next;
+	struct neigh_entry *e, *e_next;
+
+	HASH_ITER(hh, n->links, l, l_next)
+		if (l->seen != n->generation)
+			drop_link(n, l);
+	HASH_ITER(hh, n->addrs, a, a_next)
+		if (a->seen != n->generation) {
+			HASH_DEL(n->addrs, a);
+			free(a);
+			n->addr_changed = true;
+		}
+	HASH_ITER(hh, n->neighs, e, e_next)
+		if (e->seen != n->generation)
+			drop_neigh(n, e);
+}
+
+void cache_drop_routes(struct net *n)
+{
+	struct route_entry *r, *next;
+
+	HASH_ITER(hh, n->routes, r, next) {
+		HASH_DEL(n->routes, r);
+		free(r);
+	}
+}
+
+void cache_fini(struct net *n)
+{
+	struct target_entry *t, *next;
+
+	n->fn = NULL;
+	n->generation++;
+	cache_drop_unseen(n);
+	cache_drop_routes(n);
+	HASH_ITER(hh, n->targets, t, next) {
+		HASH_DEL(n->targets, t);
+		free(t);
+	}
+}
+
+const unsigned char *cache_mac(const struct net *n, uint32_t ifindex, uint32_t addr)
+{
+	struct addr_key key = { ifindex, addr };
+	struct neigh_entry *e;
+
+	HASH_FIND(hh, n->neighs, &key, sizeof(key), e);
+	return usable_mac(e);
+}
+
+const struct net_link *net_link_by_name(const struct net *n, const char *name)
+{
+	for (const struct link_entry *l = n->links; l; l = l->hh.next)
+		if (!strcmp(l->link.name, name))
+			return &l->link;
+	return NULL;
+}
+
+const struct net_link *net_link_by_index(const struct net *n, uint32_t ifindex)
+{
+	struct link_entry *l;
+
+	HASH_FIND(hh, n->links, &ifindex, sizeof(ifindex), l);
+	return l ? &l->link : NULL;
+}
+
+int net_addrs_of(const struct net *n, uint32_t ifindex, struct host_addr **arr, size_t *nr)
+{
+	const struct net_link *link = net_link_by_index(n, ifindex);
+
+	for (const struct addr_entry *a = n->addrs; link && a; a = a->hh.next) {
+		struct host_addr *grown;
+
+		if (a->key.ifindex != ifindex)
+			continue;
+		grown = realloc(*arr, (*nr + 1) * sizeof(**arr));
+		if (!grown)
+			return -ENOMEM;
+		*arr = grown;
+		grown[*nr] = (struct host_addr){ .addr = { .family = AF_INET, .v4.s_addr = a->key.addr } };
+		memcpy(grown[*nr].ifname, link->name, sizeof(grown[*nr].ifname));
+		(*nr)++;
+	}
+	return 0;
+}
