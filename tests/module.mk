@@ -20,11 +20,59 @@ $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 
-.PHONY: check-unit
+# BPF tests: tests/bpf/test_X.c, the program under BPF_PROG_TEST_RUN by its skeleton. Need root.
+BPF_TESTS := $(patsubst tests/bpf/test_%.c,%,$(wildcard tests/bpf/test_*.c))
+BPF_TEST_LIB := $(call obj,$(filter-out tests/bpf/test_%,$(wildcard tests/bpf/*.c)))
+$(call obj,$(wildcard tests/bpf/*.c)): $(O)/gen/xlb.skel.h
+
+$(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $< $(BPF_TEST_LIB) $(O)/tests/libunit.a $(call pkg_libs,libbpf cmocka)
+
+# Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=all -Wno-unused-parameter
+FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC)
+
+$(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(call pkg_libs,jansson)
+
+RUN = O=$(O) SAN=$(SAN) T='$(T)' tests/run
+RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
+RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%)
+RUN_NETNS := $(patsubst %,netns:%,$(wildcard tests/netns/t_*))
+RUN_COMPAT := $(patsubst %,compat:%,$(wildcard tests/compat/t_*))
+RUN_FUZZ := $(if $(FUZZ),fuzz:tests/fuzz/smoke)
+
+unit_programs := $(UNIT_TESTS:%=$(O)/tests/unit/%)
+bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%)
+fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
+
+.PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz
+test: ## everything: unit, bpf, netns, compat, fuzz smoke (root; T=word selects, SAN=address,undefined)
+	@tools/install-packages build test
+	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs
+	@$(MAKE) --no-print-directory O=$(O) run-tests
+
+test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) lab-programs
+
+run-tests:
+	@$(RUN) $(RUN_UNIT) $(RUN_BPF) $(RUN_FUZZ) $(RUN_NETNS) $(RUN_COMPAT)
+
 check-unit: $(addprefix $(O)/tests/unit/,$(UNIT_RUN)) ## unit tests (T=word selects by file name)
-	@failed=""; for t in $(UNIT_RUN); do \
-		if $(O)/tests/unit/$$t >$(O)/tests/unit/$$t.log 2>&1; \
-		then printf '  ok       %s (%s)\n' $$t "$$(grep -c '\[       OK \]' $(O)/tests/unit/$$t.log)"; \
-		else printf '  FAILED   %s\n' $$t; cat $(O)/tests/unit/$$t.log; failed="$$failed $$t"; fi; \
-	done; \
-	if [ -n "$$failed" ]; then echo "unit tests failed:$$failed"; exit 1; fi
+	@O=$(O) tests/run $(UNIT_RUN:%=unit:$(O)/tests/unit/%)
+
+check-bpf: $(bpf_programs) ## the program on single packets, by BPF_PROG_TEST_RUN (root)
+	@$(RUN) $(RUN_BPF)
+
+check-netns: all lab-programs ## daemon, program and command line in the lab (root)
+	@$(RUN) $(RUN_NETNS)
+
+check-compat: all lab-programs ## side by side with HAProxy and its tools (root)
+	@$(RUN) $(RUN_COMPAT)
+
+check-fuzz: $(fuzz_programs) ## a few seconds of each fuzz harness
+	@$(RUN) $(RUN_FUZZ)

@@ -15,9 +15,12 @@ packages: ## install the Debian packages that build, tests and lint need (root)
 LAB_PROGRAMS := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(wildcard tools/scene/*.bpf.c))
 lab-programs: $(LAB_PROGRAMS)
 
+# All cores for the builds inside demo and test, unless the caller chose.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 demo: ## the whole story in a minute: two servers, one dies, one returns (root)
 	@tools/install-packages build test
-	@$(MAKE) --no-print-directory O=$(O) all lab-programs
+	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all lab-programs
 	@O=$(O) tools/demo
 
 LINT_C := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
