@@ -9,6 +9,7 @@
 #ifndef MODEL_IMAGE_H
 #define MODEL_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,7 +58,10 @@ struct image_ring {
 	size_t len;
 };
 
-/* Arrays are indexed by the numbers of the data plane; element 0 is unused. */
+/*
+ * Arrays are indexed by the numbers of the data plane; element 0 is unused. Unused bytes of all records are zero, binds
+ * and addresses are in the order of image_sort(), so that images can be compared with memcmp().
+ */
 struct image {
 	struct xlb_service *services;
 	struct xlb_backend *backends; /* 'ring' is left 0: apply.c places rings */
@@ -77,19 +81,49 @@ struct image_ids *image_ids_new(void);
 void image_ids_free(struct image_ids *ids);
 /* Enters a number found in a pinned table. 'kind': 's'ervice, 'b'ackend, 'S'erver. -EINVAL, -ENOMEM. */
 int image_ids_adopt(struct image_ids *ids, char kind, uint64_t identity, uint16_t id);
+/* The number of 'identity', given out now if it has none yet; 0: all numbers of the kind are in use. */
+uint16_t image_ids_get(struct image_ids *ids, char kind, uint64_t identity);
 /* Gives back a server's number that no model uses and no flow carries any more. */
 void image_ids_release(struct image_ids *ids, char kind, uint16_t id);
+/*
+ * Gives back every number that 'img', the image in force, does not use and of which 'is_free' says that no flow
+ * carries it any more (backends are not asked about: flows do not know them). Returns how many.
+ */
+size_t image_ids_collect(struct image_ids *ids, const struct image *img,
+			 bool (*is_free)(void *arg, char kind, uint16_t id), void *arg);
 
 /*
  * Builds the image and writes dp_id into the model's frontends, backends and servers. Problems (a range that overlaps
  * the host's ports, too many binds) go to 'diags'. Returns 0, -EINVAL (see 'diags'), -ENOSPC, -ENOMEM; 'ret' is
- * untouched on failure. A frontend that is disabled or left to the stack gives no bind.
+ * untouched on failure.
+ *
+ * A frontend that is left to the stack or served by the daemon itself (stats) gives no bind. One that is disabled
+ * keeps its binds, with XLB_SVC_ENABLED off: its flows go on, new ones pass to the host. Of two binds for one address
+ * and port an enabled frontend's goes before a disabled one's, then a specific address before '*', then the first.
+ *
+ * A server whose next hop is unknown takes no part in the ring as long as another one's is known. Weights are exact up
+ * to IMAGE_RING_MAX entries of a ring; beyond that they are divided by the smallest number that makes it fit, and
+ * rounded, never to 0.
  */
+enum { IMAGE_RING_MAX = 65536, IMAGE_BINDS_MAX = 32768 };
 int image_build(struct model *m, const struct host_facts *host, struct image_ids *ids, struct diag_list *diags,
 		struct image **ret);
-void image_free(struct image *img);
+void image_free(struct image *img); /* NULL is fine */
 
-enum plan_op { PLAN_SERVER, PLAN_RING, PLAN_SERVICE, PLAN_BUSY, PLAN_ADDR, PLAN_BIND_ADD, PLAN_BIND_DEL, PLAN_ADDR_DEL, PLAN_SERVICE_DEL };
+/* An image of nothing, with arrays of these lengths; NULL: out of memory. */
+struct image *image_new(size_t nr_services, size_t nr_backends, size_t nr_servers);
+
+/* Puts binds and addresses into their order. */
+void image_sort(struct image *img);
+
+/* Order of binds: by address, port and protocol as they lie in memory. */
+int image_vip_cmp(const struct xlb_vip *a, const struct xlb_vip *b);
+
+/* PLAN_RING writes the backend's record too. PLAN_BIND_ADD also stands for a bind that changes its service. */
+enum plan_op {
+	PLAN_BUSY, PLAN_SERVER, PLAN_RING, PLAN_SERVICE, PLAN_ADDR, PLAN_BIND_ADD,
+	PLAN_BIND_DEL, PLAN_ADDR_DEL, PLAN_SERVICE_DEL, PLAN_RING_DEL, PLAN_SERVER_DEL,
+};
 
 struct plan_step {
 	enum plan_op op;
