@@ -34,7 +34,8 @@ enum {
 	XLB_F_ANSWERED = 1u << 2,	/* TCP: the server's SYN-ACK was seen; UDP: the server answered */
 	XLB_F_CLIENT_FIN = 1u << 3,
 	XLB_F_SERVER_FIN = 1u << 4,
-	XLB_F_RST = 1u << 5,		/* a reset was seen; cleared again by data of either side (RFC 5961: it may be spoofed) */
+	XLB_F_RST = 1u << 5,		/* a reset was seen; cleared when its sender speaks on: then it was spoofed (RFC 5961) */
+	XLB_F_SERVER_RST = 1u << 6,	/* with XLB_F_RST: the reset came from the server */
 	XLB_F_FLAGS = 0xffff,
 	XLB_F_VERSION = 0x10000,	/* step of the version */
 };

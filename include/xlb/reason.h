@@ -20,6 +20,8 @@
 	X(NOT_TCP_UDP, PASS, 1, "balanced address, but neither TCP nor UDP", "ping and routing protocols")             \
 	X(LATER_FRAGMENT, PASS, 1, "fragment without ports, to a balanced address",                                    \
 	  "only the first fragment carries ports; lower the sender's MTU if it belongs to a service")                  \
+	X(STRAY_REPLY, PASS, 1, "to a source port of ours that no flow uses",                                          \
+	  "a server spoke after its flow had ended or timed out; the host answers with a reset")                       \
 	X(REQUEST, SEND, 1, "client to server, known flow", "")                                                        \
 	X(REPLY, SEND, 1, "server to client, known flow", "")                                                          \
 	X(NEW_FLOW, SEND, 1, "first packet of a flow, sent to the chosen server", "")                                  \
@@ -38,8 +40,6 @@
 	X(FRAGMENT, DROP, 0, "first fragment of a packet to a service", "lower the sender's MTU")                      \
 	X(TTL, DROP, 0, "time to live used up", "a routing loop")                                                      \
 	X(NO_FLOW, DROP, 1, "TCP reset of no known flow", "a client or server ended a flow that was gone already")     \
-	X(STRAY_REPLY, DROP, 1, "server's packet to a source port that no flow uses",                                  \
-	  "a server spoke after its flow had ended or timed out: compare with the timeouts")                           \
 	X(LIMITED, DROP, 0, "answer held back by the rate limit", "many clients reach a service without a server")     \
 	X(TABLE_FULL, DROP, 0, "no room in the flow table for a new flow", "raise '#@xlb flows N' in section global")  \
 	X(TABLE_BUSY, DROP, 1, "two CPUs met in one part of the flow table", "the client sends again; rare")           \

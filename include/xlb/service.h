@@ -98,9 +98,15 @@ struct xlb_server {
 	__u32 pad[5];
 };
 
-/* Ports that are never source ports of ours: in use on the host, or bound by a frontend. Map xlb_busy, a bit a port,
- * 1024 words of 64 bits per protocol, TCP first. */
+/*
+ * Ports that are never chosen as source ports: in use on the host, or bound by a frontend. Map xlb_busy, a bit a port
+ * (host order), 1024 words of 64 bits per protocol, TCP first; an array value is one cache line of words.
+ */
 enum { XLB_BUSY_WORDS = 1024 };
+
+struct xlb_busy {
+	__u64 word[8];
+};
 
 _Static_assert(sizeof(struct xlb_addr) == XLB_LINE, "an address is one cache line");
 _Static_assert(sizeof(struct xlb_vip_bucket) == XLB_LINE, "a bucket of binds is one cache line");

@@ -8,7 +8,7 @@
 
 #include <xlb/abi.h>
 
-/* Of one service (map xlb_svc_stats) or one server (map xlb_srv_stats). Bytes are of whole frames as they arrive. */
+/* Of one service (map xlb_svc_stats) or one server (map xlb_srv_stats). Bytes are the Ethernet header and the IP packet, without padding. */
 struct xlb_stats {
 	__u64 packets_in;	/* client to server */
 	__u64 bytes_in;

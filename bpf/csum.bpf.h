@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Internet checksums. Numbers are 16-bit words as they lie in memory: one's complement sums do not depend on byte
+ * order (RFC 1071, section 2 (B)).
+ */
+#ifndef XLB_CSUM_BPF_H
+#define XLB_CSUM_BPF_H
+
+#include "packet.bpf.h"
+
+static __always_inline __u16 csum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/*
+ * What replacing the 32-bit word 'from' by 'to' adds to the complement of a checksum: ~m + m' of RFC 1624, equation 3.
+ * Sums of several are folded once at the end.
+ */
+static __always_inline __u64 csum_change(__u32 from, __u32 to)
+{
+	return (__u64)(__u32)~from + to;
+}
+
+/*
+ * HC' = ~(~HC + delta). RFC 1624, equation 3; the form of RFC 1141 is wrong where the result is zero. A wrong
+ * checksum stays wrong by the same amount: it is never made up anew.
+ */
+static __always_inline __u16 csum_apply(__u16 check, __u16 delta)
+{
+	__u32 sum = (__u16)~check + (__u32)delta;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+/* Lowering the time to live by one, as a delta: the word of TTL and protocol falls by 0x0100 in network order. */
+static __always_inline __u16 csum_ttl_step(void)
+{
+	return bpf_htons(0xfeff);
+}
+
+#endif

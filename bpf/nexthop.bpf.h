@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a packet to a client goes: the kernel's routing table, or back the way that the client's packet came.
+ */
+#ifndef XLB_NEXTHOP_BPF_H
+#define XLB_NEXTHOP_BPF_H
+
+#include "maps.bpf.h"
+#include "packet.bpf.h"
+
+enum { AF_INET_ = 2 }; /* of sys/socket.h, which BPF code cannot include */
+
+/* Interface number of an ifindex, 0 if xlb is not attached there. */
+static __always_inline __u32 if_number(__u32 ifindex)
+{
+	struct xlb_control *control;
+	__u32 zero = 0;
+	int i;
+
+	control = bpf_map_lookup_elem(&xlb_control, &zero);
+	if (!control)
+		return 0;
+	for (i = 1; i < XLB_MAX_IFS; i++)
+		if (READ_ONCE(control->ifindex[i]) == ifindex)
+			return i;
+	return 0;
+}
+
+/*
+ * Fills dmac, smac and oif of 'f', the reply entry of a client whose packet is at hand. Follows the routing table where
+ * it gives a complete answer through an attached interface. Where it cannot (forwarding is off for the interface, the
+ * neighbour is unknown) the packet goes back to the station that sent the client's packet, by the interface it came by.
+ * Returns 1, or 0 when the routing table forbids the destination.
+ */
+__noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_flow *f)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct bpf_fib_lookup fib = { .family = AF_INET_, .ifindex = ctx->ingress_ifindex };
+	struct ethhdr *eth = data;
+	long ret;
+
+	if (!f)
+		return 0;
+	fib.ipv4_src = f->new_saddr;
+	fib.ipv4_dst = f->new_daddr;
+	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	if (ret == BPF_FIB_LKUP_RET_SUCCESS) {
+		f->oif = if_number(fib.ifindex);
+		if (f->oif) {
+			__builtin_memcpy(f->dmac, fib.dmac, 6);
+			__builtin_memcpy(f->smac, fib.smac, 6);
+			return 1;
+		}
+	}
+	if (ret == BPF_FIB_LKUP_RET_BLACKHOLE || ret == BPF_FIB_LKUP_RET_UNREACHABLE ||
+	    ret == BPF_FIB_LKUP_RET_PROHIBIT)
+		return 0;
+	if ((void *)(eth + 1) > end)
+		return 0;
+	f->oif = if_number(ctx->ingress_ifindex);
+	__builtin_memcpy(f->dmac, eth->h_source, 6);
+	__builtin_memcpy(f->smac, eth->h_dest, 6);
+	return 1;
+}
+
+#endif

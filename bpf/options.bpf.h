@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * IP options: skipped everywhere, looked at only for those that route by source.
+ */
+#ifndef XLB_OPTIONS_BPF_H
+#define XLB_OPTIONS_BPF_H
+
+#include "packet.bpf.h"
+
+/* Types of RFC 791, 3.1. */
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137, IP_MAX_LEN = 60 };
+
+/*
+ * Does an IP header of pkt->ip_len bytes hold a source route? 1, or 0. An option that cannot be read counts as one.
+ * The loop goes byte by byte, and not from option to option, so that all offsets are constants and the verifier
+ * recognises the states that it has seen.
+ */
+__noinline int xlb_source_route(struct xdp_md *ctx, struct xlb_pkt *pkt)
+{
+	const __u8 *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
+	void *end = (void *)(long)ctx->data_end;
+	__u32 next = IP_MIN_LEN, i;
+
+	if (!pkt)
+		return 1;
+	for (i = IP_MIN_LEN; i < IP_MAX_LEN; i++) {
+		if (i >= pkt->ip_len)
+			return 0;
+		if (i < next)
+			continue;
+		if ((void *)(ip + i + 2) > end)
+			return 1;
+		if (ip[i] == OPTION_END)
+			return 0;
+		if (ip[i] == OPTION_LSRR || ip[i] == OPTION_SSRR)
+			return 1;
+		if (ip[i] == OPTION_NOP) {
+			next = i + 1;
+			continue;
+		}
+		if (ip[i + 1] < 2)
+			return 1;
+		next = i + ip[i + 1];
+	}
+	return 0;
+}
+
+#endif
