@@ -87,7 +87,7 @@ $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 
 $(call obj,$(wildcard user/dataplane/*.c)): $(O)/gen/xlb.skel.h
 
-include $(wildcard tests/module.mk tools/module.mk vm/module.mk)
+include $(wildcard tests/module.mk tools/module.mk tools/bench/module.mk vm/module.mk)
 
 .PHONY: clean help
 clean: ## remove what was built

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * bench-packets: nanoseconds per packet above an empty program, by path and number of flows, of xlb, of the yardstick
+ * and of a bare rewrite, in one run. See README.md for the method and how to read the table.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "measure.h"
+
+enum { NR_TARGETS = 3, MAX_ROUNDS = 101, DEFAULT_CAPACITY = 256 << 10 };
+
+static const struct target *const targets[NR_TARGETS] = { &target_xlb, &target_yardstick, &target_bare };
+enum { XLB, YARDSTICK, BARE };
+
+static const uint32_t flow_counts[] = { 1, 10000, 65536, 1 << 20 };
+
+static const char *const path_names[NR_PATHS] = {
+	[PATH_REQUEST] = "hit request",
+	[PATH_REPLY] = "hit reply",
+	[PATH_NEW] = "new flow",
+	[PATH_OTHER_ADDR] = "pass, other address",
+	[PATH_OTHER_PORT] = "pass, other port",
+};
+
+struct options {
+	int rounds;
+	uint32_t packets; /* per round */
+	uint32_t max_flows;
+	const char *csv;
+};
+
+/* Median and extremes of the rounds, per target. */
+struct row {
+	enum bench_path path;
+	uint32_t flows;
+	bool measured[NR_TARGETS];
+	double ns[NR_TARGETS];
+	double low[NR_TARGETS];
+	double high[NR_TARGETS];
+	uint64_t wrong[NR_TARGETS];
+};
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* New flows fill the table: fewer of them, so that it stays at the load that the daemon gives it. */
+static uint32_t packets_of_round(enum bench_path path, const struct options *opt)
+{
+	uint32_t most = DEFAULT_CAPACITY / 4 / (uint32_t)opt->rounds;
+
+	return path == PATH_NEW && opt->packets > most ? most : opt->packets;
+}
+
+static int measure_row(struct subject *const *subjects, const struct options *opt, struct row *row)
+{
+	static double ns[NR_TARGETS][MAX_ROUNDS];
+	uint32_t packets = packets_of_round(row->path, opt);
+	uint64_t wrong;
+	int err;
+
+	for (int t = 0; t < NR_TARGETS; t++)
+		row->measured[t] = row->path != PATH_NEW || targets[t]->has_flows;
+	for (int r = 0; r < opt->rounds; r++) {
+		for (int t = 0; t < NR_TARGETS; t++) {
+			if (!row->measured[t])
+				continue;
+			err = subject_measure(subjects[t], row->path, packets, &ns[t][r], &wrong);
+			if (err) {
+				fprintf(stderr, "bench: %s, %s: %s\n", targets[t]->name, path_names[row->path],
+					strerror(-err));
+				return err;
+			}
+			row->wrong[t] += wrong;
+		}
+	}
+	for (int t = 0; t < NR_TARGETS; t++) {
+		qsort(ns[t], (size_t)opt->rounds, sizeof(ns[t][0]), by_value);
+		row->ns[t] = ns[t][opt->rounds / 2];
+		row->low[t] = ns[t][0];
+		row->high[t] = ns[t][opt->rounds - 1];
+	}
+	return 0;
+}
+
+static void print_row(const struct row *row, FILE *csv)
+{
+	printf("%-20s %8u", path_names[row->path], row->flows);
+	for (int t = 0; t < NR_TARGETS; t++) {
+		if (row->measured[t])
+			printf(" %9.1f", row->ns[t]);
+		else
+			printf(" %9s", "-");
+	}
+	printf(" %7.2f\n", row->ns[XLB] / row->ns[YARDSTICK]);
+	for (int t = 0; t < NR_TARGETS; t++)
+		if (row->wrong[t])
+			printf("  note: %s did something else with %llu of these packets\n", targets[t]->name,
+			       (unsigned long long)row->wrong[t]);
+	fflush(stdout);
+	if (!csv)
+		return;
+	for (int t = 0; t < NR_TARGETS; t++)
+		if (row->measured[t])
+			fprintf(csv, "%s,%u,%s,%.2f,%.2f,%.2f\n", path_names[row->path], row->flows, targets[t]->name,
+				row->ns[t], row->low[t], row->high[t]);
+	fflush(csv);
+}
+
+/* What the project promises, as information. */
+static void print_targets(const struct row *rows, int nr)
+{
+	printf("\n%-20s %8s %10s %10s\n", "target", "flows", "measured", "at most");
+	for (int i = 0; i < nr; i++) {
+		const struct row *r = &rows[i];
+		double ratio = r->ns[XLB] / r->ns[YARDSTICK], most = r->flows == 1 ? 0.35 : 0.45;
+		bool hit = r->path == PATH_REQUEST || r->path == PATH_REPLY;
+
+		if (r->path == PATH_NEW)
+			most = 0.4;
+		if (hit && r->flows == 1)
+			printf("%-20s %8u %7.1f ns %7.1f ns  %s\n", path_names[r->path], r->flows, r->ns[XLB], 30.0,
+			       r->ns[XLB] <= 30 ? "met" : "not met");
+		if (hit || r->path == PATH_NEW)
+			printf("%-20s %8u %8.2f x %8.2f x  %s\n", path_names[r->path], r->flows, ratio, most,
+			       ratio <= most ? "met" : "not met");
+		else
+			printf("%-20s %8u %7.1f ns %7.1f ns  %s\n", path_names[r->path], r->flows, r->ns[XLB], 8.0,
+			       r->ns[XLB] <= 8 ? "met" : "not met");
+	}
+}
+
+/* All paths at one number of flows; rows are appended to 'rows'. 0, -errno. */
+static int measure_flows(const struct scene *scene, uint32_t flows, const struct options *opt, FILE *csv,
+			 struct row *rows, int *nr_rows)
+{
+	uint32_t capacity = flows > DEFAULT_CAPACITY / 2 ? 2 * flows : DEFAULT_CAPACITY;
+	struct subject *subjects[NR_TARGETS] = { 0 };
+	int err = 0;
+
+	for (int t = 0; t < NR_TARGETS && !err; t++)
+		err = subject_open(scene, targets[t], flows, capacity, &subjects[t]);
+	for (int p = 0; p < NR_PATHS && !err; p++) {
+		struct row *row = &rows[*nr_rows];
+
+		if ((p == PATH_OTHER_ADDR || p == PATH_OTHER_PORT) && flows != 1 && flows != 65536)
+			continue; /* knows no flows */
+		*row = (struct row){ .path = (enum bench_path)p, .flows = flows };
+		err = measure_row(subjects, opt, row);
+		if (err)
+			break;
+		print_row(row, csv);
+		(*nr_rows)++;
+	}
+	for (int t = 0; t < NR_TARGETS; t++)
+		subject_close(subjects[t]);
+	return err;
+}
+
+static int parse_options(int argc, char **argv, struct options *opt)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "r:p:f:o:h")) != -1) {
+		switch (c) {
+		case 'r':
+			opt->rounds = atoi(optarg);
+			break;
+		case 'p':
+			opt->packets = (uint32_t)atoi(optarg);
+			break;
+		case 'f':
+			opt->max_flows = (uint32_t)atoi(optarg);
+			break;
+		case 'o':
+			opt->csv = optarg;
+			break;
+		default:
+			fprintf(stderr, "usage: bench-packets [-r ROUNDS] [-p PACKETS-PER-ROUND] [-f MOST-FLOWS] [-o CSV]\n");
+			return -EINVAL;
+		}
+	}
+	if (opt->rounds < 1 || opt->rounds > MAX_ROUNDS || opt->packets < 1000) {
+		fprintf(stderr, "bench: rounds must be 1 to %d, packets at least 1000\n", MAX_ROUNDS);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Stays on one CPU: per-CPU lists and caches belong to the state that is measured. */
+static void stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	(void)sched_setaffinity(0, sizeof(set), &set);
+}
+
+int main(int argc, char **argv)
+{
+	struct options opt = { .rounds = 11, .packets = 1 << 16, .max_flows = MAX_FLOWS };
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct row rows[NR_PATHS * sizeof(flow_counts) / sizeof(flow_counts[0])];
+	struct scene scene;
+	FILE *csv = NULL;
+	int err, nr_rows = 0;
+
+	if (parse_options(argc, argv, &opt))
+		return 2;
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	stay_here();
+	err = scene_open(&scene);
+	if (err) {
+		fprintf(stderr, "bench: cannot build a network namespace (%s): needs root, and ip from iproute2\n",
+			strerror(-err));
+		return 1;
+	}
+	if (opt.csv) {
+		csv = fopen(opt.csv, "we");
+		if (!csv) {
+			fprintf(stderr, "bench: %s: %s\n", opt.csv, strerror(errno));
+			return 1;
+		}
+		fprintf(csv, "path,flows,program,ns,lowest,highest\n");
+	}
+	printf("nanoseconds per packet above an empty program, median of %d rounds\n", opt.rounds);
+	printf("%-20s %8s %9s %9s %9s %7s\n", "path", "flows", "xlb", "yardstick", "bare", "ratio");
+	for (size_t i = 0; i < sizeof(flow_counts) / sizeof(flow_counts[0]) && !err; i++)
+		if (flow_counts[i] <= opt.max_flows)
+			err = measure_flows(&scene, flow_counts[i], &opt, csv, rows, &nr_rows);
+	print_targets(rows, nr_rows);
+	if (csv && fclose(csv))
+		err = -errno;
+	return err ? 1 : 0;
+}

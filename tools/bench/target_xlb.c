@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Loads the real program, as it is embedded in the daemon, and writes the scene straight into its tables, without
+ * daemon, pins or configuration: one address, one bind, one backend, NR_SERVERS servers.
+ */
+#include "target.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <xlb/reason.h>
+#include <xlb/service.h>
+
+#include "xlb.skel.h"
+
+enum { IDLE_FOREVER = 1 << 20 }; /* ticks: no flow times out during the bench */
+
+static int put(const struct bpf_map *map, uint32_t key, const void *value)
+{
+	return bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY);
+}
+
+static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
+{
+	struct xlb_addr addr = { .addr = htonl(VIP_ADDR), .pool_lo = POOL_LO, .pool_hi = POOL_HI };
+	struct xlb_vip_bucket binds = { .way[0] = { .addr = htonl(VIP_ADDR), .port = htons(VIP_PORT),
+						    .proto = IPPROTO_TCP, .service = 1 } };
+	struct xlb_service svc = { .backend = 1, .flags = XLB_SVC_ENABLED, .identity = 1 };
+	uint32_t bit = xlb_port_bit(htons(VIP_PORT), IPPROTO_TCP);
+	int err;
+
+	addr.bloom[bit / 32] |= 1u << (bit % 32);
+	for (int i = 0; i < XLB_NR_STATES; i++)
+		svc.timeout[i] = IDLE_FOREVER;
+	err = put(skel->maps.xlb_services, 1, &svc);
+	if (!err)
+		err = put(skel->maps.xlb_vips, xlb_vip_hash(secrets, addr.addr, htons(VIP_PORT), IPPROTO_TCP, 0), &binds);
+	if (!err)
+		err = put(skel->maps.xlb_addrs, xlb_addr_hash(secrets, addr.addr), &addr);
+	return err;
+}
+
+static int fill_backend(const struct xlb_bpf *skel, const struct scene *scene)
+{
+	struct xlb_backend be = { .ring = 1ull << 32 | NR_SERVERS, .identity = 1 };
+	struct xlb_control control = { .ifindex[1] = scene->ifindex };
+	struct xlb_ring ring[(NR_SERVERS + XLB_RING_WAYS - 1) / XLB_RING_WAYS] = { 0 };
+	int err = put(skel->maps.xlb_control, 0, &control);
+
+	for (uint16_t id = 1; id <= NR_SERVERS && !err; id++) {
+		struct xlb_server server = { .addr = htonl(SERVER_ADDR(id)), .source = htonl(VIP_ADDR),
+					     .port = htons(SERVER_PORT), .pool_lo = POOL_LO, .pool_hi = POOL_HI,
+					     .oif = 1, .identity = id, .backend = 1 };
+
+		memcpy(server.dmac, server_mac, sizeof(server.dmac));
+		memcpy(server.smac, scene->mac, sizeof(server.smac));
+		ring[(id - 1) / XLB_RING_WAYS].server[(id - 1) % XLB_RING_WAYS] = id;
+		err = put(skel->maps.xlb_servers, id, &server);
+	}
+	for (uint32_t i = 0; i < sizeof(ring) / sizeof(ring[0]) && !err; i++)
+		err = put(skel->maps.xlb_ring, 1 + i, &ring[i]);
+	return err ? err : put(skel->maps.xlb_backends, 1, &be);
+}
+
+/* Two entries a flow, and half of the slots left free, as the daemon sizes it. */
+static uint32_t nr_buckets(uint32_t flows)
+{
+	uint32_t nr = 1;
+
+	while (nr * XLB_BUCKET_SLOTS < 4 * flows)
+		nr *= 2;
+	return nr;
+}
+
+static int xlb_open(const struct scene *scene, uint32_t flows, void **ret_self, int *ret_prog_fd)
+{
+	struct xlb_bpf *skel = xlb_bpf__open();
+	__u64 secrets[XLB_NR_SECRETS];
+	int err;
+
+	if (!skel)
+		return -errno;
+	if (getrandom(secrets, sizeof(secrets), 0) != sizeof(secrets)) {
+		err = -EIO;
+		goto fail;
+	}
+	for (int i = 0; i < XLB_NR_SECRETS; i++)
+		secrets[i] |= 1;
+	memcpy((void *)skel->rodata->xlb_cfg_secrets, secrets, sizeof(secrets));
+	skel->rodata->xlb_cfg_bucket_mask = nr_buckets(flows) - 1;
+	bpf_map__set_max_entries(skel->maps.xlb_flows, nr_buckets(flows));
+	err = xlb_bpf__load(skel);
+	if (!err)
+		err = fill_backend(skel, scene);
+	if (!err)
+		err = fill_frontend(skel, secrets);
+	if (err)
+		goto fail;
+	*ret_self = skel;
+	*ret_prog_fd = bpf_program__fd(skel->progs.xlb_xdp);
+	return 0;
+fail:
+	xlb_bpf__destroy(skel);
+	return err;
+}
+
+static int xlb_counts(void *self, struct target_counts *ret)
+{
+	static const enum xlb_verdict verdicts[XLB_R_MAX] = {
+#define VERDICT(name, verdict, expected, text, advice) [XLB_R_##name] = XLB_V_##verdict,
+		XLB_REASONS(VERDICT)
+#undef VERDICT
+	};
+	struct xlb_bpf *skel = self;
+	uint64_t n[XLB_R_MAX];
+	int err = sum_percpu(bpf_map__fd(skel->maps.xlb_reasons), XLB_R_MAX, n);
+
+	if (err)
+		return err;
+	*ret = (struct target_counts){ 0 };
+	for (int r = XLB_R_NONE + 1; r < XLB_R_MAX; r++) {
+		if (verdicts[r] == XLB_V_PASS)
+			ret->passed += n[r];
+		else if (r == XLB_R_REQUEST || r == XLB_R_REPLY || r == XLB_R_NEW_FLOW)
+			ret->sent += n[r];
+		else
+			ret->other += n[r];
+	}
+	return 0;
+}
+
+static void xlb_close(void *self)
+{
+	xlb_bpf__destroy(self);
+}
+
+const struct target target_xlb = {
+	.name = "xlb",
+	.has_flows = true,
+	.open = xlb_open,
+	.counts = xlb_counts,
+	.close = xlb_close,
+};
