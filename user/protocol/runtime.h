@@ -37,6 +37,7 @@ struct runtime_info {
 	uint64_t connections_total; /* since the counters began */
 	uint32_t rate, rate_max;    /* new flows per second */
 	const char *node, *description, *config_files, *object_id;
+	const char *control_socket; /* path of xlb's own socket, listed by `show cli sockets`; or NULL */
 };
 
 /* Counters of a proxy or server, and what only the daemon knows. */
@@ -86,14 +87,21 @@ struct runtime_host {
 	void (*log)(void *arg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 };
 
+/* `set severity-output`: what is put in front of messages. */
+enum runtime_severity { RUNTIME_SEVERITY_NONE, RUNTIME_SEVERITY_NUMBER, RUNTIME_SEVERITY_STRING };
+
 /* One connection on the socket. Zero-initialise, then set 'host', 'host_arg' and 'level'. */
 struct runtime_session {
 	const struct runtime_host *host;
 	void *host_arg;
 	enum access_level level;
 	bool interactive; /* `prompt` was given: answers end with "> ", the connection stays */
-	bool quit;	  /* the caller closes after sending */
+	bool quit;	  /* the caller closes after sending; like HAProxy it still executes lines that it has received */
+	bool hangup;	  /* with 'quit', by the command: lines that were received after it are dropped */
 	unsigned int timeout_s; /* `set timeout cli`, 0: default */
+	enum runtime_severity severity;
+	bool in_payload;      /* interactive: lines are swallowed until 'payload_end' */
+	char payload_end[16]; /* "" for the empty line */
 };
 
 /*

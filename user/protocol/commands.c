@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The table of runtime commands, and what is made from it: help, and the answer to words that name no command.
+ *
+ * Rows are in the order of the help: by usage, the three of every session last. Level and help text are data.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/command.h"
+
+enum {
+	NEAR_TEXT = 64,	 /* longer words are compared by their beginning */
+	NEAR_LISTED = 5, /* near matches that are offered */
+};
+
+static const struct command commands[] = {
+	{{"add", "server"}, ACCESS_ADMIN, "add server <bk>/<srv>", "create a new server", run_add_server},
+	{{"clear", "counters"},
+	 ACCESS_OPERATOR,
+	 "clear counters [all]",
+	 "clear max statistics counters (or all counters)",
+	 run_clear_counters},
+	{{"del", "server"}, ACCESS_ADMIN, "del server <bk>/<srv>", "remove a server in maintenance", run_del_server},
+	{{"disable", "agent"}, ACCESS_ADMIN, "disable agent", "disable agent checks", run_disable_agent},
+	{{"disable", "frontend"},
+	 ACCESS_ADMIN,
+	 "disable frontend <frontend>",
+	 "temporarily disable specific frontend",
+	 run_disable_frontend},
+	{{"disable", "health"}, ACCESS_ADMIN, "disable health", "disable health checks", run_disable_health},
+	{{"disable", "server"},
+	 ACCESS_ADMIN,
+	 "disable server (DEPRECATED)",
+	 "disable a server for maintenance (use 'set server' instead)",
+	 run_disable_server},
+	{{"enable", "agent"}, ACCESS_ADMIN, "enable agent", "enable agent checks", run_enable_agent},
+	{{"enable", "frontend"},
+	 ACCESS_ADMIN,
+	 "enable frontend <frontend>",
+	 "re-enable specific frontend",
+	 run_enable_frontend},
+	{{"enable", "health"}, ACCESS_ADMIN, "enable health", "enable health checks", run_enable_health},
+	{{"enable", "server"},
+	 ACCESS_ADMIN,
+	 "enable server  (DEPRECATED)",
+	 "enable a disabled server (use 'set server' instead)",
+	 run_enable_server},
+	{{"get", "weight"}, ACCESS_USER, "get weight <bk>/<srv>", "report a server's current weight", run_get_weight},
+	{{"operator"},
+	 ACCESS_OPERATOR,
+	 "operator",
+	 "lower the level of the current CLI session to operator",
+	 run_lower_to_operator},
+	{{"set", "server"},
+	 ACCESS_ADMIN,
+	 "set server <bk>/<srv> [opts]",
+	 "change a server's state, weight or address",
+	 run_set_server},
+	{{"set", "severity-output"},
+	 ACCESS_USER,
+	 "set severity-output [none|number|string]",
+	 "set presence of severity level in feedback information",
+	 run_set_severity},
+	{{"set", "timeout"}, ACCESS_USER, "set timeout [cli] <delay>", "change a timeout setting", run_set_timeout},
+	{{"set", "weight"},
+	 ACCESS_ADMIN,
+	 "set weight <bk>/<srv>  (DEPRECATED)",
+	 "change a server's weight (use 'set server' instead)",
+	 run_set_weight},
+	{{"show", "backend"},
+	 ACCESS_USER,
+	 "show backend",
+	 "list backends in the current running config",
+	 run_show_backend},
+	{{"show", "cli", "level"},
+	 ACCESS_USER,
+	 "show cli level",
+	 "display the level of the current CLI session",
+	 run_show_cli_level},
+	{{"show", "cli", "sockets"}, ACCESS_USER, "show cli sockets", "dump list of cli sockets", run_show_cli_sockets},
+	{{"show", "env"},
+	 ACCESS_OPERATOR,
+	 "show env [var]",
+	 "dump environment variables known to the process",
+	 run_show_env},
+	{{"show", "errors"},
+	 ACCESS_OPERATOR,
+	 "show errors [<px>] [request|response]",
+	 "report last request and/or response errors for each proxy",
+	 run_show_errors},
+	{{"show", "info"},
+	 ACCESS_USER,
+	 "show info [json|typed]*",
+	 "report information about the running process",
+	 run_show_info},
+	{{"show", "servers", "conn"},
+	 ACCESS_USER,
+	 "show servers conn [<backend>]",
+	 "dump server connections status (all or for a single backend)",
+	 run_show_servers_conn},
+	{{"show", "servers", "state"},
+	 ACCESS_USER,
+	 "show servers state [<backend>]",
+	 "dump volatile server information (all or for a single backend)",
+	 run_show_servers_state},
+	{{"show", "sess"}, ACCESS_OPERATOR, "show sess", "report the list of current flows", run_show_sess},
+	{{"show", "stat"},
+	 ACCESS_USER,
+	 "show stat [json|no-maint|typed|up]*",
+	 "report counters for each proxy and server",
+	 run_show_stat},
+	{{"show", "version"}, ACCESS_USER, "show version", "show version of the current process", run_show_version},
+	{{"shutdown", "sessions", "server"},
+	 ACCESS_ADMIN,
+	 "shutdown sessions server <bk>/<srv>",
+	 "kill sessions on a server",
+	 run_shutdown_sessions_server},
+	{{"user"}, ACCESS_USER, "user", "lower the level of the current CLI session to user", run_lower_to_user},
+	{{"experimental-mode"}, ACCESS_ADMIN, NULL, NULL, run_expert_mode},
+	{{"expert-mode"}, ACCESS_ADMIN, NULL, NULL, run_expert_mode},
+	{{"help"}, ACCESS_USER, "help [<command>]", "list matching or all commands", run_help},
+	{{"prompt"}, ACCESS_USER, "prompt", "toggle interactive mode with prompt", run_prompt},
+	{{"quit"}, ACCESS_USER, "quit", "disconnect", run_quit},
+};
+
+enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]), NR_SESSION_COMMANDS = 3 };
+
+const struct command *command_find(const struct call *c)
+{
+	size_t i, w;
+
+	for (i = 0; i < NR_COMMANDS; i++) {
+		for (w = 0; commands[i].words[w]; w++)
+			if (strcmp(c->argv[w], commands[i].words[w]) != 0)
+				break;
+		if (!commands[i].words[w])
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static bool is_listed(const struct call *c, const struct command *cmd)
+{
+	return cmd->usage && cmd->level <= c->s->level;
+}
+
+static void print_row(struct call *c, const struct command *cmd)
+{
+	buf_printf(c->out, "  %-40s: %s\n", cmd->usage, cmd->help);
+}
+
+/* Joins words with single blanks, cut at the size of 'buf'. Returns buf. */
+static const char *join(char buf[NEAR_TEXT], const char *const *words, size_t nr)
+{
+	size_t i, len = 0;
+
+	buf[0] = '\0';
+	for (i = 0; i < nr && words[i] && words[i][0] && len + 1 < NEAR_TEXT; i++)
+		len += (size_t)snprintf(buf + len, NEAR_TEXT - len, "%s%s", i ? " " : "", words[i]);
+	return buf;
+}
+
+static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
+{
+	unsigned int m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Insertions, deletions and replacements that lead from one text to the other (Levenshtein). */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int row[NEAR_TEXT + 1], i, j, above, diagonal;
+
+	for (j = 0; j <= strlen(b); j++)
+		row[j] = j;
+	for (i = 1; a[i - 1]; i++) {
+		diagonal = row[0];
+		row[0] = i;
+		for (j = 1; b[j - 1]; j++) {
+			above = row[j];
+			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[strlen(b)];
+}
+
+/* How far 'words' are from a command: 0 when they are a beginning of it. */
+static unsigned int command_distance(const struct command *cmd, const char *const *words)
+{
+	char given[NEAR_TEXT], known[NEAR_TEXT];
+	size_t nr = 0;
+
+	while (cmd->words[nr])
+		nr++;
+	join(known, cmd->words, nr);
+	join(given, words, COMMAND_WORDS);
+	if (strncmp(known, given, strlen(given)) == 0)
+		return 0;
+	join(given, words, nr);
+	return distance(given, known);
+}
+
+/* Prints the commands nearest to 'words' under 'title'. Returns false, having printed nothing, if none is near. */
+static bool list_near(struct call *c, const char *const *words, const char *title)
+{
+	unsigned int far[NR_COMMANDS], best = NEAR_TEXT, limit, listed = 0;
+	char given[NEAR_TEXT];
+	size_t i;
+
+	limit = (unsigned int)strlen(join(given, words, COMMAND_WORDS)) / 3 + 1;
+	for (i = 0; i < NR_COMMANDS - NR_SESSION_COMMANDS; i++) {
+		far[i] = is_listed(c, &commands[i]) ? command_distance(&commands[i], words) : NEAR_TEXT;
+		best = far[i] < best ? far[i] : best;
+	}
+	if (best > limit)
+		return false;
+	call_say(c, CALL_INFO, "%s", title);
+	for (i = 0; i < NR_COMMANDS - NR_SESSION_COMMANDS; i++) {
+		if (far[i] > (best ? best + 1 : 0) || (best && listed == NEAR_LISTED))
+			continue;
+		print_row(c, &commands[i]);
+		listed++;
+	}
+	return true;
+}
+
+static void list_all(struct call *c, const char *title)
+{
+	size_t i;
+
+	call_say(c, CALL_INFO, "%s", title);
+	for (i = 0; i < NR_COMMANDS - NR_SESSION_COMMANDS; i++)
+		if (is_listed(c, &commands[i]))
+			print_row(c, &commands[i]);
+}
+
+static void list_session_commands(struct call *c)
+{
+	size_t i;
+
+	for (i = NR_COMMANDS - NR_SESSION_COMMANDS; i < NR_COMMANDS; i++)
+		print_row(c, &commands[i]);
+}
+
+void command_list(struct call *c, unsigned int first)
+{
+	static const char title[] = "The following commands are valid at this level:\n";
+
+	if (first >= c->argc || !list_near(c, c->argv + first, title))
+		list_all(c, title);
+	list_session_commands(c);
+}
+
+void command_unknown(struct call *c)
+{
+	if (!c->argc ||
+	    !list_near(c, c->argv, "Unknown command, but maybe one of the following ones is a better match:\n"))
+		list_all(c, "Unknown command. Please enter one of the following commands only:\n");
+	list_session_commands(c);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What xlbctl shows: status, frontends, backends, servers, binds, flows and the reasons of packets, as JSON. */
+#include <string.h>
+
+#include "base/version.h"
+#include "protocol/cell.h"
+#include "protocol/control.h"
+
+/* Sets members of 'o'; each takes the value over. */
+static void set(json_t *o, const char *name, json_t *value)
+{
+	json_object_set_new(o, name, value);
+}
+
+static void set_count(json_t *o, const char *name, uint64_t n)
+{
+	json_object_set_new(o, name, json_integer((json_int_t)n));
+}
+
+static void set_text(json_t *o, const char *name, const char *text)
+{
+	json_object_set_new(o, name, text ? json_string(text) : json_null());
+}
+
+static void set_counters(json_t *o, const struct runtime_counters *n)
+{
+	set_count(o, "connections_total", n->s.connections);
+	set_count(o, "connections_active", n->active);
+	set_count(o, "connections_active_max", n->active_max);
+	set_count(o, "connections_refused", n->s.refused);
+	set_count(o, "rate", n->rate);
+	set_count(o, "rate_max", n->rate_max);
+	set_count(o, "packets_total", n->s.packets_in + n->s.packets_out);
+	set_count(o, "packets_in", n->s.packets_in);
+	set_count(o, "packets_out", n->s.packets_out);
+	set_count(o, "bytes_in", n->s.bytes_in);
+	set_count(o, "bytes_out", n->s.bytes_out);
+	set_count(o, "client_resets", n->s.client_resets);
+	set_count(o, "server_resets", n->s.server_resets);
+}
+
+static json_t *interfaces_of(const struct runtime_info *info)
+{
+	json_t *list = json_array(), *o;
+	unsigned int i;
+
+	for (i = 0; i < info->interfaces && i < sizeof(info->ifs) / sizeof(info->ifs[0]); i++) {
+		o = json_object();
+		set_text(o, "name", info->ifs[i].name);
+		set_text(o, "mode", info->ifs[i].mode);
+		set_text(o, "why", info->ifs[i].why);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static void count_servers(const struct model *m, json_t *o)
+{
+	unsigned int all = 0, up = 0, maint = 0;
+	const struct backend *b;
+	const struct server *s;
+
+	TAILQ_FOREACH(b, &m->backends, next) {
+		TAILQ_FOREACH(s, &b->servers, next) {
+			all++;
+			if (s->run.admin & SERVER_MAINT)
+				maint++;
+			else if (server_is_up(s))
+				up++;
+		}
+	}
+	set_count(o, "servers", all);
+	set_count(o, "servers_up", up);
+	set_count(o, "servers_down", all - up - maint);
+	set_count(o, "servers_maint", maint);
+}
+
+void control_status(struct request *r)
+{
+	struct runtime_info info = {0};
+	json_t *o = json_object();
+
+	r->host->info(r->arg, &info);
+	set_text(o, "version", XLB_VERSION);
+	set_count(o, "pid", (uint64_t)info.pid);
+	set_count(o, "uptime_s", info.uptime_s);
+	set_count(o, "counting_s", info.counting_s);
+	set(o, "adopted", json_boolean(info.adopted));
+	set(o, "interfaces", interfaces_of(&info));
+	set(o, "flows",
+	    json_pack("{s:I,s:I,s:I}", "used", (json_int_t)info.flows_used, "capacity", (json_int_t)info.flows_capacity,
+		      "memory_bytes", (json_int_t)info.flows_memory));
+	set_count(o, "connections_total", info.connections_total);
+	set_count(o, "rate", info.rate);
+	set_count(o, "rate_max", info.rate_max);
+	set_count(o, "frontends", r->model->nr_frontends);
+	set_count(o, "backends", r->model->nr_backends);
+	count_servers(r->model, o);
+	set_text(o, "node", info.node);
+	set_text(o, "config_files", info.config_files);
+	set_text(o, "control_socket", info.control_socket);
+	set_text(o, "object_id", info.object_id);
+	r->result = o;
+}
+
+void control_version(struct request *r)
+{
+	struct runtime_info info = {0};
+
+	r->host->info(r->arg, &info);
+	r->result = json_object();
+	set_text(r->result, "version", XLB_VERSION);
+	set_text(r->result, "release_date", XLB_RELEASE_DATE);
+	set_text(r->result, "object_id", info.object_id);
+	set_count(r->result, "pid", (uint64_t)info.pid);
+}
+
+static const char *frontend_state(const struct frontend *f)
+{
+	if (f->left_to_stack)
+		return "left to the host";
+	return f->disabled ? "disabled" : "open";
+}
+
+/* "0.0.0.0:8080", or with a range "0.0.0.0:8080-8090". */
+static json_t *bind_text(const struct bind *b)
+{
+	char addr[ADDR_TEXT_MAX];
+	const char *proto = b->proto == IPPROTO_UDP ? "udp" : "tcp";
+
+	addr_format_port(&b->addr, b->port_lo, addr);
+	if (b->port_hi > b->port_lo)
+		return json_sprintf("%s-%u/%s", addr, b->port_hi, proto);
+	return json_sprintf("%s/%s", addr, proto);
+}
+
+static void show_frontends(struct request *r)
+{
+	struct runtime_counters n;
+	const struct frontend *f;
+	const struct bind *b;
+	json_t *o, *binds;
+
+	TAILQ_FOREACH(f, &r->model->frontends, next) {
+		n = (struct runtime_counters){0};
+		r->host->frontend_counters(r->arg, f, &n);
+		binds = json_array();
+		TAILQ_FOREACH(b, &f->binds, next)
+			json_array_append_new(binds, bind_text(b));
+		o = json_object();
+		set_text(o, "name", f->name);
+		set_text(o, "state", frontend_state(f));
+		set(o, "binds", binds);
+		set_text(o, "backend", f->backend ? f->backend->name : NULL);
+		set_counters(o, &n);
+		set_text(o, "why", f->left_to_stack ? f->stack_reason : NULL);
+		json_array_append_new(r->result, o);
+	}
+}
+
+static void show_backends(struct request *r)
+{
+	struct runtime_counters n;
+	unsigned int active, backup;
+	const struct backend *b;
+	json_t *o;
+
+	TAILQ_FOREACH(b, &r->model->backends, next) {
+		n = (struct runtime_counters){0};
+		r->host->backend_counters(r->arg, b, &n);
+		active = backup = 0;
+		backend_count(b, &active, &backup);
+		o = json_object();
+		set_text(o, "name", b->name);
+		set_text(o, "state", active + backup || !b->nr_servers ? "UP" : "DOWN");
+		set_text(o, "balance", "roundrobin");
+		set_count(o, "servers", b->nr_servers);
+		set_count(o, "servers_active", active);
+		set_count(o, "servers_backup", backup);
+		set_counters(o, &n);
+		json_array_append_new(r->result, o);
+	}
+}
+
+static json_t *server_row(struct request *r, const struct backend *b, const struct server *s, uint64_t now_ms)
+{
+	struct runtime_counters n = {0};
+	char text[ADDR_TEXT_MAX], status[32];
+	bool checked = s->run.check_enabled;
+	json_t *o = json_object();
+
+	r->host->server_counters(r->arg, s, &n);
+	set_text(o, "backend", b->name);
+	set_text(o, "name", s->name);
+	set_text(o, "address", addr_format(&s->addr, text));
+	set_count(o, "port", s->port);
+	set_text(o, "state", server_status(s, status));
+	set_count(o, "weight", s->run.weight);
+	set_count(o, "weight_configured", s->weight);
+	set(o, "backup", json_boolean(s->backup));
+	set_text(o, "check_status", checked ? check_code_name(s->run.check.code) : NULL);
+	set_text(o, "check_desc", checked ? check_code_desc(s->run.check.code) : NULL);
+	set_text(o, "check_info", checked && s->run.check.desc[0] ? s->run.check.desc : NULL);
+	set_count(o, "check_failed", s->run.check.failed);
+	set_count(o, "downs", s->run.check.downs);
+	set_count(o, "last_change_s", now_ms > s->run.last_change_ms ? (now_ms - s->run.last_change_ms) / 1000 : 0);
+	set_counters(o, &n);
+	return o;
+}
+
+static void show_servers(struct request *r)
+{
+	uint64_t now = r->host->now_ms(r->arg);
+	const struct backend *b;
+	const struct server *s;
+
+	TAILQ_FOREACH(b, &r->model->backends, next)
+		TAILQ_FOREACH(s, &b->servers, next)
+			json_array_append_new(r->result, server_row(r, b, s, now));
+}
+
+static void show_binds(struct request *r)
+{
+	char text[ADDR_TEXT_MAX];
+	const struct frontend *f;
+	const struct bind *b;
+	json_t *o;
+
+	TAILQ_FOREACH(f, &r->model->frontends, next) {
+		TAILQ_FOREACH(b, &f->binds, next) {
+			o = json_object();
+			set_text(o, "frontend", f->name);
+			set_text(o, "address", addr_format(&b->addr, text));
+			set_count(o, "port", b->port_lo);
+			set_count(o, "port_last", b->port_hi > b->port_lo ? b->port_hi : b->port_lo);
+			set_text(o, "proto", b->proto == IPPROTO_UDP ? "udp" : "tcp");
+			set_text(o, "interface", b->interface);
+			set_text(o, "name", b->name);
+			set_text(o, "state", frontend_state(f));
+			json_array_append_new(r->result, o);
+		}
+	}
+}
+
+static const struct {
+	const char *name;
+	enum xlb_verdict verdict;
+	bool expected;
+	const char *text, *advice;
+} reasons[XLB_R_MAX] = {
+#define REASON_ROW(name, verdict, expected, text, advice)                                                              \
+	[XLB_R_##name] = {#name, XLB_V_##verdict, expected, text, advice},
+	XLB_REASONS(REASON_ROW)
+#undef REASON_ROW
+};
+
+static const char *verdict_name(enum xlb_verdict verdict)
+{
+	switch (verdict) {
+	case XLB_V_PASS:
+		return "pass";
+	case XLB_V_SEND:
+		return "send";
+	case XLB_V_DROP:
+		return "drop";
+	}
+	return "";
+}
+
+/* Every reason, also those that count 0 and those of packets that were not dropped: their sum is what was received. */
+static void show_drops(struct request *r)
+{
+	uint64_t count[XLB_R_MAX] = {0};
+	unsigned int i;
+	json_t *o;
+
+	r->host->reasons(r->arg, count);
+	for (i = XLB_R_NONE + 1; i < XLB_R_MAX; i++) {
+		o = json_object();
+		set_text(o, "reason", reasons[i].name);
+		set_count(o, "count", count[i]);
+		set(o, "expected", json_boolean(reasons[i].expected));
+		set_text(o, "verdict", verdict_name(reasons[i].verdict));
+		set_text(o, "text", reasons[i].text);
+		set_text(o, "advice", reasons[i].advice);
+		json_array_append_new(r->result, o);
+	}
+}
+
+/* Flows are written as they come: there may be millions, too many for a tree of values. */
+struct flow_dump {
+	struct buf *out;
+	uint64_t nr, limit;
+};
+
+static void put_member(struct buf *out, const char *name, const char *text)
+{
+	buf_printf(out, ",\"%s\":", name);
+	cell_put_json_text(out, text);
+}
+
+static bool put_flow(void *arg, const struct runtime_flow *f)
+{
+	struct flow_dump *d = arg;
+	char text[ADDR_TEXT_MAX];
+
+	if (d->limit && d->nr == d->limit)
+		return false;
+	buf_printf(d->out, "%s{\"proto\":\"%s\"", d->nr++ ? "," : "", f->proto == IPPROTO_UDP ? "udp" : "tcp");
+	put_member(d->out, "client", addr_format_port(&f->client, f->client_port, text));
+	put_member(d->out, "service", addr_format_port(&f->vip, f->vip_port, text));
+	put_member(d->out, "source", addr_format_port(&f->source, f->source_port, text));
+	put_member(d->out, "destination", addr_format_port(&f->server, f->server_port, text));
+	put_member(d->out, "state", f->state);
+	put_member(d->out, "frontend", f->frontend);
+	put_member(d->out, "backend", f->backend);
+	put_member(d->out, "server", f->server_name);
+	buf_printf(d->out, ",\"idle_s\":%u}", f->idle_s);
+	return !d->out->failed;
+}
+
+static void show_flows(struct request *r)
+{
+	json_int_t limit = json_integer_value(json_object_get(r->in, "limit"));
+	struct flow_dump d = {.out = r->out, .limit = limit > 0 ? (uint64_t)limit : 0};
+
+	if (r->s->level < ACCESS_OPERATOR) {
+		request_fail(r, CONTROL_PERMISSION, "This socket's level does not allow 'show flows'.");
+		return;
+	}
+	buf_puts(r->out, "{\"ok\":true,\"result\":[");
+	r->host->flows(r->arg, put_flow, &d);
+	buf_puts(r->out, "],\"diagnostics\":[]}\n");
+	r->answered = true;
+}
+
+static const struct {
+	const char *what;
+	void (*show)(struct request *r);
+} shows[] = {
+	{"backends", show_backends}, {"binds", show_binds},	    {"drops", show_drops},
+	{"flows", show_flows},	     {"frontends", show_frontends}, {"servers", show_servers},
+};
+
+void control_show(struct request *r)
+{
+	const char *what = request_text(r, "what");
+	size_t i;
+
+	for (i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
+		if (strcmp(what, shows[i].what) != 0)
+			continue;
+		r->result = json_array();
+		shows[i].show(r);
+		return;
+	}
+	request_fail(r, CONTROL_USAGE, "There is no '%s' to show.", what);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `show servers state` and `show servers conn`: one line per server, in the layout of HAProxy's server-state file. */
+#include <string.h>
+
+#include "protocol/command.h"
+
+static const char state_header[] =
+	"# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+	"srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
+	"bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
+	"srv_agent_addr srv_agent_port\n";
+
+/* Bits of srv_check_state. */
+enum { STATE_INPROGRESS = 1, STATE_CONFIGURED = 2, STATE_ENABLED = 4, STATE_PAUSED = 8 };
+/* srv_check_result */
+enum { RESULT_UNKNOWN, RESULT_NEUTRAL, RESULT_FAILED, RESULT_PASSED, RESULT_CONDPASS };
+
+/* HAProxy's number of a check status; it has entries between ours that no check of ours ends with. */
+static int status_number(enum check_code code)
+{
+	switch (code) {
+	case CHECK_UNKNOWN:
+		return 0;
+	case CHECK_INI:
+		return 1;
+	case CHECK_SOCKERR:
+		return 5;
+	case CHECK_L4OK:
+		return 6;
+	case CHECK_L4TOUT:
+		return 7;
+	case CHECK_L4CON:
+		return 8;
+	case CHECK_L6OK:
+		return 9;
+	case CHECK_L6TOUT:
+		return 10;
+	case CHECK_L6RSP:
+		return 11;
+	case CHECK_L7TOUT:
+		return 12;
+	case CHECK_L7RSP:
+		return 13;
+	case CHECK_L7OK:
+		return 15;
+	case CHECK_L7OKC:
+		return 16;
+	case CHECK_L7STS:
+		return 17;
+	case CHECK_PROCERR:
+		return 18;
+	case CHECK_PROCTOUT:
+		return 19;
+	case CHECK_PROCOK:
+		return 20;
+	case CHECK_NR_CODES:
+		break;
+	}
+	return 0;
+}
+
+static int result_number(enum check_code code)
+{
+	if (code == CHECK_UNKNOWN || code == CHECK_INI)
+		return RESULT_UNKNOWN;
+	if (code == CHECK_L7OKC)
+		return RESULT_CONDPASS;
+	return check_code_passes(code) ? RESULT_PASSED : RESULT_FAILED;
+}
+
+static unsigned int check_state_bits(const struct server *s)
+{
+	unsigned int bits = 0;
+
+	if (s->check.type != CHECK_NONE)
+		bits |= STATE_CONFIGURED;
+	if (s->run.check_enabled)
+		bits |= STATE_ENABLED;
+	if (s->run.check_running)
+		bits |= STATE_INPROGRESS;
+	if ((s->run.admin & SERVER_CMAINT) || ((s->run.admin & SERVER_MAINT) && s->run.check_enabled))
+		bits |= STATE_PAUSED;
+	return bits;
+}
+
+/* A server that the file disables carries both reasons in HAProxy. */
+static unsigned int admin_bits(const struct server *s)
+{
+	return s->run.admin & SERVER_CMAINT ? s->run.admin | SERVER_FMAINT : s->run.admin;
+}
+
+static void print_state(struct call *c, const struct backend *b, const struct server *s, uint64_t now_ms)
+{
+	char addr[ADDR_TEXT_MAX], check_addr[ADDR_TEXT_MAX];
+	bool runs = !(s->run.admin & SERVER_MAINT) && server_is_up(s);
+
+	buf_printf(c->out, "%u %s %u %s %s %d %u %u %u %llu %d %d %d %u 0 0 %d %s %u - 0 %u %s - 0\n", b->id, b->name,
+		   s->id, s->name, addr_format(&s->addr, addr), runs ? 2 : 0, admin_bits(s), s->run.weight, s->weight,
+		   (unsigned long long)(now_ms - s->run.last_change_ms) / 1000, status_number(s->run.check.code),
+		   result_number(s->run.check.code), s->run.check.health, check_state_bits(s), s->id_forced,
+		   s->host ? s->host : "-", s->port, s->check.port, addr_format(&s->check.addr, check_addr));
+}
+
+static void print_conn(struct call *c, const struct backend *b, const struct server *s)
+{
+	struct runtime_counters n = {0};
+	char addr[ADDR_TEXT_MAX];
+
+	c->host->server_counters(c->arg, s, &n);
+	buf_printf(c->out, "%s/%s %u/%u %s %u - 0 %u %u 0 0 0 -1 0 0\n", b->name, s->name, b->id, s->id,
+		   addr_format(&s->addr, addr), s->port, n.active, n.active_max);
+}
+
+/* The backend that word 3 names, NULL for all. Returns false after having said that there is none. */
+static bool wanted_backend(struct call *c, struct backend **ret)
+{
+	*ret = NULL;
+	if (!c->argv[3][0])
+		return true;
+	*ret = backend_by_name(c->model, c->argv[3]);
+	if (!*ret)
+		call_say(c, CALL_ERROR, "Can't find backend.\n");
+	return *ret;
+}
+
+void run_show_servers_state(struct call *c)
+{
+	uint64_t now = c->host->now_ms(c->arg);
+	const struct backend *b;
+	const struct server *s;
+	struct backend *only;
+
+	if (!wanted_backend(c, &only))
+		return;
+	buf_printf(c->out, "1\n%s", state_header);
+	TAILQ_FOREACH(b, &c->model->backends, next) {
+		if (only && b != only)
+			continue;
+		TAILQ_FOREACH(s, &b->servers, next)
+			print_state(c, b, s, now);
+	}
+}
+
+void run_show_servers_conn(struct call *c)
+{
+	const struct backend *b;
+	const struct server *s;
+	struct backend *only;
+
+	if (!wanted_backend(c, &only))
+		return;
+	buf_puts(c->out, "# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb "
+			 "safe_nb idle_lim idle_cur idle_per_thr[1]\n");
+	TAILQ_FOREACH(b, &c->model->backends, next) {
+		if (only && b != only)
+			continue;
+		TAILQ_FOREACH(s, &b->servers, next)
+			print_conn(c, b, s);
+	}
+}
