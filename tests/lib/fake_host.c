@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* See fake_host.h. The numbers are chosen to differ from each other, so that a swapped column shows. */
+#include "fake_host.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct model *get_model(void *arg)
+{
+	return ((struct fake_host *)arg)->model;
+}
+
+static uint64_t get_now(void *arg)
+{
+	return ((struct fake_host *)arg)->now_ms;
+}
+
+static void get_info(void *arg, struct runtime_info *ret)
+{
+	*ret = ((struct fake_host *)arg)->info;
+}
+
+static void fill(struct runtime_counters *ret, uint64_t base)
+{
+	*ret = (struct runtime_counters){
+		.s = {.packets_in = base + 1,
+		      .bytes_in = base + 2,
+		      .packets_out = base + 3,
+		      .bytes_out = base + 4,
+		      .connections = base + 5,
+		      .refused = base + 6,
+		      .client_resets = base + 7,
+		      .server_resets = base + 8},
+		.active = (uint32_t)base + 9,
+		.active_max = (uint32_t)base + 10,
+		.rate = (uint32_t)base + 11,
+		.rate_max = (uint32_t)base + 12,
+		.last_new_s = base + 13,
+	};
+}
+
+static void frontend_counters(void *arg, const struct frontend *f, struct runtime_counters *ret)
+{
+	(void)arg;
+	fill(ret, 1000 * f->id);
+}
+
+static void backend_counters(void *arg, const struct backend *b, struct runtime_counters *ret)
+{
+	(void)arg;
+	fill(ret, 10000 * b->id);
+}
+
+static void server_counters(void *arg, const struct server *s, struct runtime_counters *ret)
+{
+	(void)arg;
+	fill(ret, 100000 * s->id);
+	if (s->id > 1)
+		ret->last_new_s = UINT64_MAX;
+}
+
+static void reasons(void *arg, uint64_t ret[XLB_R_MAX])
+{
+	memcpy(ret, ((struct fake_host *)arg)->reasons, sizeof(uint64_t) * XLB_R_MAX);
+}
+
+static void flows(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg)
+{
+	struct fake_host *h = arg;
+	struct runtime_flow f = {.client_port = 40000,
+				 .vip_port = 8080,
+				 .server_port = 80,
+				 .source_port = 2000,
+				 .proto = IPPROTO_TCP,
+				 .state = "established",
+				 .frontend = "web",
+				 .backend = "be",
+				 .server_name = "s1",
+				 .idle_s = 7};
+	unsigned int i;
+
+	addr_parse("192.0.2.9", &f.client);
+	addr_parse("10.9.9.9", &f.vip);
+	addr_parse("10.0.0.1", &f.server);
+	addr_parse("10.0.0.100", &f.source);
+	for (i = 0; i < h->nr_flows; i++, f.client_port++)
+		if (!fn(fn_arg, &f))
+			return;
+}
+
+static int action(struct fake_host *h, struct diag_list *diags)
+{
+	int err = h->fail_with;
+
+	h->fail_with = 0;
+	if (err)
+		diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "it was told to fail");
+	return err;
+}
+
+static int servers_changed(void *arg, struct diag_list *diags)
+{
+	struct fake_host *h = arg;
+
+	h->changes++;
+	return action(h, diags);
+}
+
+static int server_add(void *arg, struct backend *b, const char *name, const char *const *words, size_t nr_words,
+		      struct diag_list *diags)
+{
+	struct fake_host *h = arg;
+	int err = action(h, diags);
+	char copy[64], *colon;
+	struct server *s;
+
+	if (err)
+		return err;
+	snprintf(copy, sizeof(copy), "%s", words[0]);
+	colon = strchr(copy, ':');
+	s = model_server_add(b, name);
+	if (colon) {
+		*colon = '\0';
+		s->port = (uint16_t)atoi(colon + 1);
+	}
+	addr_parse(copy, &s->addr);
+	s->weight = 1;
+	if (nr_words > 1 && strcmp(words[1], "check") == 0)
+		s->check.type = CHECK_TCP;
+	server_run_init(s, h->now_ms);
+	s->run.admin |= SERVER_FMAINT;
+	s->run.check_enabled = false;
+	return 0;
+}
+
+static int server_del(void *arg, struct server *s, struct diag_list *diags)
+{
+	int err = action(arg, diags);
+
+	if (!err)
+		model_server_del(s);
+	return err;
+}
+
+static int frontend_set(void *arg, struct frontend *f, bool enabled, struct diag_list *diags)
+{
+	int err = action(arg, diags);
+
+	if (!err)
+		f->disabled = !enabled;
+	return err;
+}
+
+static int check_set(void *arg, struct server *s, bool enabled, struct diag_list *diags)
+{
+	int err = action(arg, diags);
+
+	if (!err)
+		s->run.check_enabled = enabled;
+	return err;
+}
+
+static size_t kill_flows(void *arg, struct server *s)
+{
+	(void)s;
+	((struct fake_host *)arg)->kills++;
+	return 0;
+}
+
+static void clear_counters(void *arg, bool all)
+{
+	struct fake_host *h = arg;
+
+	h->clears++;
+	h->cleared_all = all;
+}
+
+static int attach(void *arg, const char *ifname, enum attach_mode mode, struct diag_list *diags)
+{
+	struct fake_host *h = arg;
+
+	if (strcmp(ifname, "nic9") == 0) {
+		diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "There is no interface nic9.");
+		return -ENODEV;
+	}
+	snprintf(h->attached, sizeof(h->attached), "%s/%d", ifname, (int)mode);
+	return action(h, diags);
+}
+
+static int detach(void *arg, const char *ifname, struct diag_list *diags)
+{
+	(void)ifname;
+	return action(arg, diags);
+}
+
+static int reload(void *arg, bool dry_run, struct diag_list *diags)
+{
+	struct fake_host *h = arg;
+	struct diag_place place = {.file = "x.cfg", .line = 3, .col = 5, .len = 7, .source_line = "    balanec x"};
+
+	if (h->fail_with)
+		diag_add(diags, DIAG_ERROR, &place, "C0102", "did you mean 'balance'?", "unknown keyword 'balanec'");
+	else
+		h->reloaded = !dry_run;
+	return h->fail_with;
+}
+
+static void __attribute__((format(printf, 2, 3))) log_line(void *arg, const char *fmt, ...)
+{
+	struct fake_host *h = arg;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(h->logged, sizeof(h->logged), fmt, args);
+	va_end(args);
+}
+
+const struct runtime_host fake_host_ops = {
+	.model = get_model,
+	.now_ms = get_now,
+	.info = get_info,
+	.frontend_counters = frontend_counters,
+	.backend_counters = backend_counters,
+	.server_counters = server_counters,
+	.reasons = reasons,
+	.flows = flows,
+	.servers_changed = servers_changed,
+	.server_add = server_add,
+	.server_del = server_del,
+	.frontend_set = frontend_set,
+	.check_set = check_set,
+	.kill_flows = kill_flows,
+	.clear_counters = clear_counters,
+	.attach = attach,
+	.detach = detach,
+	.reload = reload,
+	.log = log_line,
+};
+
+static void add_server(struct fake_host *h, struct backend *b, const char *name, const char *ip, uint16_t port,
+		       unsigned int weight, bool checked)
+{
+	struct server *s = model_server_add(b, name);
+
+	addr_parse(ip, &s->addr);
+	s->port = port;
+	s->weight = weight;
+	s->check = (struct check_conf){.type = checked ? CHECK_TCP : CHECK_NONE, .inter = 2000, .rise = 2, .fall = 3};
+	if (strcmp(name, "s4") == 0)
+		s->backup = s->disabled = true;
+	server_run_init(s, h->now_ms - 5000);
+}
+
+static void add_bind(struct frontend *f, const char *ip, uint16_t port)
+{
+	struct bind *b = model_bind_add(f);
+
+	addr_parse(ip, &b->addr);
+	b->port_lo = b->port_hi = port;
+	b->proto = IPPROTO_TCP;
+}
+
+void fake_host_init(struct fake_host *h)
+{
+	struct frontend *f;
+	struct backend *b;
+
+	*h = (struct fake_host){.now_ms = 1000000, .nr_flows = 2};
+	h->info = (struct runtime_info){.pid = 4711,
+					.uptime_s = 93784,
+					.interfaces = 1,
+					.ifs = {{.name = "eth0", .mode = "native", .why = "because"}},
+					.flows_used = 2,
+					.flows_capacity = 262144,
+					.flows_memory = 64 << 20,
+					.connections_total = 77,
+					.rate = 3,
+					.rate_max = 30,
+					.node = "nodea",
+					.control_socket = "/run/xlb/xlb.sock"};
+	h->model = model_new();
+	f = model_frontend_add(h->model, "web");
+	add_bind(f, "0.0.0.0", 8080);
+	b = model_backend_add(h->model, "be");
+	f->backend = b;
+	add_server(h, b, "s1", "10.0.0.1", 80, 1, true);
+	add_server(h, b, "s2", "10.0.0.2", 80, 10, true);
+	add_server(h, b, "s3", "10.0.0.3", 80, 1, false);
+	add_server(h, b, "s4", "10.0.0.4", 80, 1, false);
+	b->last_change_ms = h->now_ms - 6000;
+	f = model_frontend_add(h->model, "ls");
+	f->is_listen = true;
+	add_bind(f, "10.9.9.9", 9000);
+	b = model_backend_add(h->model, "ls");
+	b->is_listen = true;
+	f->backend = b;
+	add_server(h, b, "a", "10.0.0.5", 90, 1, true);
+	b->last_change_ms = h->now_ms - 6000;
+	h->reasons[XLB_R_REQUEST] = 100;
+	h->reasons[XLB_R_NOT_OURS] = 20;
+	h->reasons[XLB_R_TTL] = 3;
+}
+
+void fake_host_fini(struct fake_host *h)
+{
+	model_free(h->model);
+}
