@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Loads the program for a test, fills its tables, runs packets.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "fixture.h"
+#include "xlb.skel.h"
+
+const uint32_t ip_client = IP4(10, 1, 0, 9), ip_balancer = IP4(10, 0, 0, 4), ip_server1 = IP4(10, 0, 0, 5),
+	       ip_server2 = IP4(10, 0, 0, 6);
+const uint8_t mac_client[6] = { 2, 0, 0, 0, 0, 9 }, mac_balancer[6] = { 2, 0, 0, 0, 0, 4 },
+	      mac_server1[6] = { 2, 0, 0, 0, 0, 5 }, mac_server2[6] = { 2, 0, 0, 0, 0, 6 };
+uint64_t fix_seen_reasons;
+
+static size_t map_bytes(const struct bpf_map *map)
+{
+	size_t size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map), page = sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+static void *map_memory(const struct bpf_map *map)
+{
+	void *p = mmap(NULL, map_bytes(map), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	return p;
+}
+
+/* Packets of test runs come by the loopback device of the caller's namespace: give them one without routes. */
+static void enter_namespace(void)
+{
+	static int done;
+
+	if (done++)
+		return;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+}
+
+static void fill_servers(struct fix *f)
+{
+	const uint8_t *macs[] = { NULL, mac_server1, mac_server2 };
+	const uint32_t addrs[] = { 0, ip_server1, ip_server2 };
+	int i;
+
+	for (i = SRV_1; i <= SRV_2; i++) {
+		struct xlb_server *s = &f->servers[i];
+
+		s->addr = htonl(addrs[i]);
+		s->port = htons(SERVER_PORT);
+		s->source = htonl(ip_balancer);
+		s->pool_lo = POOL_LO;
+		s->pool_hi = POOL_HI;
+		s->oif = IF_LO;
+		s->backend = BE_WEB;
+		memcpy(s->dmac, macs[i], 6);
+		memcpy(s->smac, mac_balancer, 6);
+	}
+}
+
+void fix_add_addr(struct fix *f, uint32_t addr, uint16_t lo, uint16_t hi)
+{
+	uint32_t slot = xlb_addr_hash(f->secrets, htonl(addr));
+
+	while (f->addrs[slot].addr && f->addrs[slot].addr != htonl(addr))
+		slot = (slot + 1) % XLB_ADDR_SLOTS;
+	f->addrs[slot].pool_lo = lo;
+	f->addrs[slot].pool_hi = hi;
+	f->addrs[slot].addr = htonl(addr);
+}
+
+void fix_add_bloom(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto)
+{
+	uint32_t bit = xlb_port_bit(htons(port), proto), slot = xlb_addr_hash(f->secrets, htonl(addr));
+
+	while (f->addrs[slot].addr != htonl(addr))
+		slot = (slot + 1) % XLB_ADDR_SLOTS;
+	f->addrs[slot].bloom[bit / 32] |= 1u << (bit % 32);
+}
+
+void fix_add_vip(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto, uint16_t service)
+{
+	uint32_t bucket = xlb_vip_hash(f->secrets, htonl(addr), htons(port), proto, service & 1);
+	struct xlb_vip *v = f->vips[bucket].way;
+
+	while (v->proto)
+		v++;
+	*v = (struct xlb_vip){ .addr = htonl(addr), .port = htons(port), .proto = proto, .service = service };
+	fix_add_bloom(f, addr, port, proto);
+}
+
+void fix_set_ring(struct fix *f, const uint16_t *servers, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		f->ring[i / XLB_RING_WAYS].server[i % XLB_RING_WAYS] = servers[i];
+	f->backends[BE_WEB].ring = nr;
+}
+
+static void fill_tables(struct fix *f)
+{
+	static const uint32_t timeouts[XLB_NR_STATES] = { 30, 3600, 300, 60, 10 };
+	int i;
+
+	f->control->ifindex[IF_LO] = 1;
+	f->control->ifindex[IF_OTHER] = 99;
+	for (i = SVC_WEB; i <= SVC_DNS; i++) {
+		f->services[i].backend = BE_WEB;
+		f->services[i].flags = XLB_SVC_ENABLED;
+		memcpy(f->services[i].timeout, timeouts, sizeof(timeouts));
+	}
+	fill_servers(f);
+	fix_set_ring(f, (uint16_t[]){ SRV_1, SRV_2 }, 2);
+	fix_add_addr(f, ip_balancer, POOL_LO, POOL_HI);
+	fix_add_vip(f, ip_balancer, VIP_PORT, IPPROTO_TCP, SVC_WEB);
+	fix_add_vip(f, ip_balancer, DNS_PORT, IPPROTO_UDP, SVC_DNS);
+}
+
+static int setup(void **state, uint32_t nr_buckets, uint32_t answers)
+{
+	struct fix *f = calloc(1, sizeof(*f));
+	uint32_t key, other = 1;
+	int i;
+
+	assert_non_null(f);
+	enter_namespace();
+	f->nr_buckets = nr_buckets;
+	f->skel = xlb_bpf__open();
+	assert_non_null(f->skel);
+	for (i = 0; i < XLB_NR_SECRETS; i++)
+		f->secrets[i] = ((uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ rand()) | 1;
+	memcpy((void *)f->skel->rodata->xlb_cfg_secrets, f->secrets, sizeof(f->secrets));
+	f->skel->rodata->xlb_cfg_bucket_mask = nr_buckets - 1;
+	f->skel->rodata->xlb_cfg_answers_per_s = answers;
+	bpf_map__set_max_entries(f->skel->maps.xlb_flows, nr_buckets);
+	assert_int_equal(xlb_bpf__load(f->skel), 0);
+	f->control = map_memory(f->skel->maps.xlb_control);
+	f->flows = map_memory(f->skel->maps.xlb_flows);
+	f->addrs = map_memory(f->skel->maps.xlb_addrs);
+	f->vips = map_memory(f->skel->maps.xlb_vips);
+	f->services = map_memory(f->skel->maps.xlb_services);
+	f->backends = map_memory(f->skel->maps.xlb_backends);
+	f->ring = map_memory(f->skel->maps.xlb_ring);
+	f->servers = map_memory(f->skel->maps.xlb_servers);
+	f->busy = map_memory(f->skel->maps.xlb_busy);
+	fill_tables(f);
+	key = IF_OTHER;
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(f->skel->maps.xlb_ports), &key, &other, 0), 0);
+	*state = f;
+	return 0;
+}
+
+int fix_setup(void **state)
+{
+	return setup(state, 64, 1000000);
+}
+
+int fix_setup_one_bucket(void **state)
+{
+	return setup(state, 1, 1000000);
+}
+
+int fix_setup_no_answers(void **state)
+{
+	return setup(state, 64, 0);
+}
+
+int fix_teardown(void **state)
+{
+	struct fix *f = *state;
+
+	munmap(f->control, map_bytes(f->skel->maps.xlb_control));
+	munmap(f->flows, map_bytes(f->skel->maps.xlb_flows));
+	munmap(f->addrs, map_bytes(f->skel->maps.xlb_addrs));
+	munmap(f->vips, map_bytes(f->skel->maps.xlb_vips));
+	munmap(f->services, map_bytes(f->skel->maps.xlb_services));
+	munmap(f->backends, map_bytes(f->skel->maps.xlb_backends));
+	munmap(f->ring, map_bytes(f->skel->maps.xlb_ring));
+	munmap(f->servers, map_bytes(f->skel->maps.xlb_servers));
+	munmap(f->busy, map_bytes(f->skel->maps.xlb_busy));
+	xlb_bpf__destroy(f->skel);
+	free(f);
+	return 0;
+}
+
+static void read_reasons(struct fix *f, uint64_t sums[XLB_R_MAX])
+{
+	int nr_cpus = libbpf_num_possible_cpus(), cpu;
+	uint64_t values[MAX_CPUS];
+	uint32_t key;
+
+	assert_in_range(nr_cpus, 1, MAX_CPUS);
+	for (key = 0; key < XLB_R_MAX; key++) {
+		assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.xlb_reasons), &key, values), 0);
+		for (sums[key] = 0, cpu = 0; cpu < nr_cpus; cpu++)
+			sums[key] += values[cpu];
+	}
+}
+
+static const char *reason_name(enum xlb_reason reason)
+{
+	static const char *const names[XLB_R_MAX] = { "NONE",
+#define NAME(name, verdict, expected, text, advice) #name,
+						      XLB_REASONS(NAME)
+#undef NAME
+	};
+
+	return reason < XLB_R_MAX ? names[reason] : "?";
+}
+
+int fix_run(struct fix *f, const struct pkt *in, struct pkt *out, enum xlb_reason *ret_reason)
+{
+	uint64_t before[XLB_R_MAX], after[XLB_R_MAX];
+	struct pkt scratch;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len, .repeat = 1);
+	unsigned int i, nr = 0;
+
+	if (!out)
+		out = &scratch;
+	memset(out, 0xff, sizeof(*out));
+	opts.data_out = out->data;
+	opts.data_size_out = PKT_MAX;
+	read_reasons(f, before);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(f->skel->progs.xlb_xdp), &opts), 0);
+	read_reasons(f, after);
+	out->len = opts.data_size_out;
+	*ret_reason = XLB_R_NONE;
+	for (i = 0; i < XLB_R_MAX; i++) {
+		if (after[i] == before[i])
+			continue;
+		nr += after[i] - before[i];
+		*ret_reason = i;
+		fix_seen_reasons |= 1ull << i;
+	}
+	if (nr != 1)
+		fail_msg("one packet was counted %u times", nr);
+	return opts.retval;
+}
+
+void fix_expect(struct fix *f, const struct pkt *in, int verdict, enum xlb_reason reason, struct pkt *out,
+		const char *file, int line)
+{
+	enum xlb_reason seen;
+	int ret = fix_run(f, in, out, &seen);
+
+	if (ret == verdict && seen == reason) {
+		if (verdict == XDP_PASS && out)
+			pkt_assert_equal(out, in, file, line);
+		return;
+	}
+	print_error("expected verdict %d for %s, saw %d for %s\n", verdict, reason_name(reason), ret, reason_name(seen));
+	_fail(file, line);
+}
+
+struct xlb_flow *fix_flow(struct fix *f, uint32_t saddr, uint16_t sport, uint32_t daddr, uint16_t dport, uint8_t proto)
+{
+	unsigned int i;
+
+	for (i = 0; i < f->nr_buckets * XLB_BUCKET_SLOTS; i++) {
+		struct xlb_flow *e = &f->flows[i / XLB_BUCKET_SLOTS].slot[i % XLB_BUCKET_SLOTS];
+
+		if (e->word & XLB_F_LIVE && e->saddr == htonl(saddr) && e->daddr == htonl(daddr) &&
+		    e->sport == htons(sport) && e->dport == htons(dport) && e->proto == proto)
+			return e;
+	}
+	return NULL;
+}
+
+unsigned int fix_live(const struct fix *f)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < f->nr_buckets * XLB_BUCKET_SLOTS; i++)
+		nr += f->flows[i / XLB_BUCKET_SLOTS].slot[i % XLB_BUCKET_SLOTS].word & XLB_F_LIVE;
+	return nr;
+}
+
+void client_tcp(struct pkt *p, uint16_t sport, uint8_t flags)
+{
+	pkt_build(p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = sport, .dport = VIP_PORT,
+					 .proto = IPPROTO_TCP, .flags = flags, .seq = 1000, .ack = 77 });
+}
+
+void server_tcp(struct pkt *p, int server, uint16_t port, uint8_t flags)
+{
+	pkt_build(p, &(struct pkt_desc){ .saddr = server == 1 ? ip_server1 : ip_server2, .daddr = ip_balancer,
+					 .sport = SERVER_PORT, .dport = port, .proto = IPPROTO_TCP, .flags = flags,
+					 .smac = server == 1 ? mac_server1 : mac_server2, .seq = 5, .ack = 1001 });
+}
+
+void forwarded(struct pkt *p, const struct pkt_desc *from, int server, uint16_t port)
+{
+	struct pkt_desc d = *from;
+
+	d.dmac = server == 1 ? mac_server1 : mac_server2;
+	d.smac = mac_balancer;
+	d.saddr = ip_balancer;
+	d.daddr = server == 1 ? ip_server1 : ip_server2;
+	d.sport = port;
+	d.dport = SERVER_PORT;
+	d.ttl = (from->ttl ? from->ttl : 64) - 1;
+	pkt_build(p, &d);
+}
+
+uint16_t open_flow(struct fix *f, uint16_t sport, int *ret_server)
+{
+	struct pkt in, out;
+
+	client_tcp(&in, sport, TH_SYN);
+	expect(f, &in, XDP_TX, XLB_R_NEW_FLOW, &out);
+	if (ret_server)
+		*ret_server = pkt_ip(&out)->daddr == htonl(ip_server1) ? 1 : 2;
+	return ntohs(pkt_tcp(&out)->source);
+}
+
+uint16_t establish(struct fix *f, uint16_t sport, int *ret_server)
+{
+	int server = 0;
+	uint16_t port = open_flow(f, sport, &server);
+	struct pkt p;
+
+	server_tcp(&p, server, port, TH_SYN | TH_ACK);
+	expect(f, &p, XDP_TX, XLB_R_REPLY, NULL);
+	client_tcp(&p, sport, TH_ACK);
+	expect(f, &p, XDP_TX, XLB_R_REQUEST, NULL);
+	if (ret_server)
+		*ret_server = server;
+	return port;
+}

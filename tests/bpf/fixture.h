@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The program under test: loaded fresh for each test, tables filled by hand through their mappings.
+ *
+ * The cast: a client 10.1.0.9, the balancer 10.0.0.4 with TCP service 8080 and UDP service 53, servers 10.0.0.5 and
+ * 10.0.0.6 on port 30808, source ports 20000 to 20063. Runs in a network namespace of its own, on its loopback device.
+ */
+#ifndef TESTS_FIXTURE_H
+#define TESTS_FIXTURE_H
+
+#include <linux/bpf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <xlb/flow.h>
+#include <xlb/reason.h>
+#include <xlb/service.h>
+#include <xlb/stats.h>
+
+#include "pkt.h"
+
+#define IP4(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+
+enum {
+	MAX_CPUS = 1024, /* that a test reads counters of */
+	VIP_PORT = 8080,
+	DNS_PORT = 53,
+	SERVER_PORT = 30808,
+	POOL_LO = 20000,
+	POOL_HI = 20063,
+	SVC_WEB = 1,
+	SVC_DNS = 2,
+	BE_WEB = 1,
+	SRV_1 = 1,
+	SRV_2 = 2,
+	IF_LO = 1, /* interface number of the device that packets come by */
+	IF_OTHER = 2,
+};
+
+extern const uint32_t ip_client, ip_balancer, ip_server1, ip_server2;
+extern const uint8_t mac_client[6], mac_balancer[6], mac_server1[6], mac_server2[6];
+
+struct fix {
+	struct xlb_bpf *skel;
+	struct xlb_control *control;
+	struct xlb_bucket *flows;
+	struct xlb_addr *addrs;
+	struct xlb_vip_bucket *vips;
+	struct xlb_service *services;
+	struct xlb_backend *backends;
+	struct xlb_ring *ring;
+	struct xlb_server *servers;
+	struct xlb_busy *busy;
+	__u64 secrets[XLB_NR_SECRETS];
+	uint32_t nr_buckets;
+};
+
+/* cmocka set-up and tear-down. The first gives a table of 64 buckets; *state is a struct fix. */
+int fix_setup(void **state);
+int fix_setup_one_bucket(void **state); /* a table of 16 slots */
+int fix_setup_no_answers(void **state); /* rate limit 0 */
+int fix_teardown(void **state);
+
+/* Runs a packet through the program. Asserts verdict and reason, and that no other reason's counter moved. */
+void fix_expect(struct fix *f, const struct pkt *in, int verdict, enum xlb_reason reason, struct pkt *out,
+		const char *file, int line);
+#define expect(f, in, verdict, reason, out) fix_expect(f, in, verdict, reason, out, __FILE__, __LINE__)
+
+/* The same, without a wish: returns the verdict, and the reason by *ret_reason. */
+int fix_run(struct fix *f, const struct pkt *in, struct pkt *out, enum xlb_reason *ret_reason);
+
+void fix_set_ring(struct fix *f, const uint16_t *servers, unsigned int nr);
+void fix_add_vip(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto, uint16_t service);
+void fix_add_addr(struct fix *f, uint32_t addr, uint16_t lo, uint16_t hi);
+void fix_add_bloom(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto);
+
+/* The live entry of a key (host order), or NULL. */
+struct xlb_flow *fix_flow(struct fix *f, uint32_t saddr, uint16_t sport, uint32_t daddr, uint16_t dport, uint8_t proto);
+unsigned int fix_live(const struct fix *f);
+
+/* Client's TCP packet to the web service from 'sport'. */
+void client_tcp(struct pkt *p, uint16_t sport, uint8_t flags);
+
+/* What the program must make of a client's packet towards 'server' (1 or 2) from source port 'port', built anew. */
+void forwarded(struct pkt *p, const struct pkt_desc *from, int server, uint16_t port);
+
+/* Opens a flow from client port 'sport'; returns the source port and by *ret_server 1 or 2. */
+uint16_t open_flow(struct fix *f, uint16_t sport, int *ret_server);
+
+/* The server's packet of that flow. */
+void server_tcp(struct pkt *p, int server, uint16_t port, uint8_t flags);
+
+/* Opens a flow and completes the handshake. */
+uint16_t establish(struct fix *f, uint16_t sport, int *ret_server);
+
+/* Reasons seen in this process so far, as a bit set. */
+extern uint64_t fix_seen_reasons;
+
+extern const struct CMUnitTest pass_tests[], flow_tests[], bad_tests[], answer_tests[], table_tests[];
+extern const size_t nr_pass_tests, nr_flow_tests, nr_bad_tests, nr_answer_tests, nr_table_tests;
+
+#endif
