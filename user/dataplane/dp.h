@@ -49,7 +49,7 @@ uint64_t dp_created_ns(const struct dp *dp); /* CLOCK_BOOTTIME */
 /* Reads the numbers in use from the pinned tables into 'ids', after adoption. 0, -ENOMEM. */
 int dp_adopt_ids(struct dp *dp, struct image_ids *ids);
 
-/* The image that the pinned tables amount to, to be the 'from' of the first plan; NULL when the tables are fresh. */
+/* The image that the pinned tables amount to, to be the 'from' of the first plan; NULL when the tables are fresh. 0, -ENOMEM. */
 int dp_read_image(struct dp *dp, struct image **ret);
 
 /*
@@ -110,8 +110,12 @@ void dp_usage(struct dp *dp, struct dp_usage *ret);
 bool dp_sweep(struct dp *dp, size_t max_slots);
 uint32_t dp_active_of_server(const struct dp *dp, uint16_t id);	  /* established or half-open flows */
 uint32_t dp_active_of_service(const struct dp *dp, uint16_t id);
-/* Is no flow, in whatever state, left that carries this server number? As of the last full sweep. */
+/*
+ * Is no flow, in whatever state, left that carries this number? As of the last full sweep that began after dp_apply()
+ * took the number out of the tables; false before there was one. For image_ids_collect().
+ */
 bool dp_server_unreferenced(const struct dp *dp, uint16_t id);
+bool dp_service_unreferenced(const struct dp *dp, uint16_t id);
 
 /* Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false. */
 void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks), void *arg);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Opening and closing the data plane, and its counters.
+ *
+ * A daemon that starts finds nothing, the remains of a start that did not finish, or a data plane at work, which it
+ * takes over: maps first, then the program of all interfaces, then the pin of the program.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/dp_priv.h"
+
+static int adopt(struct dp *dp, const struct dp_options *opt, struct diag_list *diags)
+{
+	int err = load_adopted(dp, opt, diags);
+
+	if (err)
+		return err;
+	err = attach_recover(dp, diags);
+	if (!err)
+		err = attach_update(dp, diags);
+	if (!err)
+		dp->adopted = true;
+	return err;
+}
+
+int dp_open(const struct paths *paths, const struct dp_options *opt, struct diag_list *diags, struct dp **ret)
+{
+	enum pin_state state;
+	struct dp *dp;
+	int err;
+
+	bpflog_capture(NULL);
+	dp = calloc(1, sizeof(*dp));
+	if (!dp)
+		return -ENOMEM;
+	dp->paths = *paths;
+	dp->nr_cpus = libbpf_num_possible_cpus();
+	dp->sweep = calloc(1, sizeof(*dp->sweep));
+	err = dp->sweep ? 0 : -ENOMEM;
+	if (!err && dp->nr_cpus <= 0)
+		err = dp->nr_cpus ? dp->nr_cpus : -EIO;
+	if (!err)
+		err = pin_dir_prepare(paths, diags);
+	if (!err)
+		err = pin_dir_state(paths, diags, &state);
+	if (!err)
+		err = state == PIN_COMPLETE ? adopt(dp, opt, diags) : load_fresh(dp, opt, diags);
+	if (err) {
+		dp_close(dp);
+		return err;
+	}
+	dp->sweep->nr_started = 1;
+	*ret = dp;
+	return 0;
+}
+
+void dp_close(struct dp *dp)
+{
+	if (!dp)
+		return;
+	attach_close(dp);
+	load_fini(dp);
+	free(dp->rings.freed);
+	free(dp->sweep);
+	free(dp);
+}
+
+bool dp_was_adopted(const struct dp *dp)
+{
+	return dp->adopted;
+}
+
+/* Adds up the CPUs' records of 'nr' words each. */
+static int read_percpu(const struct dp *dp, enum dp_map map, uint32_t key, uint64_t *ret, size_t nr)
+{
+	uint64_t *values = calloc((size_t)dp->nr_cpus, nr * sizeof(*values));
+	int err = 0;
+
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(dp->map_fd[map], &key, values)) {
+		err = -errno;
+	} else {
+		memset(ret, 0, nr * sizeof(*ret));
+		for (size_t cpu = 0; cpu < (size_t)dp->nr_cpus; cpu++)
+			for (size_t i = 0; i < nr; i++)
+				ret[i] += values[cpu * nr + i];
+	}
+	free(values);
+	return err;
+}
+
+int dp_read_reasons(struct dp *dp, uint64_t ret[XLB_R_MAX])
+{
+	for (uint32_t reason = 0; reason < XLB_R_MAX; reason++) {
+		int err = read_percpu(dp, DP_MAP_reasons, reason, &ret[reason], 1);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int read_stats(const struct dp *dp, enum dp_map map, uint16_t id, struct xlb_stats *ret)
+{
+	uint64_t words[sizeof(*ret) / sizeof(uint64_t)];
+	int err = read_percpu(dp, map, id, words, sizeof(words) / sizeof(words[0]));
+
+	if (!err)
+		memcpy(ret, words, sizeof(*ret));
+	return err;
+}
+
+int dp_read_service_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret)
+{
+	return read_stats(dp, DP_MAP_svc_stats, id, ret);
+}
+
+int dp_read_server_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret)
+{
+	return read_stats(dp, DP_MAP_srv_stats, id, ret);
+}

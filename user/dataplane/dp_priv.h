@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of this module share; included by nothing else. */
+#ifndef DATAPLANE_DP_PRIV_H
+#define DATAPLANE_DP_PRIV_H
+
+#include <string.h>
+
+#include <xlb/abi.h>
+#include <xlb/service.h>
+
+#include "dataplane/dp.h"
+
+struct buf;
+struct xlb_bpf;
+
+/* Maps that are pinned. MAPPED ones are memory-mapped and have a pointer of that type in struct dp. */
+#define DP_MAPS(MAPPED, PLAIN)                                                                                         \
+	MAPPED(control, struct xlb_control)                                                                            \
+	MAPPED(flows, struct xlb_bucket)                                                                               \
+	MAPPED(addrs, struct xlb_addr)                                                                                 \
+	MAPPED(vips, struct xlb_vip_bucket)                                                                            \
+	MAPPED(services, struct xlb_service)                                                                           \
+	MAPPED(backends, struct xlb_backend)                                                                           \
+	MAPPED(ring, struct xlb_ring)                                                                                  \
+	MAPPED(servers, struct xlb_server)                                                                             \
+	MAPPED(busy, struct xlb_busy)                                                                                  \
+	PLAIN(locks)                                                                                                   \
+	PLAIN(cursors)                                                                                                 \
+	PLAIN(reasons)                                                                                                 \
+	PLAIN(svc_stats)                                                                                               \
+	PLAIN(srv_stats)                                                                                               \
+	PLAIN(limits)                                                                                                  \
+	PLAIN(ports)                                                                                                   \
+	PLAIN(meta) /* last: its pin says that all others are there */
+
+enum dp_map {
+#define DP_MAP_ENUM(name, ...) DP_MAP_##name,
+	DP_MAPS(DP_MAP_ENUM, DP_MAP_ENUM)
+#undef DP_MAP_ENUM
+	DP_NR_MAPS
+};
+
+/* An area of map xlb_ring, in values. */
+struct ring_area {
+	uint32_t first, nr;
+};
+
+/* An area that packets may still be reading. */
+struct ring_freed {
+	struct ring_area area;
+	uint64_t since_ns;
+};
+
+struct ring_alloc {
+	uint32_t next;			/* where the last search ended */
+	struct ring_freed *freed;
+	size_t nr_freed, cap_freed;
+};
+
+/* Counts of one sweep over the flow table, by number. */
+struct sweep_counts {
+	uint64_t used;
+	uint32_t srv_active[XLB_MAX_SERVERS];
+	uint32_t svc_active[XLB_MAX_SERVICES];
+	bool srv_referenced[XLB_MAX_SERVERS];
+	bool svc_referenced[XLB_MAX_SERVICES];
+};
+
+struct sweep {
+	struct sweep_counts now, last;	/* under way; of the last complete one */
+	size_t cursor;			/* next slot */
+	uint64_t nr_started;		/* 1 while the first sweep is under way */
+	uint64_t nr_done;
+	/* The first sweep after a number left the tables: only from its end on may the number count as unreferenced. */
+	uint64_t srv_from[XLB_MAX_SERVERS];
+	uint64_t svc_from[XLB_MAX_SERVICES];
+};
+
+/* An attached interface's pinned link. Same index as dp_if. */
+struct dp_link {
+	int fd;
+	char pin[PATHS_MAX + 64];
+};
+
+struct dp {
+	struct paths paths;
+	bool adopted;
+	struct xlb_meta meta;
+	struct xlb_bpf *skel;
+	int prog_fd, clock_fd, time_fd;
+	int map_fd[DP_NR_MAPS];
+	void *mem[DP_NR_MAPS];
+	size_t mem_size[DP_NR_MAPS];
+#define DP_MAP_POINTER(name, type) type *name;
+#define DP_MAP_NOTHING(name)
+	DP_MAPS(DP_MAP_POINTER, DP_MAP_NOTHING)
+#undef DP_MAP_POINTER
+#undef DP_MAP_NOTHING
+	int nr_cpus;
+	uint32_t last_tick;
+	struct dp_if ifs[XLB_MAX_IFS];
+	struct dp_link links[XLB_MAX_IFS];
+	size_t nr_ifs;
+	struct ring_alloc rings;
+	struct sweep *sweep;
+};
+
+/* "xlb_flows": the name of the map in the kernel, and of its pin. */
+const char *dp_map_name(enum dp_map map);
+
+/* bpflog.c: what libbpf says is collected into 'to' until the next call; NULL: thrown away. */
+void bpflog_capture(struct buf *to);
+/* The driver's or kernel's own words in what was captured, or NULL. malloc'ed. */
+char *bpflog_kernel_message(const struct buf *log);
+/* Writes a captured verifier log to STATE_DIR/verifier.log and reports the failed load in 'diags'. */
+void bpflog_report_load(const struct paths *paths, const struct buf *log, int err, struct diag_list *diags);
+
+/* clock.c: jiffies per second, by running the program xlb_clock in a throw-away object. 0 or negative errno. */
+int clock_measure_hz(struct diag_list *diags, unsigned int *ret_hz);
+/* Program xlb_clock once. 0 or negative errno. */
+int clock_run(int prog_fd, int time_fd, uint64_t *ret_jiffies, uint64_t *ret_ns);
+
+/* pin.c */
+enum pin_state { PIN_NONE, PIN_HALF, PIN_COMPLETE };
+/* Makes PIN_DIR and its parent if they are missing, checks both. */
+int pin_dir_prepare(const struct paths *paths, struct diag_list *diags);
+int pin_dir_state(const struct paths *paths, struct diag_list *diags, enum pin_state *ret);
+void pin_path(const struct paths *paths, const char *name, char *ret, size_t cap);
+/* Name of an interface's link pin: the BPF filesystem allows no '.', so it and '%' are written %2e, %25. */
+void pin_link_path(const struct paths *paths, const char *ifname, char *ret, size_t cap);
+/* Calls 'fn' with the path of each pin whose name begins with 'prefix', until it returns non-zero. Returns that. */
+int pin_for_each(const struct paths *paths, const char *prefix, int (*fn)(void *arg, const char *path), void *arg);
+/* Pins 'fd' as 'name' in one step in place of what is there. */
+int pin_replace(const struct paths *paths, int fd, const char *name);
+
+/* load.c: opens and loads the object, on new maps or on those that are pinned; fills skel, fds, meta, mappings. */
+int load_fresh(struct dp *dp, const struct dp_options *opt, struct diag_list *diags);
+int load_adopted(struct dp *dp, const struct dp_options *opt, struct diag_list *diags);
+void load_fini(struct dp *dp);
+
+/* attach.c: finds the interfaces of the pinned links; swaps the program of all of them, or of none. */
+int attach_recover(struct dp *dp, struct diag_list *diags);
+int attach_update(struct dp *dp, struct diag_list *diags);
+void attach_close(struct dp *dp);
+
+/* refuse.c: why an attachment was refused. */
+/* Explains 'err' of an attempt with 'flags' (XDP_FLAGS_*_MODE) to 'diags'. */
+void refuse_explain(struct dp *dp, uint32_t ifindex, const char *ifname, uint32_t flags, int err,
+		    struct diag_list *diags);
+/* The kernel's own words for a refused attachment, or the error's text. Writes at most 'cap' bytes. */
+void refuse_reason(struct dp *dp, uint32_t ifindex, uint32_t flags, int err, char *ret, size_t cap);
+
+/* ring.c: room in map xlb_ring. */
+/* Finds room for 'nr' rings of lens[] entries beside what is in use. 0, -ENOSPC, -ENOMEM. Nothing is written. */
+int ring_place(struct dp *dp, const size_t *lens, size_t nr, struct ring_area *ret);
+/* The area may be used again a second from now. */
+int ring_release(struct dp *dp, struct ring_area area);
+static inline uint32_t ring_values(uint64_t entries)
+{
+	return (uint32_t)((entries + XLB_RING_WAYS - 1) / XLB_RING_WAYS);
+}
+
+/* tables.c: open-addressed tables; the same code works on the tables of the program and on a private copy. */
+int table_addr_put(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec);
+void table_addr_del(struct xlb_addr *table, const __u64 *secrets, __be32 addr);
+int table_vip_put(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
+void table_vip_del(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
+
+/*
+ * Stores a record of whole 64-bit words, word 0 last, so that a packet that finds word 0 finds the rest. Words that
+ * stay the same are not written.
+ */
+typedef uint64_t record_word __attribute__((may_alias));
+
+static inline void record_store(void *dst, const void *src, size_t size)
+{
+	record_word *to = dst;
+
+	for (size_t i = size / sizeof(*to); i-- > 0;) {
+		uint64_t word;
+
+		memcpy(&word, (const char *)src + i * sizeof(word), sizeof(word));
+		if (to[i] != word)
+			__atomic_store_n(&to[i], word, __ATOMIC_RELEASE);
+	}
+}
+
+#endif
