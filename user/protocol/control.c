@@ -7,7 +7,7 @@
  *
  *   status, version   none
  *   show              what: frontends backends servers flows drops binds; flows: limit (0: all)
- *   attach            interface, mode: auto native generic (default auto)
+ *   attach            interface, mode: auto native generic (default auto); the result is {name, mode, why}
  *   detach            interface
  *   reload            dry_run: true false
  *   server            action: add del set drain ready maint weight; server: "backend/server"; args: [words]
@@ -82,6 +82,8 @@ static void control_attach(struct request *r)
 	}
 	err = r->host->attach(r->arg, ifname, (enum attach_mode)mode, &r->diags);
 	finish_action(r, err, exit_of(err));
+	if (!err)
+		r->result = control_interface(r, ifname);
 }
 
 static void control_detach(struct request *r)

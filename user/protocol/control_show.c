@@ -39,19 +39,36 @@ static void set_counters(json_t *o, const struct runtime_counters *n)
 	set_count(o, "server_resets", n->s.server_resets);
 }
 
+static json_t *interface_row(const struct runtime_if *i)
+{
+	json_t *o = json_object();
+
+	set_text(o, "name", i->name);
+	set_text(o, "mode", i->mode);
+	set_text(o, "why", i->why);
+	return o;
+}
+
 static json_t *interfaces_of(const struct runtime_info *info)
 {
-	json_t *list = json_array(), *o;
+	json_t *list = json_array();
 	unsigned int i;
 
-	for (i = 0; i < info->interfaces && i < sizeof(info->ifs) / sizeof(info->ifs[0]); i++) {
-		o = json_object();
-		set_text(o, "name", info->ifs[i].name);
-		set_text(o, "mode", info->ifs[i].mode);
-		set_text(o, "why", info->ifs[i].why);
-		json_array_append_new(list, o);
-	}
+	for (i = 0; i < info->interfaces && i < sizeof(info->ifs) / sizeof(info->ifs[0]); i++)
+		json_array_append_new(list, interface_row(&info->ifs[i]));
 	return list;
+}
+
+json_t *control_interface(struct request *r, const char *ifname)
+{
+	struct runtime_info info = {0};
+	unsigned int i;
+
+	r->host->info(r->arg, &info);
+	for (i = 0; i < info.interfaces && i < sizeof(info.ifs) / sizeof(info.ifs[0]); i++)
+		if (strcmp(info.ifs[i].name, ifname) == 0)
+			return interface_row(&info.ifs[i]);
+	return NULL;
 }
 
 static void count_servers(const struct model *m, json_t *o)
