@@ -185,6 +185,7 @@ static void dp_open__other_abi__refused_and_left_alone(void **state)
 
 static void dp_open__map_missing_or_of_other_size__refused(void **state)
 {
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	char path[PATHS_MAX + 64];
 	int fd;
 
@@ -194,7 +195,7 @@ static void dp_open__map_missing_or_of_other_size__refused(void **state)
 	expect_open_fails(-EINVAL);
 	assert_true(was_said("xlb_vips"));
 
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xlb_vips", 4, 64, 16, NULL);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xlb_vips", 4, 64, 16, &opts);
 	assert_true(fd >= 0);
 	snprintf(path, sizeof(path), "%s/xlb_vips", scene_paths.pin_dir);
 	assert_int_equal(bpf_obj_pin(fd, path), 0);
