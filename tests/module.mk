@@ -36,13 +36,16 @@ $(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables: $(call obj,$(wildcard user/dataplane
 # Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined \
-	-fno-sanitize-recover=all -Wno-unused-parameter
+	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
 FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC)
 
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(call pkg_libs,jansson)
+	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson)
+
+# No name of a fuzzed file shall reach a name server.
+FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
 
 RUN = O=$(O) SAN=$(SAN) T='$(T)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
