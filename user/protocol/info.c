@@ -14,7 +14,7 @@
 #include "protocol/cell.h"
 #include "protocol/command.h"
 
-/* X(ENUM, "name", tags, value); in scope: const struct facts *x. Positions 45 and 46 are HAProxy's zlib, absent here. */
+/* X(ENUM, "name", tags, value); in scope: const struct facts *x. Positions 45 and 46 are HAProxy's zlib. */
 #define INFO_ROWS(X)                                                                                                   \
 	X(NAME, "Name", "POS", cell_str("xlb"))                                                                        \
 	X(VERSION, "Version", "POS", cell_str(XLB_VERSION))                                                            \

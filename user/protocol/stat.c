@@ -2,8 +2,8 @@
 /*
  * `show stat`: a row per frontend, server and backend, in the order of the file.
  *
- * What HAProxy's words mean for packets: a session is a flow, a connection attempt is the first packet of one, an aborted
- * one ended by RST. Nothing is queued, so the queue columns are 0; what only a proxy can know stays empty.
+ * What HAProxy's words mean for packets: a session is a flow, a connection attempt is the first packet of one, an
+ * aborted one ended by RST. Nothing is queued, so the queue columns are 0; what only a proxy can know stays empty.
  */
 #include <errno.h>
 #include <stdlib.h>

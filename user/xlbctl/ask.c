@@ -13,7 +13,7 @@
 
 static int connect_to(const char *path)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd, err;
 
 	if (strlen(path) >= sizeof(sun.sun_path))
@@ -159,7 +159,7 @@ static enum ctl_exit read_answer(const struct buf *in, json_t **ret_result)
 
 static enum ctl_exit exchange(struct ctl *c, json_t *request, bool quiet, json_t **ret_result)
 {
-	struct buf out = {0}, in = {0};
+	struct buf out = { 0 }, in = { 0 };
 	enum ctl_exit code;
 	char *text;
 	int fd, err;

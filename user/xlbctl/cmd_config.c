@@ -79,8 +79,8 @@ enum ctl_exit cmd_reload(struct ctl *c)
 	if (c->values.json)
 		print_json(result);
 	else
-		puts(c->values.dry_run ? "configuration is valid; running configuration unchanged"
-				       : "configuration reloaded");
+		puts(c->values.dry_run ? "configuration is valid; running configuration unchanged" :
+					 "configuration reloaded");
 	json_decref(result);
 	return CTL_OK;
 }

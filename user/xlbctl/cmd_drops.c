@@ -8,9 +8,9 @@
 static const struct {
 	const char *verdict, *title;
 } groups[] = {
-	{"send", "forwarded"},
-	{"pass", "passed to the host"},
-	{"drop", "dropped"},
+	{ "send", "forwarded" },
+	{ "pass", "passed to the host" },
+	{ "drop", "dropped" },
 };
 
 enum { NR_GROUPS = sizeof(groups) / sizeof(groups[0]) };
@@ -32,21 +32,21 @@ static json_int_t add_group(struct table *t, const json_t *rows, size_t group, b
 		if (strcmp(text_of(row, "verdict"), groups[group].verdict) == 0)
 			sum += count_of(row);
 	snprintf(number, sizeof(number), "%lld", (long long)sum);
-	table_row(t, (const char *[]){groups[group].title, number, ""});
+	table_row(t, (const char *[]){ groups[group].title, number, "" });
 	json_array_foreach(rows, i, row) {
 		if (strcmp(text_of(row, "verdict"), groups[group].verdict) != 0 || (!all && !count_of(row)))
 			continue;
 		snprintf(name, sizeof(name), "%s %s", json_is_true(json_object_get(row, "expected")) ? " " : "!",
 			 text_of(row, "reason"));
 		snprintf(number, sizeof(number), "%lld", (long long)count_of(row));
-		table_row(t, (const char *[]){name, number, text_of(row, "text")});
+		table_row(t, (const char *[]){ name, number, text_of(row, "text") });
 	}
 	return sum;
 }
 
 static void print_drops(const json_t *rows, bool all)
 {
-	static const struct table_column columns[] = {{"REASON", false}, {"PACKETS", true}, {"WHAT", false}};
+	static const struct table_column columns[] = { { "REASON", false }, { "PACKETS", true }, { "WHAT", false } };
 	struct table *t = table_new(columns, 3);
 	json_int_t total = 0;
 	char number[32];
@@ -55,7 +55,7 @@ static void print_drops(const json_t *rows, bool all)
 	for (i = 0; i < NR_GROUPS; i++)
 		total += add_group(t, rows, i, all);
 	snprintf(number, sizeof(number), "%lld", (long long)total);
-	table_row(t, (const char *[]){"received", number, "forwarded + passed + dropped"});
+	table_row(t, (const char *[]){ "received", number, "forwarded + passed + dropped" });
 	table_print_free(t);
 }
 

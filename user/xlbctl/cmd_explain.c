@@ -14,7 +14,7 @@ static const struct reason {
 	bool expected;
 	const char *text, *advice;
 } reasons[] = {
-#define REASON_ROW(name, verdict, expected, text, advice) {#name, XLB_V_##verdict, expected, text, advice},
+#define REASON_ROW(name, verdict, expected, text, advice) { #name, XLB_V_##verdict, expected, text, advice },
 	XLB_REASONS(REASON_ROW)
 #undef REASON_ROW
 };
@@ -49,9 +49,9 @@ static bool same_name(const char *a, const char *b)
 static json_t *reason_json(const struct reason *r)
 {
 	return json_pack("{s:s,s:s,s:b,s:s,s:s}", "reason", r->name, "verdict",
-			 r->verdict == XLB_V_PASS   ? "pass"
-			 : r->verdict == XLB_V_SEND ? "send"
-						    : "drop",
+			 r->verdict == XLB_V_PASS ? "pass" :
+			 r->verdict == XLB_V_SEND ? "send" :
+						    "drop",
 			 "expected", r->expected, "text", r->text, "advice", r->advice);
 }
 
@@ -106,8 +106,8 @@ enum ctl_exit cmd_explain(struct ctl *c)
 	}
 	names[i] = NULL;
 	for (i = 0; i + 1 < sizeof(upper) && c->words[0][i]; i++)
-		upper[i] = c->words[0][i] >= 'a' && c->words[0][i] <= 'z' ? (char)(c->words[0][i] - 'a' + 'A')
-									  : c->words[0][i];
+		upper[i] = c->words[0][i] >= 'a' && c->words[0][i] <= 'z' ? (char)(c->words[0][i] - 'a' + 'A') :
+									    c->words[0][i];
 	upper[i] = '\0';
 	near = diag_suggest(upper, names);
 	return ctl_fail(CTL_NOT_FOUND, "there is no reason '%s'%s%s%s; xlbctl explain lists them all.", c->words[0],

@@ -8,13 +8,13 @@
 static const struct {
 	const char *action, *done;
 } words[] = {
-	{"add", "added"},
-	{"del", "removed"},
-	{"set", "changed"},
-	{"drain", "takes no new connections"},
-	{"ready", "is in service"},
-	{"maint", "is in maintenance"},
-	{"weight", "has a new weight"},
+	{ "add", "added" },
+	{ "del", "removed" },
+	{ "set", "changed" },
+	{ "drain", "takes no new connections" },
+	{ "ready", "is in service" },
+	{ "maint", "is in maintenance" },
+	{ "weight", "has a new weight" },
 };
 
 enum ctl_exit cmd_server(struct ctl *c)

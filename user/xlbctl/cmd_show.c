@@ -16,62 +16,62 @@ struct column {
 };
 
 static const struct column frontend_columns[] = {
-	{"FRONTEND", "name", TEXT},
-	{"STATE", "state", TEXT},
-	{"BINDS", "binds", LIST},
-	{"BACKEND", "backend", TEXT},
-	{"ACTIVE", "connections_active", COUNT},
-	{"TOTAL", "connections_total", COUNT},
-	{"RATE", "rate", COUNT},
-	{"PACKETS", "packets_total", COUNT},
-	{"BYTES IN", "bytes_in", COUNT},
-	{"BYTES OUT", "bytes_out", COUNT},
+	{ "FRONTEND", "name", TEXT },
+	{ "STATE", "state", TEXT },
+	{ "BINDS", "binds", LIST },
+	{ "BACKEND", "backend", TEXT },
+	{ "ACTIVE", "connections_active", COUNT },
+	{ "TOTAL", "connections_total", COUNT },
+	{ "RATE", "rate", COUNT },
+	{ "PACKETS", "packets_total", COUNT },
+	{ "BYTES IN", "bytes_in", COUNT },
+	{ "BYTES OUT", "bytes_out", COUNT },
 };
 
 static const struct column backend_columns[] = {
-	{"BACKEND", "name", TEXT},
-	{"STATE", "state", TEXT},
-	{"SERVERS", "servers", COUNT},
-	{"USABLE", "servers_active", COUNT},
-	{"BACKUP", "servers_backup", COUNT},
-	{"ACTIVE", "connections_active", COUNT},
-	{"TOTAL", "connections_total", COUNT},
-	{"RATE", "rate", COUNT},
-	{"PACKETS", "packets_total", COUNT},
-	{"BYTES IN", "bytes_in", COUNT},
-	{"BYTES OUT", "bytes_out", COUNT},
+	{ "BACKEND", "name", TEXT },
+	{ "STATE", "state", TEXT },
+	{ "SERVERS", "servers", COUNT },
+	{ "USABLE", "servers_active", COUNT },
+	{ "BACKUP", "servers_backup", COUNT },
+	{ "ACTIVE", "connections_active", COUNT },
+	{ "TOTAL", "connections_total", COUNT },
+	{ "RATE", "rate", COUNT },
+	{ "PACKETS", "packets_total", COUNT },
+	{ "BYTES IN", "bytes_in", COUNT },
+	{ "BYTES OUT", "bytes_out", COUNT },
 };
 
 static const struct column server_columns[] = {
-	{"BACKEND", "backend", TEXT},
-	{"SERVER", "name", TEXT},
-	{"ADDRESS", "address", TEXT},
-	{"PORT", "port", COUNT},
-	{"STATE", "state", TEXT},
-	{"SINCE", "last_change_s", SECONDS},
-	{"CHECK", "check_status", TEXT},
-	{"WEIGHT", "weight", COUNT},
-	{"ACTIVE", "connections_active", COUNT},
-	{"TOTAL", "connections_total", COUNT},
-	{"BYTES IN", "bytes_in", COUNT},
-	{"BYTES OUT", "bytes_out", COUNT},
+	{ "BACKEND", "backend", TEXT },
+	{ "SERVER", "name", TEXT },
+	{ "ADDRESS", "address", TEXT },
+	{ "PORT", "port", COUNT },
+	{ "STATE", "state", TEXT },
+	{ "SINCE", "last_change_s", SECONDS },
+	{ "CHECK", "check_status", TEXT },
+	{ "WEIGHT", "weight", COUNT },
+	{ "ACTIVE", "connections_active", COUNT },
+	{ "TOTAL", "connections_total", COUNT },
+	{ "BYTES IN", "bytes_in", COUNT },
+	{ "BYTES OUT", "bytes_out", COUNT },
 };
 
 static const struct column bind_columns[] = {
-	{"FRONTEND", "frontend", TEXT}, {"ADDRESS", "address", TEXT}, {"PORT", "port", COUNT},
-	{"LAST", "port_last", COUNT},	{"PROTO", "proto", TEXT},     {"STATE", "state", TEXT},
+	{ "FRONTEND", "frontend", TEXT }, { "ADDRESS", "address", TEXT }, { "PORT", "port", COUNT },
+	{ "LAST", "port_last", COUNT },	  { "PROTO", "proto", TEXT },	  { "STATE", "state", TEXT },
 };
 
 static const struct column flow_columns[] = {
-	{"PROTO", "proto", TEXT},
-	{"CLIENT", "client", TEXT},
-	{"SERVICE", "service", TEXT},
-	{"SOURCE", "source", TEXT},
-	{"DESTINATION", "destination", TEXT},
-	{"BACKEND", "backend", TEXT},
-	{"SERVER", "server", TEXT},
-	{"STATE", "state", TEXT},
-	{"IDLE", "idle_s", SECONDS},
+	{ "PROTO", "proto", TEXT },
+	{ "CLIENT", "client", TEXT },
+	{ "SERVICE", "service", TEXT },
+	{ "SOURCE", "source", TEXT },
+	{ "DESTINATION", "destination", TEXT },
+	{ "BACKEND", "backend", TEXT },
+	{ "SERVER", "server", TEXT },
+	{ "STATE", "state", TEXT },
+	{ "IDLE", "idle_s", SECONDS },
 };
 
 /* The elements of a list, with commas. */
@@ -88,7 +88,7 @@ static void add_row(struct table *t, const struct column *columns, size_t nr, co
 {
 	const char *cells[MAX_COLUMNS];
 	char text[MAX_COLUMNS][CELL];
-	struct buf list = {0};
+	struct buf list = { 0 };
 	json_int_t n;
 	size_t i;
 
@@ -122,8 +122,8 @@ static void print_rows(const struct column *columns, size_t nr, const json_t *ro
 	size_t i;
 
 	for (i = 0; i < nr; i++)
-		titles[i] =
-			(struct table_column){columns[i].title, columns[i].kind == COUNT || columns[i].kind == SECONDS};
+		titles[i] = (struct table_column){ columns[i].title,
+						   columns[i].kind == COUNT || columns[i].kind == SECONDS };
 	t = table_new(titles, nr);
 	json_array_foreach(rows, i, row)
 		add_row(t, columns, nr, row);

@@ -2,8 +2,8 @@
 /*
  * xlbctl from the inside: the command table, what a command is given, and how it asks the daemon.
  *
- * A command is a row of commands.c and a function in the file of its group. Help, completion and the manual page are made
- * from the table.
+ * A command is a row of commands.c and a function in the file of its group. Help, completion and the manual page are
+ * made from the table.
  */
 #ifndef XLBCTL_CTL_H
 #define XLBCTL_CTL_H

@@ -14,20 +14,22 @@
 
 enum { NR_ARGS = CTL_MAX_WORDS + 8, START_SECONDS = 15 };
 
-/* xlbd beside this program; if there is none, the one in PATH. */
+/* xlbd beside this program or in the sbin next to it, as installed; if there is none, the one in PATH. */
 static const char *find_daemon(char buf[PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", buf, PATH_MAX - sizeof("xlbd"));
+	static const char *const places[] = {"xlbd", "../sbin/xlbd"};
+	ssize_t n = readlink("/proc/self/exe", buf, PATH_MAX - 16);
 	char *slash;
+	size_t i;
 
-	if (n > 0) {
-		buf[n] = '\0';
-		slash = strrchr(buf, '/');
-		if (slash) {
-			strcpy(slash + 1, "xlbd");
-			if (access(buf, X_OK) == 0)
-				return buf;
-		}
+	if (n <= 0)
+		return "xlbd";
+	buf[n] = '\0';
+	slash = strrchr(buf, '/');
+	for (i = 0; slash && i < 2; i++) {
+		strcpy(slash + 1, places[i]);
+		if (access(buf, X_OK) == 0)
+			return buf;
 	}
 	return "xlbd";
 }
@@ -64,7 +66,7 @@ int daemon_run(const char *const *args, int capture_fd)
 /* Asks until a daemon answers. */
 static enum ctl_exit wait_for_daemon(struct ctl *c, json_int_t *ret_pid)
 {
-	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
 	enum ctl_exit code = CTL_NO_DAEMON;
 	json_t *status = NULL;
 	int i;
@@ -86,7 +88,7 @@ static enum ctl_exit wait_for_daemon(struct ctl *c, json_int_t *ret_pid)
 
 enum ctl_exit daemon_start(struct ctl *c)
 {
-	const char *args[] = {"-D", "-n", c->paths.instance, "--run-dir", c->paths.run_dir, NULL};
+	const char *args[] = { "-D", "-n", c->paths.instance, "--run-dir", c->paths.run_dir, NULL };
 	enum ctl_exit code;
 	json_int_t pid = 0;
 	int err = daemon_run(args, -1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Help, bash completion and manual page, all made from the command table. */
+/* Help and manual page, both made from the command table. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,13 +10,13 @@ static const struct {
 	int code;
 	const char *text;
 } exit_codes[] = {
-	{CTL_OK, "done"},
-	{CTL_FAILED, "failed"},
-	{CTL_USAGE, "wrong usage"},
-	{CTL_INVALID, "configuration not valid"},
-	{CTL_NO_DAEMON, "no daemon answers"},
-	{CTL_PERMISSION, "not permitted"},
-	{CTL_NOT_FOUND, "not found"},
+	{ CTL_OK, "done" },
+	{ CTL_FAILED, "failed" },
+	{ CTL_USAGE, "wrong usage" },
+	{ CTL_INVALID, "configuration not valid" },
+	{ CTL_NO_DAEMON, "no daemon answers" },
+	{ CTL_PERMISSION, "not permitted" },
+	{ CTL_NOT_FOUND, "not found" },
 };
 
 enum { NR_EXIT_CODES = sizeof(exit_codes) / sizeof(exit_codes[0]) };
@@ -52,90 +52,6 @@ void help_command(const struct ctl_cmd *cmd)
 	options_print(cmd->options);
 	options_print(ctl_global_options);
 	printf("\nExample:\n  %s\n", cmd->example);
-}
-
-/* First words of all commands, each once. */
-static void print_first_words(void)
-{
-	size_t i, len, before = 0;
-
-	for (i = 0; i < ctl_nr_commands; i++) {
-		len = strcspn(ctl_commands[i].name, " ");
-		if (i && len == before && strncmp(ctl_commands[i].name, ctl_commands[i - 1].name, len) == 0)
-			continue;
-		printf("%s%.*s", i ? " " : "", (int)len, ctl_commands[i].name);
-		before = len;
-	}
-}
-
-static void print_option_words(const struct ctl_option *o)
-{
-	for (; o && o->name; o++)
-		printf(" --%s", o->name);
-}
-
-/* Cases of second words: "show) words='frontends backends'". */
-static void print_second_words(void)
-{
-	size_t i, len, last = 0;
-	const char *name, *group = NULL;
-
-	for (i = 0; i < ctl_nr_commands; i++) {
-		name = ctl_commands[i].name;
-		len = strcspn(name, " ");
-		if (!name[len])
-			continue;
-		if (!group || len != last || strncmp(name, group, len) != 0)
-			printf("%s\t%.*s) words='", group ? "' ;;\n" : "", (int)len, name);
-		else
-			printf(" ");
-		printf("%s", name + len + 1);
-		group = name;
-		last = len;
-	}
-	if (group)
-		printf("' ;;\n");
-}
-
-static void print_option_cases(void)
-{
-	size_t i;
-
-	for (i = 0; i < ctl_nr_commands; i++) {
-		if (!ctl_commands[i].options)
-			continue;
-		printf("\t'%s') options+='", ctl_commands[i].name);
-		print_option_words(ctl_commands[i].options);
-		printf("' ;;\n");
-	}
-}
-
-enum ctl_exit cmd_completion(struct ctl *c)
-{
-	if (strcmp(c->words[0], "bash") != 0)
-		return ctl_fail(CTL_USAGE, "completion is made for bash, not for '%s'.", c->words[0]);
-	printf("# Made by 'xlbctl completion bash'.\n_xlbctl()\n{\n"
-	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} given=() w words='' options='");
-	print_option_words(ctl_global_options);
-	printf(" -h -n'\n\tfor w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do [[ $w == -* ]] || given+=(\"$w\"); done\n"
-	       "\tcase \"${given[0]-}${given[1]:+ ${given[1]}}\" in\n");
-	print_option_cases();
-	printf("\tesac\n\tif [[ $prev == --mode ]]; then\n\t\tCOMPREPLY=($(compgen -W 'auto native generic' -- "
-	       "\"$cur\"))\n"
-	       "\t\treturn\n\tfi\n\tcase ${#given[@]}:${given[0]-} in\n\t0:*) words='");
-	print_first_words();
-	printf("' ;;\n\t1:attach | 1:detach) words=$(compgen -G '/sys/class/net/*' | sed 's,.*/,,') ;;\n"
-	       "\t2:show | 2:server)\n\t\t[[ ${given[0]} == server || ${given[1]} == servers ]] &&\n"
-	       "\t\t\twords=$(xlbctl --json show servers 2> /dev/null |\n"
-	       "\t\t\t\tjq -r '.[] | .backend + \"/\" + .name' 2> /dev/null) ;;\n"
-	       "\tesac\n\t[[ ${#given[@]} == 1 ]] && case ${given[0]} in\n");
-	print_second_words();
-	printf("\tesac\n\t[[ $cur == -* ]] && words=$options\n"
-	       "\tif [[ ${given[0]-} == check && $cur != -* ]]; then\n\t\tCOMPREPLY=($(compgen -f -- "
-	       "\"$cur\"))\n\telse\n"
-	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n\tfi\n}\ncomplete -F _xlbctl "
-	       "xlbctl\n");
-	return CTL_OK;
 }
 
 /* Text in which roff sees no commands. */

@@ -31,7 +31,7 @@ static enum ctl_exit check_words(const struct ctl *c)
 
 int main(int argc, char **argv)
 {
-	struct ctl c = {0};
+	struct ctl c = { 0 };
 	enum ctl_exit code = options_parse(&c, argc, argv);
 
 	if (code)

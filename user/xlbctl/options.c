@@ -2,7 +2,7 @@
 /*
  * Sorts a command line into options, command and words, by the tables alone.
  *
- * Options may stand anywhere, also behind the command; "--" ends them. The command's name is its first one or two words.
+ * Options may stand anywhere, also behind the command; "--" ends them. The command's name is one or two words.
  */
 #include <stdio.h>
 #include <string.h>
@@ -186,7 +186,7 @@ static enum ctl_exit find_command(struct ctl *c, const struct pending *p)
 
 enum ctl_exit options_parse(struct ctl *c, int argc, char **argv)
 {
-	struct pending p = {0};
+	struct pending p = { 0 };
 	enum ctl_exit code = collect(c, &p, argc, argv);
 
 	return code ? code : find_command(c, &p);
