@@ -93,7 +93,7 @@ void diag_add(struct diag_list *list, enum diag_level level, const struct diag_p
 }
 
 struct sort_key {
-	size_t file, line, nr;
+	size_t file, line, col, nr;
 	struct diag *d;
 };
 
@@ -105,6 +105,8 @@ static int by_place(const void *a, const void *b)
 		return x->file < y->file ? -1 : 1;
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
+	if (x->col != y->col)
+		return x->col < y->col ? -1 : 1;
 	return x->nr < y->nr ? -1 : 1;
 }
 
@@ -134,7 +136,7 @@ void diag_sort(struct diag_list *list)
 		return; /* unsorted they say the same */
 	i = 0;
 	TAILQ_FOREACH(d, &list->head, next) {
-		keys[i] = (struct sort_key){ file_rank(keys, i, d), d->line ? d->line : SIZE_MAX, i, d };
+		keys[i] = (struct sort_key){ file_rank(keys, i, d), d->line ? d->line : SIZE_MAX, d->col, i, d };
 		i++;
 	}
 	qsort(keys, nr, sizeof(*keys), by_place);
@@ -293,7 +295,7 @@ const char *diag_suggest(const char *word, const char *const *words)
 		if (cand_len > SUGGEST_MAX)
 			continue;
 		d = distance(word, len, *words, cand_len);
-		if (d < best_d || (d == best_d && !best && d < len && d < cand_len && len > 2)) {
+		if (d < best_d) {
 			best = *words;
 			best_d = d;
 		}

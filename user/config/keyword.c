@@ -102,24 +102,42 @@ static void candidates(struct parser *p, const struct keyword *const *from, size
 	ret[nr] = NULL;
 }
 
+/* The words in one line when they are few enough to be read, else NULL. */
+static const char *list_words(struct parser *p, const char *const *words)
+{
+	const char *list = NULL;
+	size_t nr;
+
+	for (nr = 0; words[nr]; nr++) {
+		if (nr == 16)
+			return NULL;
+		list = list ? arena_printf(&p->arena, "%s, %s", list, words[nr]) :
+			      arena_printf(&p->arena, "known here: %s", words[nr]);
+	}
+	return list;
+}
+
 static void unknown(struct parser *p, const struct keyword *const *from, size_t nr_tables, size_t at,
 		    enum diag_code code)
 {
-	const char *first = parser_word(p, at), *second = parser_word(p, at + 1);
+	const char *first = parser_word(p, at), *second = parser_word(p, at + 1), *hint;
+	const char *what = code == CODE_PRAGMA ? "directive" : "keyword";
 	const char *words[WORDS_CAP];
 
 	candidates(p, from, nr_tables, first, words, WORDS_CAP);
 	if (words[0] && second) {
-		complain(p, at + 1, code, did_you_mean(p, second, words),
+		hint = did_you_mean(p, second, words);
+		complain(p, at + 1, code, hint ? hint : list_words(p, words),
 			 "unknown word '%s' after '%s' in section '%s'", second, first, section_name(p->section));
 		return;
 	}
 	if (words[0]) {
-		complain(p, at + 1, CODE_MISSING_ARG, NULL, "'%s' needs a word after it", first);
+		complain(p, at + 1, CODE_MISSING_ARG, list_words(p, words), "'%s' needs a word after it", first);
 		return;
 	}
 	candidates(p, from, nr_tables, NULL, words, WORDS_CAP);
-	complain(p, at, code, did_you_mean(p, first, words), "unknown keyword '%s' in section '%s'", first,
+	hint = did_you_mean(p, first, words);
+	complain(p, at, code, hint ? hint : list_words(p, words), "unknown %s '%s' in section '%s'", what, first,
 		 section_name(p->section));
 }
 

@@ -247,7 +247,7 @@ static void begin_proxy(struct parser *p, enum section kind)
 	if (!name) {
 		complain(p, 1, CODE_MISSING_ARG, "write a name after it", "'%s' needs a name", parser_word(p, 0));
 		name = "";
-	} else if (*name && !value_name(p, 1, "section")) {
+	} else if (at == 2 && !value_name(p, 1, "section")) {
 		name = "";
 	}
 	from_word = parser_word(p, at);
@@ -404,9 +404,12 @@ static void read_line(struct parser *p, const char *text)
 		report(p, DIAG_WARNING, &place, CODE_PRAGMA, "put it on a line of its own",
 		       "'#@xlb' behind other words is only a comment");
 	}
-	if (pragma)
+	if (pragma) {
+		/* The mark goes with its '#', which the lexer did not see. */
+		p->line.words[0].col--;
+		p->line.words[0].len++;
 		keyword_pragma(p);
-	else if (p->line.nr && p->line.words[0].text[0] == '.')
+	} else if (p->line.nr && p->line.words[0].text[0] == '.')
 		preproc_line(p);
 	else if (p->line.nr && preproc_is_active(p))
 		run_line(p);

@@ -130,8 +130,8 @@ bool value_name(struct parser *p, size_t at, const char *what)
 /* Forms of addresses that are no IPv4 address and port. True: there was one, and it was dealt with. */
 static bool is_other_family(struct parser *p, size_t at, const char *text)
 {
-	static const char *const proxied[] = { "unix@",	 "abns@", "abnsz@", "fd@",     "sockpair@", "rhttp@", "quic4@",
-					       "quic6@", "uxdg@", "uxst@",  "mptcp4@", "mptcp6@",   NULL };
+	static const char *const proxied[] = { "unix@",	 "abns@",  "abnsz@", "fd@",   "sockpair@", "rhttp@",
+					       "quic4@", "quic6@", "uxdg@",  "uxst@", NULL };
 	const char *const *prefix, *colon = strchr(text, ':');
 
 	if (*text == '/') {
