@@ -19,6 +19,8 @@ $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 # Modules above model and config that a test links besides.
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
+PKGS_health := libcurl libuv
+$(O)/tests/unit/health: $(call obj,$(wildcard user/health/*.c))
 
 # BPF tests: tests/bpf/test_X.c, the program under BPF_PROG_TEST_RUN by its skeleton. Need root.
 BPF_TESTS := $(patsubst tests/bpf/test_%.c,%,$(wildcard tests/bpf/test_*.c))
@@ -29,18 +31,21 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf cmocka)
 
-$(O)/tests/bpf/dp: $(call obj,$(wildcard user/dataplane/*.c))
+$(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables: $(call obj,$(wildcard user/dataplane/*.c))
 
 # Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined \
-	-fno-sanitize-recover=all -Wno-unused-parameter
+	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
 FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC)
 
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(call pkg_libs,jansson)
+	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson)
+
+# No name of a fuzzed file shall reach a name server.
+FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
 
 RUN = O=$(O) SAN=$(SAN) T='$(T)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)

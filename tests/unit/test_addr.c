@@ -24,7 +24,8 @@ static void addr_parse__numeric_text__round_trip(void **state)
 
 static void addr_parse__anything_else__refused_and_untouched(void **state)
 {
-	static const char *const texts[] = { "", "10.0.0", "10.0.0.256", "10.0.0.1:80", "[::1]", "host", "1.2.3.4 ", "0x7f.1" };
+	static const char *const texts[] = { "",      "10.0.0", "10.0.0.256", "10.0.0.1:80",
+					     "[::1]", "host",	"1.2.3.4 ",   "0x7f.1" };
 	struct addr a = { .family = 77 };
 	size_t i;
 
@@ -37,7 +38,7 @@ static void addr_parse__anything_else__refused_and_untouched(void **state)
 
 static void addr_format__with_port_and_none__as_promised(void **state)
 {
-	struct addr a = {0};
+	struct addr a = { 0 };
 	char buf[ADDR_TEXT_MAX];
 
 	(void)state;
@@ -50,7 +51,7 @@ static void addr_format__with_port_and_none__as_promised(void **state)
 
 static void addr_equal__families_and_any__told_apart(void **state)
 {
-	struct addr none = {0}, v4 = {0}, v6 = {0}, other = {0};
+	struct addr none = { 0 }, v4 = { 0 }, v6 = { 0 }, other = { 0 };
 
 	(void)state;
 	assert_int_equal(addr_parse("0.0.0.0", &v4), 0);

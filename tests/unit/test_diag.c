@@ -82,7 +82,7 @@ static void diag_format__several__one_line_each(void **state)
 {
 	struct diag_place place = { "a.cfg", 2, 7, 1, "x" }, whole = { .file = "b.cfg" };
 	struct diag_list list;
-	struct buf out = {0};
+	struct buf out = { 0 };
 
 	(void)state;
 	diag_init(&list);
@@ -112,7 +112,7 @@ static void diag_suggest__near_and_far__only_near(void **state)
 
 static void buf__grow_consume_and_huge__consistent(void **state)
 {
-	struct buf b = {0};
+	struct buf b = { 0 };
 	int i;
 
 	(void)state;

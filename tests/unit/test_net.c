@@ -273,7 +273,7 @@ static void net_events__socket_overrun__everything_read_again(void **state)
 	struct host_addr *arr = NULL;
 	size_t nr = 0;
 
-	sh("for i in $(seq 1 12); do for r in $(seq 1 250); do "
+	sh("for i in $(seq 10 50); do for r in $(seq 1 250); do "
 	   "echo \"neigh replace 10.9.8.$r lladdr 02:00:00:00:$i:02 dev n0 nud permanent\"; done; done >/tmp/xlb-batch.%d; "
 	   "ip -batch /tmp/xlb-batch.%d; rm /tmp/xlb-batch.%d; ip addr add 10.9.8.99/24 dev n0",
 	   getpid(), getpid(), getpid());

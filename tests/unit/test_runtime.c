@@ -351,7 +351,7 @@ static void servers_state__lines__as_haproxy(void **state)
 	assert_non_null(strstr(text, "\n2 be 1 s1 10.0.0.1 0 0 1 1 5 8 2 0 6 0 0 0 - 80 - 0 0 - - 0\n"));
 	assert_non_null(strstr(text, "\n2 be 2 s2 10.0.0.2 2 8 10 10 0 1 0 2 6 0 0 0 - 80 - 0 0 - - 0\n"));
 	assert_non_null(strstr(text, "\n2 be 3 s3 10.0.0.3 2 0 1 1 5 1 0 2 0 0 0 0 - 80 - 0 0 - - 0\n"));
-	assert_non_null(strstr(text, "\n2 be 4 s4 10.0.0.4 0 5 1 1 5 1 0 2 8 0 0 0 - 80 - 0 0 - - 0\n\n"));
+	assert_non_null(strstr(text, "\n2 be 4 s4 10.0.0.4 0 5 1 1 5 1 0 0 8 0 0 0 - 80 - 0 0 - - 0\n\n"));
 	assert_null(strstr(text, " ls "));
 	assert_non_null(strstr(ask("show servers conn"), "\nbe/s1 2/1 10.0.0.1 80 - 0 100009 100010 "));
 }

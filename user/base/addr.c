@@ -14,7 +14,7 @@
 
 int addr_parse(const char *text, struct addr *ret)
 {
-	struct addr a = {0};
+	struct addr a = { 0 };
 
 	if (inet_pton(AF_INET, text, &a.v4) == 1)
 		a.family = AF_INET;

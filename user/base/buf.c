@@ -91,5 +91,5 @@ void buf_consume(struct buf *b, size_t len)
 void buf_fini(struct buf *b)
 {
 	free(b->data);
-	*b = (struct buf){0};
+	*b = (struct buf){ 0 };
 }

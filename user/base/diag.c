@@ -15,7 +15,7 @@
 #include "base/buf.h"
 
 enum {
-	WINDOW = 160,	 /* bytes of a source line that are shown */
+	WINDOW = 160,	  /* bytes of a source line that are shown */
 	WINDOW_LEAD = 60, /* of these in front of the marked word */
 	SUGGEST_MAX = 48, /* longer words get no suggestion */
 };
@@ -90,6 +90,60 @@ void diag_add(struct diag_list *list, enum diag_level level, const struct diag_p
 		return;
 	}
 	TAILQ_INSERT_TAIL(&list->head, d, next);
+}
+
+struct sort_key {
+	size_t file, line, col, nr;
+	struct diag *d;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct sort_key *x = a, *y = b;
+
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->col != y->col)
+		return x->col < y->col ? -1 : 1;
+	return x->nr < y->nr ? -1 : 1;
+}
+
+/* The number of the first message with the file of 'd': files are few, so that messages are compared and not hashed. */
+static size_t file_rank(const struct sort_key *keys, size_t nr, const struct diag *d)
+{
+	size_t i;
+
+	if (!d->file)
+		return 0;
+	for (i = nr; i-- > 0;)
+		if (keys[i].d->file && !strcmp(keys[i].d->file, d->file))
+			return keys[i].file;
+	return nr + 1;
+}
+
+void diag_sort(struct diag_list *list)
+{
+	size_t nr = 0, i;
+	struct sort_key *keys;
+	struct diag *d;
+
+	TAILQ_FOREACH(d, &list->head, next)
+		nr++;
+	keys = nr ? calloc(nr, sizeof(*keys)) : NULL;
+	if (!keys)
+		return; /* unsorted they say the same */
+	i = 0;
+	TAILQ_FOREACH(d, &list->head, next) {
+		keys[i] = (struct sort_key){ file_rank(keys, i, d), d->line ? d->line : SIZE_MAX, d->col, i, d };
+		i++;
+	}
+	qsort(keys, nr, sizeof(*keys), by_place);
+	TAILQ_INIT(&list->head);
+	for (i = 0; i < nr; i++)
+		TAILQ_INSERT_TAIL(&list->head, keys[i].d, next);
+	free(keys);
 }
 
 /* Text that may come from a file: control bytes become '?', tabs stay. */
@@ -215,7 +269,8 @@ static unsigned int distance(const char *a, size_t a_len, const char *b, size_t 
 		row[0] = (unsigned int)i;
 		for (j = 1; j <= b_len; j++) {
 			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j])
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}
 		spare = before;
@@ -240,7 +295,7 @@ const char *diag_suggest(const char *word, const char *const *words)
 		if (cand_len > SUGGEST_MAX)
 			continue;
 		d = distance(word, len, *words, cand_len);
-		if (d < best_d || (d == best_d && !best && d < len && d < cand_len && len > 2)) {
+		if (d < best_d) {
 			best = *words;
 			best_d = d;
 		}

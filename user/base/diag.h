@@ -31,12 +31,12 @@ struct diag_place {
 struct diag {
 	TAILQ_ENTRY(diag) next;
 	enum diag_level level;
-	char code[8];		/* "C0102", constant per kind of message, for `xlbctl explain`; "" if none */
-	char *file;		/* NULL: no place */
+	char code[8]; /* "C0102", constant per kind of message, for `xlbctl explain`; "" if none */
+	char *file;   /* NULL: no place */
 	unsigned int line, col, len;
 	char *source_line;
 	char *text;
-	char *hint;		/* a line of advice, or NULL */
+	char *hint; /* a line of advice, or NULL */
 };
 
 TAILQ_HEAD(diag_head, diag);
@@ -52,6 +52,10 @@ void diag_fini(struct diag_list *list);
 /* Copies everything it is given. 'place', 'code' and 'hint' may be NULL. Out of memory: only counts. */
 void diag_add(struct diag_list *list, enum diag_level level, const struct diag_place *place, const char *code,
 	      const char *hint, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* Orders messages by file, in the order in which files are first named, and line; those on a file as a whole follow its
+ * lines. */
+void diag_sort(struct diag_list *list);
 
 void diag_print(const struct diag_list *list, FILE *out, bool colour);
 

@@ -79,7 +79,8 @@ static void to_stderr(enum log_level level, const char *line)
 	char note[96];
 
 	if (state.lost) {
-		snprintf(note, sizeof(note), "warning log: %lu lines lost: standard error did not take them", state.lost);
+		snprintf(note, sizeof(note), "warning log: %lu lines lost: standard error did not take them",
+			 state.lost);
 		if (!emit(LOG_L_WARNING, note)) {
 			state.lost++;
 			return;

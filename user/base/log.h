@@ -9,7 +9,16 @@
 #include <stdarg.h>
 
 /* Values of syslog(3). */
-enum log_level { LOG_L_EMERG, LOG_L_ALERT, LOG_L_CRIT, LOG_L_ERROR, LOG_L_WARNING, LOG_L_NOTICE, LOG_L_INFO, LOG_L_DEBUG };
+enum log_level {
+	LOG_L_EMERG,
+	LOG_L_ALERT,
+	LOG_L_CRIT,
+	LOG_L_ERROR,
+	LOG_L_WARNING,
+	LOG_L_NOTICE,
+	LOG_L_INFO,
+	LOG_L_DEBUG
+};
 
 /* Lines above 'max' are dropped. Standard error is the target; "<N>" is put in front when it is the journal's. */
 void log_init(enum log_level max);

@@ -2,8 +2,8 @@
 /*
  * From the text of HAProxy configuration files to a model.
  *
- * Lexer, keyword tables and diagnostics (HAProxy configuration manual, chapters 2 to 5). A keyword is a row in a table of
- * keywords_*.c. Never prints, never logs; all errors of all files are collected.
+ * Lexer, keyword tables and diagnostics (HAProxy configuration manual, chapters 2 to 5). A keyword is a row in a table
+ * of keywords_*.c. Never prints, never logs; all errors of all files are collected.
  */
 #ifndef CONFIG_CONF_H
 #define CONFIG_CONF_H
@@ -15,7 +15,8 @@
 #include "model/model.h"
 
 struct conf_options {
-	bool strict; /* a frontend that needs layer 7 is an error */
+	bool strict;		    /* a frontend that needs layer 7 is an error */
+	bool numeric;		    /* a host name is an error, and no question to the resolver */
 	const char *default_source; /* text used instead of files when nr_paths is 0, or NULL */
 };
 

@@ -95,7 +95,7 @@ int clock_measure_hz(struct diag_list *diags, unsigned int *ret_hz)
 	if (!skel)
 		return -errno;
 	bpf_object__for_each_map(map, skel->obj)
-		bpf_map__set_autocreate(map, map == skel->maps.xlb_time);
+		bpf_map__set_autocreate(map, bpf_map__is_internal(map) || map == skel->maps.xlb_time);
 	bpf_program__set_autoload(skel->progs.xlb_xdp, false);
 	err = xlb_bpf__load(skel);
 	if (!err)

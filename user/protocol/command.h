@@ -50,8 +50,8 @@ void call_say(struct call *c, enum call_severity severity, const char *fmt, ...)
 void call_say_diags(struct call *c, const struct diag_list *diags, int err);
 
 /*
- * The server named 'backend/server', each by name or '#id', in word 'i'. NULL after having said what is wrong; 'newline'
- * is what HAProxy's command ends that text with.
+ * The server named 'backend/server', each by name or '#id', in word 'i'. NULL after having said what is wrong;
+ * 'newline' is what HAProxy's command ends that text with.
  */
 struct server *call_server(struct call *c, unsigned int i, const char *newline);
 
@@ -98,8 +98,8 @@ void run_clear_counters(struct call *c);
 void run_set_server(struct call *c);
 
 /*
- * change.c: changes of one server, made by text commands and by xlb's own. Each takes effect in the data plane before it
- * returns; on failure the server is as it was and 'diags' say why.
+ * change.c: changes of one server, made by text commands and by xlb's own. Each takes effect in the data plane before
+ * it returns; on failure the server is as it was and 'diags' say why.
  */
 struct change {
 	const struct runtime_host *host;

@@ -7,7 +7,7 @@
  *
  *   status, version   none
  *   show              what: frontends backends servers flows drops binds; flows: limit (0: all)
- *   attach            interface, mode: auto native generic (default auto)
+ *   attach            interface, mode: auto native generic (default auto); the result is {name, mode, why}
  *   detach            interface
  *   reload            dry_run: true false
  *   server            action: add del set drain ready maint weight; server: "backend/server"; args: [words]
@@ -64,7 +64,8 @@ static void finish_action(struct request *r, int err, enum control_exit code)
 }
 
 static const char *const mode_names[] = {
-	[ATTACH_AUTO] = "auto", [ATTACH_NATIVE] = "native", [ATTACH_GENERIC] = "generic"};
+	[ATTACH_AUTO] = "auto", [ATTACH_NATIVE] = "native", [ATTACH_GENERIC] = "generic"
+};
 
 static void control_attach(struct request *r)
 {
@@ -82,6 +83,8 @@ static void control_attach(struct request *r)
 	}
 	err = r->host->attach(r->arg, ifname, (enum attach_mode)mode, &r->diags);
 	finish_action(r, err, exit_of(err));
+	if (!err)
+		r->result = control_interface(r, ifname);
 }
 
 static void control_detach(struct request *r)
@@ -208,7 +211,7 @@ static void set_check(struct request *r, const struct change *ch, struct server 
 
 static void set_check_port(struct request *r, const struct change *ch, struct server *s, const char *value)
 {
-	struct addr none = {0};
+	struct addr none = { 0 };
 	unsigned int port;
 	int err;
 
@@ -224,8 +227,8 @@ static const struct {
 	const char *word;
 	void (*set)(struct request *r, const struct change *ch, struct server *s, const char *value);
 } properties[] = {
-	{"addr", set_addr},	{"check", set_check},	   {"check-port", set_check_port},
-	{"health", set_health}, {"weight", server_weight},
+	{ "addr", set_addr },	  { "check", set_check },      { "check-port", set_check_port },
+	{ "health", set_health }, { "weight", server_weight },
 };
 
 static void server_set(struct request *r, const struct change *ch, struct server *s)
@@ -324,7 +327,7 @@ static void server_add(struct request *r, const struct change *ch)
 
 static void control_server(struct request *r)
 {
-	struct change ch = {r->host, r->arg, &r->diags};
+	struct change ch = { r->host, r->arg, &r->diags };
 	const char *action = request_text(r, "action");
 	struct server *s;
 
@@ -356,10 +359,10 @@ static const struct {
 	enum access_level level;
 	void (*run)(struct request *r);
 } controls[] = {
-	{"attach", ACCESS_ADMIN, control_attach},  {"detach", ACCESS_ADMIN, control_detach},
-	{"reload", ACCESS_ADMIN, control_reload},  {"server", ACCESS_ADMIN, control_server},
-	{"show", ACCESS_USER, control_show},	   {"status", ACCESS_USER, control_status},
-	{"version", ACCESS_USER, control_version},
+	{ "attach", ACCESS_ADMIN, control_attach },  { "detach", ACCESS_ADMIN, control_detach },
+	{ "reload", ACCESS_ADMIN, control_reload },  { "server", ACCESS_ADMIN, control_server },
+	{ "show", ACCESS_USER, control_show },	     { "status", ACCESS_USER, control_status },
+	{ "version", ACCESS_USER, control_version },
 };
 
 static void run_request(struct request *r)
@@ -381,7 +384,7 @@ static void run_request(struct request *r)
 
 static json_t *diags_to_json(const struct diag_list *diags)
 {
-	static const char *const levels[] = {"note", "warning", "error"};
+	static const char *const levels[] = { "note", "warning", "error" };
 	json_t *list = json_array();
 	const struct diag *d;
 
@@ -415,7 +418,7 @@ static void put_answer(struct request *r)
 
 void control_line(struct runtime_session *s, const char *text, size_t len, struct buf *out)
 {
-	struct request r = {.s = s, .host = s->host, .arg = s->host_arg, .out = out};
+	struct request r = { .s = s, .host = s->host, .arg = s->host_arg, .out = out };
 	json_error_t error;
 
 	diag_init(&r.diags);

@@ -36,6 +36,9 @@ const char *request_text(const struct request *r, const char *name);
 void request_fail(struct request *r, enum control_exit code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What the daemon tells of an attached interface; NULL if it does not list it. */
+json_t *control_interface(struct request *r, const char *ifname);
+
 void control_status(struct request *r);
 void control_show(struct request *r);
 void control_version(struct request *r);

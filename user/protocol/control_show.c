@@ -39,19 +39,36 @@ static void set_counters(json_t *o, const struct runtime_counters *n)
 	set_count(o, "server_resets", n->s.server_resets);
 }
 
+static json_t *interface_row(const struct runtime_if *i)
+{
+	json_t *o = json_object();
+
+	set_text(o, "name", i->name);
+	set_text(o, "mode", i->mode);
+	set_text(o, "why", i->why);
+	return o;
+}
+
 static json_t *interfaces_of(const struct runtime_info *info)
 {
-	json_t *list = json_array(), *o;
+	json_t *list = json_array();
 	unsigned int i;
 
-	for (i = 0; i < info->interfaces && i < sizeof(info->ifs) / sizeof(info->ifs[0]); i++) {
-		o = json_object();
-		set_text(o, "name", info->ifs[i].name);
-		set_text(o, "mode", info->ifs[i].mode);
-		set_text(o, "why", info->ifs[i].why);
-		json_array_append_new(list, o);
-	}
+	for (i = 0; i < info->interfaces && i < sizeof(info->ifs) / sizeof(info->ifs[0]); i++)
+		json_array_append_new(list, interface_row(&info->ifs[i]));
 	return list;
+}
+
+json_t *control_interface(struct request *r, const char *ifname)
+{
+	struct runtime_info info = { 0 };
+	unsigned int i;
+
+	r->host->info(r->arg, &info);
+	for (i = 0; i < info.interfaces && i < sizeof(info.ifs) / sizeof(info.ifs[0]); i++)
+		if (strcmp(info.ifs[i].name, ifname) == 0)
+			return interface_row(&info.ifs[i]);
+	return NULL;
 }
 
 static void count_servers(const struct model *m, json_t *o)
@@ -77,7 +94,7 @@ static void count_servers(const struct model *m, json_t *o)
 
 void control_status(struct request *r)
 {
-	struct runtime_info info = {0};
+	struct runtime_info info = { 0 };
 	json_t *o = json_object();
 
 	r->host->info(r->arg, &info);
@@ -105,7 +122,7 @@ void control_status(struct request *r)
 
 void control_version(struct request *r)
 {
-	struct runtime_info info = {0};
+	struct runtime_info info = { 0 };
 
 	r->host->info(r->arg, &info);
 	r->result = json_object();
@@ -142,7 +159,7 @@ static void show_frontends(struct request *r)
 	json_t *o, *binds;
 
 	TAILQ_FOREACH(f, &r->model->frontends, next) {
-		n = (struct runtime_counters){0};
+		n = (struct runtime_counters){ 0 };
 		r->host->frontend_counters(r->arg, f, &n);
 		binds = json_array();
 		TAILQ_FOREACH(b, &f->binds, next)
@@ -166,7 +183,7 @@ static void show_backends(struct request *r)
 	json_t *o;
 
 	TAILQ_FOREACH(b, &r->model->backends, next) {
-		n = (struct runtime_counters){0};
+		n = (struct runtime_counters){ 0 };
 		r->host->backend_counters(r->arg, b, &n);
 		active = backup = 0;
 		backend_count(b, &active, &backup);
@@ -184,7 +201,7 @@ static void show_backends(struct request *r)
 
 static json_t *server_row(struct request *r, const struct backend *b, const struct server *s, uint64_t now_ms)
 {
-	struct runtime_counters n = {0};
+	struct runtime_counters n = { 0 };
 	char text[ADDR_TEXT_MAX], status[32];
 	bool checked = s->run.check_enabled;
 	json_t *o = json_object();
@@ -249,7 +266,7 @@ static const struct {
 	const char *text, *advice;
 } reasons[XLB_R_MAX] = {
 #define REASON_ROW(name, verdict, expected, text, advice)                                                              \
-	[XLB_R_##name] = {#name, XLB_V_##verdict, expected, text, advice},
+	[XLB_R_##name] = { #name, XLB_V_##verdict, expected, text, advice },
 	XLB_REASONS(REASON_ROW)
 #undef REASON_ROW
 };
@@ -270,7 +287,7 @@ static const char *verdict_name(enum xlb_verdict verdict)
 /* Every reason, also those that count 0 and those of packets that were not dropped: their sum is what was received. */
 static void show_drops(struct request *r)
 {
-	uint64_t count[XLB_R_MAX] = {0};
+	uint64_t count[XLB_R_MAX] = { 0 };
 	unsigned int i;
 	json_t *o;
 
@@ -322,7 +339,7 @@ static bool put_flow(void *arg, const struct runtime_flow *f)
 static void show_flows(struct request *r)
 {
 	json_int_t limit = json_integer_value(json_object_get(r->in, "limit"));
-	struct flow_dump d = {.out = r->out, .limit = limit > 0 ? (uint64_t)limit : 0};
+	struct flow_dump d = { .out = r->out, .limit = limit > 0 ? (uint64_t)limit : 0 };
 
 	if (r->s->level < ACCESS_OPERATOR) {
 		request_fail(r, CONTROL_PERMISSION, "This socket's level does not allow 'show flows'.");
@@ -338,8 +355,8 @@ static const struct {
 	const char *what;
 	void (*show)(struct request *r);
 } shows[] = {
-	{"backends", show_backends}, {"binds", show_binds},	    {"drops", show_drops},
-	{"flows", show_flows},	     {"frontends", show_frontends}, {"servers", show_servers},
+	{ "backends", show_backends }, { "binds", show_binds },		{ "drops", show_drops },
+	{ "flows", show_flows },       { "frontends", show_frontends }, { "servers", show_servers },
 };
 
 void control_show(struct request *r)

@@ -2,8 +2,8 @@
 /*
  * A line of the runtime protocol: cut into commands, commands into words, each run and its answer framed.
  *
- * Framing as in HAProxy 2.6 (management guide, "Unix Socket commands"): each answer is followed by an empty line, and in
- * interactive mode by "> ". The commands themselves are rows of commands.c.
+ * Framing as in HAProxy 2.6 (management guide, "Unix Socket commands"): each answer is followed by an empty line, and
+ * in interactive mode by "> ". The commands themselves are rows of commands.c.
  */
 #include "protocol/runtime.h"
 

@@ -96,7 +96,7 @@ struct runtime_session {
 	void *host_arg;
 	enum access_level level;
 	bool interactive; /* `prompt` was given: answers end with "> ", the connection stays */
-	bool quit;	  /* the caller closes after sending; like HAProxy it still executes lines that it has received */
+	bool quit;	  /* the caller closes after sending; lines received so far are still executed, as in HAProxy */
 	bool hangup;	  /* with 'quit', by the command: lines that were received after it are dropped */
 	unsigned int timeout_s; /* `set timeout cli`, 0: default */
 	enum runtime_severity severity;

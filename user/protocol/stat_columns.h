@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Columns of `show stat`, in the order that existing tools count on: never insert, only append. X(NAME, TAGS), tags as in
- * cell.h. A column that means nothing for packets stays empty in every row.
+ * Columns of `show stat`, in the order that existing tools count on: never insert, only append. X(NAME, TAGS), tags as
+ * in cell.h. A column that means nothing for packets stays empty in every row.
  */
 #ifndef PROTOCOL_STAT_COLUMNS_H
 #define PROTOCOL_STAT_COLUMNS_H

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Runs a text through the parser and writes messages and model as text, so that a table can hold what is expected. */
+#include "config_case.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "config/conf.h"
+
+static void check_text(const struct check_conf *c, struct buf *out)
+{
+	if (c->type == CHECK_NONE)
+		return;
+	buf_printf(out, " check=%s/%u/%u/%u/%u/%u", c->type == CHECK_HTTP ? "http" : "tcp", c->inter, c->fastinter,
+		   c->downinter, c->rise, c->fall);
+	if (c->port)
+		buf_printf(out, " checkport=%u", c->port);
+	if (c->http_uri || c->http_method)
+		buf_printf(out, " %s %s %s %s", c->http_method ? c->http_method : "-", c->http_uri ? c->http_uri : "-",
+			   c->http_version ? c->http_version : "-", c->http_host ? c->http_host : "-");
+}
+
+static void server_text(const struct server *s, struct buf *out)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	buf_printf(out, "server %s/%s#%u %s w%u%s%s", s->backend->name, s->name, s->id,
+		   addr_format_port(&s->addr, s->port, addr), s->weight, s->backup ? " backup" : "",
+		   s->disabled ? " disabled" : "");
+	if (s->source.family)
+		buf_printf(out, " source=%s", addr_format(&s->source, addr));
+	if (s->source_ports.lo <= s->source_ports.hi)
+		buf_printf(out, " ports=%u-%u", s->source_ports.lo, s->source_ports.hi);
+	check_text(&s->check, out);
+	buf_puts(out, "\n");
+}
+
+static void timeouts_text(const struct timeouts *t, struct buf *out)
+{
+	if (t->connect || t->client || t->server || t->tunnel || t->client_fin || t->server_fin || t->check)
+		buf_printf(out, " t=%u/%u/%u/%u/%u/%u/%u", t->connect, t->client, t->server, t->tunnel, t->client_fin,
+			   t->server_fin, t->check);
+}
+
+static void frontend_text(const struct frontend *f, struct buf *out)
+{
+	char addr[ADDR_TEXT_MAX];
+	const struct bind *b;
+
+	buf_printf(out, "%s %s#%u", f->is_listen ? "listen" : "frontend", f->name, f->id);
+	if (f->backend)
+		buf_printf(out, " -> %s", f->backend->name);
+	if (f->mode_http)
+		buf_puts(out, " http");
+	if (f->disabled)
+		buf_puts(out, " disabled");
+	if (f->left_to_stack)
+		buf_printf(out, " left[%s]", f->stack_reason);
+	if (f->stats.enabled)
+		buf_printf(out, " stats=%s,%s,%s,%u,%d", f->stats.uri ? f->stats.uri : "-",
+			   f->stats.realm ? f->stats.realm : "-", f->stats.auth ? f->stats.auth : "-",
+			   f->stats.refresh_s, f->stats.metrics);
+	if (f->maxconn)
+		buf_printf(out, " maxconn=%u", f->maxconn);
+	timeouts_text(&f->timeouts, out);
+	TAILQ_FOREACH(b, &f->binds, next) {
+		buf_printf(out, " %s%s", b->proto == IPPROTO_UDP ? "udp:" : "",
+			   addr_format_port(&b->addr, b->port_lo, addr));
+		if (b->port_hi != b->port_lo)
+			buf_printf(out, "-%u", b->port_hi);
+		if (b->interface)
+			buf_printf(out, "@%s", b->interface);
+		if (b->name)
+			buf_printf(out, "(%s)", b->name);
+	}
+	buf_puts(out, "\n");
+}
+
+static void global_text(const struct model *m, struct buf *out)
+{
+	const struct attach_want *a;
+	const struct stats_socket *s;
+	const struct log_target *l;
+	char addr[ADDR_TEXT_MAX];
+
+	TAILQ_FOREACH(a, &m->attach, next)
+		buf_printf(out, "attach %s %d\n", a->ifname, (int)a->mode);
+	TAILQ_FOREACH(s, &m->sockets, next)
+		buf_printf(out, "socket %s mode=%o level=%d user=%s\n",
+			   s->path ? s->path : addr_format_port(&s->addr, s->port, addr), s->mode, (int)s->level,
+			   s->user ? s->user : "-");
+	TAILQ_FOREACH(l, &m->logs, next)
+		buf_printf(out, "log %s %d %d\n", l->path ? l->path : addr_format_port(&l->addr, l->port, addr),
+			   l->facility >> 3, l->max_level);
+	if (m->flows != 262144)
+		buf_printf(out, "flows %u\n", m->flows);
+	if (m->maxconn)
+		buf_printf(out, "maxconn %u\n", m->maxconn);
+	if (m->stats_timeout_ms != 10000)
+		buf_printf(out, "stats timeout %u\n", m->stats_timeout_ms);
+	if (m->spread_checks)
+		buf_printf(out, "spread %u\n", m->spread_checks);
+	if (m->node || m->description)
+		buf_printf(out, "node %s/%s\n", m->node ? m->node : "-", m->description ? m->description : "-");
+}
+
+char *config_model_text(const struct model *m)
+{
+	const struct frontend *f;
+	const struct backend *b;
+	const struct server *s;
+	char addr[ADDR_TEXT_MAX];
+	struct buf out = { 0 };
+
+	buf_puts(&out, "");
+	global_text(m, &out);
+	TAILQ_FOREACH(f, &m->frontends, next)
+		frontend_text(f, &out);
+	TAILQ_FOREACH(b, &m->backends, next) {
+		buf_printf(&out, "backend %s#%u%s%s", b->name, b->id, b->mode_http ? " http" : "",
+			   b->allbackups ? " allbackups" : "");
+		if (b->source.family)
+			buf_printf(&out, " source=%s", addr_format(&b->source, addr));
+		if (b->source_ports.lo <= b->source_ports.hi)
+			buf_printf(&out, " ports=%u-%u", b->source_ports.lo, b->source_ports.hi);
+		timeouts_text(&b->timeouts, &out);
+		buf_puts(&out, "\n");
+		TAILQ_FOREACH(s, &b->servers, next)
+			server_text(s, &out);
+	}
+	return out.data;
+}
+
+static char *diags_text(const struct diag_list *list)
+{
+	const struct diag *d;
+	struct buf out = { 0 };
+
+	buf_puts(&out, "");
+	TAILQ_FOREACH(d, &list->head, next) {
+		/* The list of ignored words is in every stock file; its own case looks at it. */
+		if (d->level == DIAG_NOTE && !d->line)
+			continue;
+		buf_printf(&out, "%c %s %u:%u\n", "NWE"[d->level], d -> code, d -> line, d -> col);
+	}
+	return out.data;
+}
+
+/* Compares, and prints what differs: all cases of a test are run before it fails. */
+static bool same(const struct config_case *c, const char *what, const char *got, const char *expected)
+{
+	if (!strcmp(got, expected))
+		return true;
+	print_error("case '%s', %s:\n--- expected\n%s--- got\n%s---\n", c->name, what, expected, got);
+	return false;
+}
+
+bool config_case_run(const struct config_case *c)
+{
+	struct conf_options opt = { .strict = c->strict, .numeric = true };
+	struct diag_list diags;
+	struct model *m = NULL;
+	bool ok;
+	char *got;
+	int rc;
+
+	diag_init(&diags);
+	rc = conf_load_text("t", c->text, strlen(c->text), &opt, &diags, &m);
+	got = diags_text(&diags);
+	ok = same(c, "diagnostics", got, c->diags);
+	free(got);
+	if (rc != (c->model ? 0 : -EINVAL) || !m != !c->model) {
+		print_error("case '%s': result %d\n", c->name, rc);
+		ok = false;
+	}
+	if (c->model && m) {
+		got = config_model_text(m);
+		ok = same(c, "model", got, c->model) && ok;
+		free(got);
+	}
+	if (!ok)
+		diag_print(&diags, stderr, false);
+	model_free(m);
+	diag_fini(&diags);
+	return ok;
+}

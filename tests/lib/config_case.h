@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Table-driven tests of configuration texts. */
+#ifndef TESTS_CONFIG_CASE_H
+#define TESTS_CONFIG_CASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/model.h"
+
+/*
+ * A text, the diagnostics it must give ("E C0102 3:5", one per line, in order; those on the whole file left out when
+ * they are notes), and, where it loads, the model written out by config_model_text().
+ */
+struct config_case {
+	const char *name;
+	const char *text;
+	const char *diags; /* expected */
+	const char *model; /* expected, NULL: must not load */
+	bool strict;
+};
+
+/* Prints what differs. */
+bool config_case_run(const struct config_case *c);
+
+/* One line for each element, to be freed by the caller. */
+char *config_model_text(const struct model *m);
+
+/* All cases are run, then the test fails if one did. */
+#define RUN(cases)                                                                                                     \
+	do {                                                                                                           \
+		size_t i_, failed_ = 0;                                                                                \
+		(void)state;                                                                                           \
+		for (i_ = 0; i_ < sizeof(cases) / sizeof((cases)[0]); i_++)                                            \
+			failed_ += !config_case_run(&(cases)[i_]);                                                     \
+		assert_int_equal(failed_, 0);                                                                          \
+	} while (0)
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Parsed sections into a model. Everything is valid here: the only failure is lack of memory.
+ *
+ * Strings move from the arena to the heap, where each element of the model owns its own.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/finish.h"
+
+static int copy_text(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
+/* How the server is checked, strings still in the arena. */
+static struct check_conf merge_check(const struct server_decl *decl, const struct check_conf *kind,
+				     const struct timeouts *timeouts, unsigned int port)
+{
+	static char get[] = "GET"; /* check_conf's strings are not const, but copied from here */
+	struct check_conf c = decl->check;
+
+	if (!decl->checked)
+		return c;
+	c.type = kind->type == CHECK_HTTP ? CHECK_HTTP : CHECK_TCP;
+	c.timeout_connect = timeouts->connect;
+	c.timeout_check = timeouts->check;
+	if (!c.port && !decl->port)
+		c.port = port;
+	c.http_method = kind->http_method;
+	c.http_uri = kind->http_uri;
+	c.http_version = kind->http_version;
+	c.http_host = kind->http_host;
+	if (decl->path && kind->type != CHECK_TCP && !kind->http_uri) {
+		c.type = CHECK_HTTP;
+		c.http_uri = (char *)decl->path;
+		if (!c.http_method)
+			c.http_method = get;
+	}
+	return c;
+}
+
+int build_server(struct backend *b, const struct server_decl *decl, const struct check_conf *kind, unsigned int port,
+		 struct server **ret)
+{
+	struct check_conf check = merge_check(decl, kind, &b->timeouts, port);
+	struct server *s = model_server_add(b, decl->name);
+
+	if (!s)
+		return -ENOMEM;
+	if (decl->id) {
+		s->id = decl->id;
+		s->id_forced = true;
+	}
+	s->addr = decl->addr;
+	s->port = decl->port;
+	s->weight = decl->weight;
+	s->backup = decl->backup;
+	s->disabled = decl->disabled;
+	s->line = decl->place.line;
+	s->source = decl->source;
+	s->source_ports = decl->source_ports;
+	check_conf_free_strings(&s->check);
+	if (copy_text(decl->host, &s->host) || check_conf_copy(&s->check, &check)) {
+		model_server_del(s);
+		return -ENOMEM;
+	}
+	*ret = s;
+	return 0;
+}
+
+static bool id_is_taken(const struct proxy *x, unsigned int id)
+{
+	const struct server_decl *s;
+
+	TAILQ_FOREACH(s, &x->servers, next)
+		if (s->id == id)
+			return true;
+	return false;
+}
+
+static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
+{
+	struct backend *b = model_backend_add(p->model, x->name);
+	const struct bind_decl *first = TAILQ_FIRST(&x->binds);
+	const struct server_decl *decl;
+	unsigned int next_id = 1;
+	struct server *s;
+
+	if (!b)
+		return -ENOMEM;
+	x->backend = b;
+	b->id = id;
+	b->is_listen = x->kind == SECTION_LISTEN;
+	b->mode_http = x->set.mode_http;
+	b->timeouts = x->set.timeouts;
+	b->source = x->set.source;
+	b->source_ports = x->set.source_ports;
+	b->allbackups = x->set.allbackups;
+	b->line = x->place.line;
+	TAILQ_FOREACH(decl, &x->servers, next) {
+		if (build_server(b, decl, &x->set.check, first ? first->port_lo : 0, &s))
+			return -ENOMEM;
+		while (!decl->id && id_is_taken(x, next_id))
+			next_id++;
+		if (!decl->id)
+			s->id = next_id;
+		next_id++;
+		/* A disabled backend takes no connection, which is what its servers in maintenance do. */
+		if (x->set.disabled)
+			s->disabled = true;
+	}
+	return 0;
+}
+
+static int build_binds(struct frontend *f, const struct proxy *x)
+{
+	const struct bind_decl *decl;
+	struct bind *b;
+
+	TAILQ_FOREACH(decl, &x->binds, next) {
+		b = model_bind_add(f);
+		if (!b)
+			return -ENOMEM;
+		b->addr = decl->addr;
+		b->port_lo = decl->port_lo;
+		b->port_hi = decl->port_hi;
+		b->proto = decl->proto;
+		b->line = decl->place.line;
+		if (copy_text(decl->interface, &b->interface) || copy_text(decl->name, &b->name))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int build_stats(struct frontend *f, const struct settings *set)
+{
+	f->stats.enabled = true;
+	f->stats.metrics = set->metrics;
+	f->stats.refresh_s = set->stats_refresh_s;
+	if (!set->stats_on)
+		return 0;
+	return copy_text(set->stats_uri ? set->stats_uri : "/haproxy?stats", &f->stats.uri) ||
+			       copy_text(set->stats_realm, &f->stats.realm) ||
+			       copy_text(set->stats_auth, &f->stats.auth) ?
+		       -ENOMEM :
+		       0;
+}
+
+static int build_frontend(struct parser *p, struct proxy *x, unsigned int id, bool is_listen)
+{
+	struct frontend *f = model_frontend_add(p->model, x->name);
+
+	if (!f)
+		return -ENOMEM;
+	x->frontend = f;
+	f->id = id;
+	f->is_listen = is_listen;
+	f->mode_http = x->set.mode_http;
+	f->disabled = x->set.disabled;
+	f->left_to_stack = x->is_left;
+	f->timeouts = x->set.timeouts;
+	f->maxconn = x->set.maxconn;
+	f->line = x->place.line;
+	if (copy_text(x->left_reason, &f->stack_reason) || build_binds(f, x))
+		return -ENOMEM;
+	if (x->target && x->target != x && copy_text(x->target->name, &f->default_backend))
+		return -ENOMEM;
+	return x->is_stats ? build_stats(f, &x->set) : 0;
+}
+
+static bool proxy_id_is_taken(const struct parser *p, unsigned int id)
+{
+	const struct proxy *x;
+
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (x->id == id)
+			return true;
+	return false;
+}
+
+/* Both halves of a section. One whose backend needs a proxy has no servers that xlb could use: that half is left out.
+ */
+static int build_proxy(struct parser *p, struct proxy *x, unsigned int id)
+{
+	bool back = x->kind != SECTION_FRONTEND && !x->set.need.word;
+	int err = 0;
+
+	if (x->kind != SECTION_BACKEND)
+		err = build_frontend(p, x, id, x->kind == SECTION_LISTEN && back);
+	if (!err && back)
+		err = build_backend(p, x, id);
+	return err;
+}
+
+int build_model(struct parser *p)
+{
+	unsigned int next_id = 1, id;
+	struct proxy *x;
+
+	TAILQ_FOREACH(x, &p->proxies, next) {
+		if (x->kind == SECTION_DEFAULTS)
+			continue;
+		while (!x->id && proxy_id_is_taken(p, next_id))
+			next_id++;
+		id = x->id ? x->id : next_id;
+		next_id++;
+		if (build_proxy(p, x, id))
+			return -ENOMEM;
+		if (id > p->model->last_proxy_id)
+			p->model->last_proxy_id = id;
+	}
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (x->frontend && x->target)
+			x->frontend->backend = x->target->backend;
+	return p->arena.failed ? -ENOMEM : 0;
+}

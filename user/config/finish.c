@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All files are read: names are resolved, and it is decided who serves which frontend.
+ *
+ * A frontend is served by the data plane, by xlbd itself over HTTP (the stats page), or left to the network stack
+ * because it, or its backend, needs a proxy. What this version cannot do is an error only where xlb would carry the
+ * traffic: the rest of a live haproxy.cfg may stay as it is. Building the model is build.c's.
+ */
+#include "config/finish.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool has_front(const struct proxy *x)
+{
+	return x->kind == SECTION_FRONTEND || x->kind == SECTION_LISTEN;
+}
+
+static bool has_back(const struct proxy *x)
+{
+	return x->kind == SECTION_BACKEND || x->kind == SECTION_LISTEN;
+}
+
+static const char *hint_backend(struct parser *p, const char *name)
+{
+	const char *words[65];
+	const struct proxy *x;
+	size_t nr = 0;
+
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (has_back(x) && *x->name && nr < 64)
+			words[nr++] = x->name;
+	words[nr] = NULL;
+	return did_you_mean(p, name, words);
+}
+
+static struct proxy *find_backend(struct parser *p, const char *name, const struct diag_place *place)
+{
+	struct proxy *x;
+
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (has_back(x) && !strcmp(x->name, name))
+			return x;
+	report(p, DIAG_ERROR, place, CODE_UNKNOWN_NAME, hint_backend(p, name), "no backend is called '%s'", name);
+	return NULL;
+}
+
+/* Where the connections of 'x' go: the first use_backend without a condition, default_backend, or its own servers. */
+static void resolve_backend(struct parser *p, struct proxy *x)
+{
+	struct use_backend *u;
+	struct proxy *found;
+
+	TAILQ_FOREACH(u, &x->uses, next) {
+		found = find_backend(p, u->name, &u->place);
+		if (found && u->conditional)
+			found->is_used_by_left = true;
+		if (found && !u->conditional && !x->target)
+			x->target = found;
+	}
+	if (x->set.default_backend) {
+		found = find_backend(p, x->set.default_backend, &x->set.default_backend_place);
+		if (!x->target)
+			x->target = found;
+	}
+	if (!x->target && x->kind == SECTION_LISTEN && !TAILQ_EMPTY(&x->servers))
+		x->target = x;
+}
+
+/* Is the page of 'x' served by xlbd? HAProxy mixes it with other traffic of the section by looking at requests. */
+static void decide_stats(struct parser *p, struct proxy *x)
+{
+	struct settings *set = &x->set;
+
+	if (!set->stats_on && !set->metrics)
+		return;
+	if (!x->target) {
+		x->is_stats = true;
+		if (!set->mode_http)
+			report(p, DIAG_WARNING, &set->stats_place, CODE_STATS, "add 'mode http'",
+			       "HAProxy ignores 'stats' without 'mode http'; xlbd serves the page all the same");
+	} else if (set->mode_http) {
+		if (!set->need.word)
+			set->need = (struct need){ set->metrics && !set->stats_on ? "http-request" : "stats",
+						   "the page shares its address with other traffic", set->stats_place };
+	} else {
+		report(p, DIAG_WARNING, &set->stats_place, CODE_STATS,
+		       "give the page a 'listen' section of its own, with 'mode http'",
+		       "'stats' is ignored without 'mode http'");
+	}
+}
+
+static void leave_to_stack(struct parser *p, struct proxy *x, const struct need *need)
+{
+	enum diag_level level = p->opt && p->opt->strict ? DIAG_ERROR : DIAG_WARNING;
+
+	x->is_left = true;
+	x->left_reason = arena_printf(&p->arena, "%s:%u: '%s' needs a proxy: %s", need->place.file, need->place.line,
+				      need->word, need->why);
+	report(p, level, &need->place, CODE_LEFT_TO_STACK,
+	       level == DIAG_ERROR ? "remove the line, or run without --strict" :
+				     "its packets pass untouched, so that a HAProxy on this host can serve it",
+	       "'%s' needs a proxy: %s. Frontend '%s' is left to the network stack", need->word, need->why, x->name);
+}
+
+static void decide_frontend(struct parser *p, struct proxy *x)
+{
+	resolve_backend(p, x);
+	decide_stats(p, x);
+	if (x->set.need.word)
+		leave_to_stack(p, x, &x->set.need);
+	else if (x->target && x->target->set.need.word)
+		leave_to_stack(p, x, &x->target->set.need);
+	if (!x->target)
+		return;
+	if (x->is_left)
+		x->target->is_used_by_left = true;
+	else
+		x->target->is_used = true;
+}
+
+/* One warning for each line that says 'mode http', not one for each section that inherits it. */
+static bool is_first_of_mode(const struct parser *p, const struct proxy *x)
+{
+	const struct diag_place *place = &x->set.mode_place;
+	const struct proxy *other;
+
+	TAILQ_FOREACH(other, &p->proxies, next) {
+		if (other == x)
+			return true;
+		if (has_front(other) && !other->is_left && !other->is_stats &&
+		    other->set.mode_place.line == place->line && other->set.mode_place.file == place->file)
+			return false;
+	}
+	return true;
+}
+
+static void remark_frontend(struct parser *p, const struct proxy *x)
+{
+	if (x->is_left)
+		return;
+	if (x->set.mode_http && !x->is_stats && is_first_of_mode(p, x))
+		report(p, DIAG_WARNING, &x->set.mode_place, CODE_MODE_HTTP, "write 'mode tcp' if that is what you want",
+		       "'mode http' is balanced at layer 4: connections, not requests, and no header is added");
+	/* After an error the line that is missing may be the one in error. */
+	if (TAILQ_EMPTY(&x->binds) && !parser_failed(p))
+		report(p, DIAG_WARNING, &x->place, CODE_NO_BIND, "add a line such as 'bind :8080'",
+		       "'%s' has no 'bind' line, so that nothing reaches it", x->name);
+	if (!x->target && !x->is_stats && !parser_failed(p))
+		report(p, DIAG_WARNING, &x->place, CODE_NO_BACKEND,
+		       x->kind == SECTION_LISTEN ? "add 'server' lines" : "add a line 'default_backend NAME'",
+		       "'%s' has no backend, so that its connections are refused", x->name);
+	if (x->target && x->set.mode_http && !x->target->set.mode_http)
+		report(p, DIAG_WARNING, &x->place, CODE_MODES_DIFFER, "give both the same 'mode'",
+		       "'%s' has mode http and its backend '%s' has mode tcp, which HAProxy refuses", x->name,
+		       x->target->name);
+}
+
+static bool same_packets(const struct bind_decl *a, const struct bind_decl *b)
+{
+	bool same_if = !a->interface || !b->interface || !strcmp(a->interface, b->interface);
+
+	return a->proto == b->proto && same_if && addr_equal(&a->addr, &b->addr) && a->port_lo <= b->port_hi &&
+	       b->port_lo <= a->port_hi;
+}
+
+/* Complains when a bind before 'b' takes the same packets. */
+static void check_bind(struct parser *p, const struct bind_decl *b)
+{
+	char text[ADDR_TEXT_MAX];
+	const struct proxy *x;
+	const struct bind_decl *other;
+
+	TAILQ_FOREACH(x, &p->proxies, next) {
+		if (x->is_left || x->set.disabled)
+			continue;
+		TAILQ_FOREACH(other, &x->binds, next) {
+			if (other == b)
+				return;
+			if (!same_packets(other, b))
+				continue;
+			report(p, DIAG_ERROR, &b->place, CODE_BIND_TWICE, "remove one of the two",
+			       "%s is already bound by '%s' at %s:%u",
+			       addr_format_port(&b->addr, b->port_lo > other->port_lo ? b->port_lo : other->port_lo,
+						text),
+			       x->name, other->place.file, other->place.line);
+			return;
+		}
+	}
+}
+
+static void check_binds(struct parser *p, const struct proxy *x)
+{
+	const struct bind_decl *b;
+
+	if (x->is_left || x->set.disabled)
+		return;
+	TAILQ_FOREACH(b, &x->binds, next)
+		check_bind(p, b);
+}
+
+/* The port that checks go to when neither the server nor its check has one: of a 'listen', the first bound. */
+static unsigned int fallback_port(const struct proxy *x)
+{
+	const struct bind_decl *b = TAILQ_FIRST(&x->binds);
+
+	return b ? b->port_lo : 0;
+}
+
+static void remark_server(struct parser *p, const struct proxy *x, const struct server_decl *s)
+{
+	if (s->checked && !s->port && !s->check.port && !fallback_port(x))
+		report(p, DIAG_ERROR, &s->place, CODE_CHECK_PORT, "add a port to its address, or 'port N'",
+		       "the server '%s' has a check but no port to send it to", s->name);
+	if (!s->path)
+		return;
+	if (!s->checked)
+		report(p, DIAG_NOTE, &s->path_place, CODE_PATH_CHECK, "add 'check' to have it checked by HTTP",
+		       "the path '%s' has no effect without 'check'", s->path);
+	else if (x->set.check.type == CHECK_TCP || x->set.check.http_uri)
+		report(p, DIAG_NOTE, &s->path_place, CODE_PATH_CHECK, NULL,
+		       "the path '%s' has no effect: 'option' lines say how to check", s->path);
+	else
+		report(p, DIAG_NOTE, &s->path_place, CODE_PATH_CHECK,
+		       "connections go to the port, whatever path they ask for",
+		       "the server is checked by an HTTP request of '%s'", s->path);
+}
+
+static void remark_backend(struct parser *p, const struct proxy *x)
+{
+	const struct server_decl *s;
+
+	if (x->set.need.word) {
+		if (!x->is_used_by_left && x->kind == SECTION_BACKEND)
+			report(p, DIAG_WARNING, &x->set.need.place, CODE_UNUSED, NULL,
+			       "'%s' needs a proxy: %s. Backend '%s' is left out", x->set.need.word, x->set.need.why,
+			       x->name);
+		return;
+	}
+	TAILQ_FOREACH(s, &x->servers, next)
+		remark_server(p, x, s);
+	if (!x->set.balance_given && TAILQ_FIRST(&x->servers) && TAILQ_NEXT(TAILQ_FIRST(&x->servers), next))
+		report(p, DIAG_NOTE, &x->place, CODE_BALANCE, "write 'balance roundrobin' to say so",
+		       "'%s' has no 'balance' line: its servers are taken in turn", x->name);
+}
+
+/* Does nothing that xlb serves use the section? */
+static bool is_aside(const struct proxy *x)
+{
+	if (x->is_used)
+		return false;
+	return x->is_left || x->set.need.word || x->is_used_by_left;
+}
+
+static void report_refusals(struct parser *p, const struct proxy *x)
+{
+	const struct refusal *r;
+
+	if (is_aside(x))
+		return;
+	TAILQ_FOREACH(r, &x->refusals, next)
+		report(p, DIAG_ERROR, &r->place, CODE_NOT_YET, r->hint, "%s", r->text);
+}
+
+int finish(struct parser *p)
+{
+	struct proxy *x;
+
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (has_front(x))
+			decide_frontend(p, x);
+	TAILQ_FOREACH(x, &p->proxies, next) {
+		report_refusals(p, x);
+		if (has_front(x)) {
+			remark_frontend(p, x);
+			check_binds(p, x);
+		}
+		if (has_back(x))
+			remark_backend(p, x);
+	}
+	if (p->arena.failed)
+		return -ENOMEM;
+	return parser_failed(p) ? -EINVAL : build_model(p);
+}

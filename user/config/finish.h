@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What follows when all files are read: finish.c decides, build.c makes the model. Only inside user/config. */
+#ifndef CONFIG_FINISH_H
+#define CONFIG_FINISH_H
+
+#include "config/parser.h"
+
+/* Makes p->model's frontends and backends of the parsed sections, which are free of errors. 0 or -ENOMEM. */
+int build_model(struct parser *p);
+
+/*
+ * Makes a server of 'b' of a declaration. 'kind' says how to check (type, http_*); 'port' is used for checks when
+ * neither server nor check has one. 0 or -ENOMEM.
+ */
+int build_server(struct backend *b, const struct server_decl *decl, const struct check_conf *kind, unsigned int port,
+		 struct server **ret);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * 'bind' lines (HAProxy configuration manual, sections 4 and 5.1), UDP binds by pragma, and 'stats socket'.
+ *
+ * A bind opens no socket: it names the packets that are taken. Parameters that tune a listening socket are ignored,
+ * those that change the stream need a proxy.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/parser.h"
+
+/* What the parameters of one line say to all its addresses. */
+struct bind_line {
+	const char *interface, *name;
+};
+
+static void set_interface(struct parser *p, void *target, size_t at)
+{
+	struct bind_line *b = target;
+	const char *word = parser_word(p, at);
+
+	if (!*word || strlen(word) > 15 || strchr(word, '/'))
+		complain(p, at, CODE_NAME, NULL, "'%s' is not the name of a network interface", word);
+	else
+		b->interface = word;
+}
+
+static void set_name(struct parser *p, void *target, size_t at)
+{
+	struct bind_line *b = target;
+
+	b->name = parser_word(p, at);
+}
+
+static const char tls_note[] = "TLS ends in a proxy";
+
+static const struct param bind_params[] = {
+	{ "interface", 1, KW_ACCEPT, set_interface, NULL },
+	{ "name", 1, KW_ACCEPT, set_name, NULL },
+
+	{ "maxconn", 1, KW_WARNED, NULL, "the number of connections is not limited in this version" },
+	{ "mss", 1, KW_WARNED, NULL, "the segment size is left to the two ends in this version" },
+	{ "namespace", 1, KW_REFUSED, NULL, "start one xlb in each network namespace, with 'xlbd -n NAME'" },
+
+	{ "ssl", 0, KW_PROXY, NULL, tls_note },
+	{ "accept-proxy", 0, KW_PROXY, NULL, "the PROXY header stands inside of the stream" },
+	{ "accept-netscaler-cip", 1, KW_PROXY, NULL, "the NetScaler header stands inside of the stream" },
+
+	{ "transparent", 0, KW_IGNORED, NULL, NULL },
+	{ "id", 1, KW_IGNORED, NULL, NULL },
+	{ "guid-prefix", 1, KW_IGNORED, NULL, NULL },
+	{ "label", 1, KW_IGNORED, NULL, NULL },
+	{ "tfo", 0, KW_IGNORED, NULL, NULL },
+	{ "defer-accept", 0, KW_IGNORED, NULL, NULL },
+	{ "v4v6", 0, KW_IGNORED, NULL, NULL },
+	{ "v6only", 0, KW_IGNORED, NULL, NULL },
+	{ "backlog", 1, KW_IGNORED, NULL, NULL },
+	{ "thread", 1, KW_IGNORED, NULL, NULL },
+	{ "process", 1, KW_IGNORED, NULL, NULL },
+	{ "shards", 1, KW_IGNORED, NULL, NULL },
+	{ "level", 1, KW_IGNORED, NULL, NULL },
+	{ "severity-output", 1, KW_IGNORED, NULL, NULL },
+	{ "expose-fd", 1, KW_IGNORED, NULL, NULL },
+	{ "mode", 1, KW_IGNORED, NULL, NULL },
+	{ "user", 1, KW_IGNORED, NULL, NULL },
+	{ "group", 1, KW_IGNORED, NULL, NULL },
+	{ "uid", 1, KW_IGNORED, NULL, NULL },
+	{ "gid", 1, KW_IGNORED, NULL, NULL },
+	{ "nice", 1, KW_IGNORED, NULL, NULL },
+	{ "tcp-ut", 1, KW_IGNORED, NULL, NULL },
+	{ "proto", 1, KW_IGNORED, NULL, NULL },
+	/* Words of TLS change nothing without 'ssl'. */
+	{ "crt", 1, KW_IGNORED, NULL, NULL },
+	{ "crt-list", 1, KW_IGNORED, NULL, NULL },
+	{ "ca-file", 1, KW_IGNORED, NULL, NULL },
+	{ "ca-ignore-err", 1, KW_IGNORED, NULL, NULL },
+	{ "ca-sign-file", 1, KW_IGNORED, NULL, NULL },
+	{ "ca-sign-pass", 1, KW_IGNORED, NULL, NULL },
+	{ "ca-verify-file", 1, KW_IGNORED, NULL, NULL },
+	{ "crl-file", 1, KW_IGNORED, NULL, NULL },
+	{ "crt-ignore-err", 1, KW_IGNORED, NULL, NULL },
+	{ "ciphers", 1, KW_IGNORED, NULL, NULL },
+	{ "ciphersuites", 1, KW_IGNORED, NULL, NULL },
+	{ "curves", 1, KW_IGNORED, NULL, NULL },
+	{ "ecdhe", 1, KW_IGNORED, NULL, NULL },
+	{ "alpn", 1, KW_IGNORED, NULL, NULL },
+	{ "npn", 1, KW_IGNORED, NULL, NULL },
+	{ "verify", 1, KW_IGNORED, NULL, NULL },
+	{ "ssl-min-ver", 1, KW_IGNORED, NULL, NULL },
+	{ "ssl-max-ver", 1, KW_IGNORED, NULL, NULL },
+	{ "tls-ticket-keys", 1, KW_IGNORED, NULL, NULL },
+	{ "allow-0rtt", 0, KW_IGNORED, NULL, NULL },
+	{ "generate-certificates", 0, KW_IGNORED, NULL, NULL },
+	{ "prefer-client-ciphers", 0, KW_IGNORED, NULL, NULL },
+	{ "strict-sni", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tls-tickets", 0, KW_IGNORED, NULL, NULL },
+	{ "no-ca-names", 0, KW_IGNORED, NULL, NULL },
+	{ "force-sslv3", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv10", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv11", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv12", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv13", 0, KW_IGNORED, NULL, NULL },
+	{ "no-sslv3", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv10", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv11", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv12", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv13", 0, KW_IGNORED, NULL, NULL },
+	{ "quic-force-retry", 0, KW_IGNORED, NULL, NULL },
+	{ NULL, 0, KW_ACCEPT, NULL, NULL },
+};
+
+static void add_one(struct parser *p, size_t at, const char *text, const struct bind_line *line, uint8_t proto)
+{
+	struct bind_decl *b;
+	struct endpoint e;
+
+	if (!value_endpoint(p, at, text, ENDPOINT_RANGE | ENDPOINT_WILD | ENDPOINT_NAME, &e))
+		return;
+	if (!e.has_port || !e.port_lo) {
+		complain(p, at, CODE_PORT, "write ADDRESS:PORT, or :PORT for all addresses",
+			 "a port from 1 to 65535 is missing in '%s'", text);
+		return;
+	}
+	b = arena_alloc(&p->arena, sizeof(*b));
+	if (!b)
+		return;
+	b->place = parser_place(p, at);
+	b->addr = e.addr;
+	b->port_lo = (uint16_t)e.port_lo;
+	b->port_hi = (uint16_t)e.port_hi;
+	b->proto = proto;
+	b->interface = line->interface;
+	b->name = line->name;
+	TAILQ_INSERT_TAIL(&p->proxy->binds, b, next);
+}
+
+/* The addresses of word 'at', separated by commas. */
+static void add_list(struct parser *p, size_t at, const struct bind_line *line, uint8_t proto)
+{
+	const char *text = parser_word(p, at);
+	char *one;
+	size_t len;
+
+	for (;;) {
+		len = strcspn(text, ",");
+		one = arena_copy(&p->arena, text, len);
+		if (!one)
+			return;
+		add_one(p, at, one, line, proto);
+		if (!text[len])
+			return;
+		text += len + 1;
+	}
+}
+
+void bind_line(struct parser *p, size_t at)
+{
+	struct bind_line line = { 0 };
+
+	params_apply(p, bind_params, &line, "bind", at + 1);
+	add_list(p, at, &line, IPPROTO_TCP);
+}
+
+void bind_udp(struct parser *p, size_t at)
+{
+	struct bind_line line = { 0 };
+
+	params_apply(p, bind_params, &line, "#@xlb bind", at + 1);
+	add_list(p, at, &line, IPPROTO_UDP);
+}
+
+static void set_mode(struct parser *p, void *target, size_t at)
+{
+	struct stats_socket *s = target;
+	const char *word = parser_word(p, at);
+	char *end;
+	unsigned long mode = strtoul(word, &end, 8);
+
+	if (*end || !*word || mode > 0777)
+		complain(p, at, CODE_NUMBER, NULL, "'%s' is not a file mode such as 660", word);
+	else
+		s->mode = (unsigned int)mode;
+}
+
+static void set_level(struct parser *p, void *target, size_t at)
+{
+	static const char *const words[] = { "user", "operator", "admin", NULL };
+	struct stats_socket *s = target;
+	const char *word = parser_word(p, at);
+
+	if (!strcmp(word, "user"))
+		s->level = ACCESS_USER;
+	else if (!strcmp(word, "operator"))
+		s->level = ACCESS_OPERATOR;
+	else if (!strcmp(word, "admin"))
+		s->level = ACCESS_ADMIN;
+	else
+		complain(p, at, CODE_WORD, did_you_mean(p, word, words), "'%s' is not one of: user, operator, admin",
+			 word);
+}
+
+/* Strings of the model are on the heap: they outlive the arena. */
+static void replace(struct parser *p, char **field, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy) {
+		p->arena.failed = true;
+		return;
+	}
+	free(*field);
+	*field = copy;
+}
+
+static void set_user(struct parser *p, void *target, size_t at)
+{
+	struct stats_socket *s = target;
+
+	replace(p, &s->user, parser_word(p, at));
+}
+
+static void set_group(struct parser *p, void *target, size_t at)
+{
+	struct stats_socket *s = target;
+
+	replace(p, &s->group, parser_word(p, at));
+}
+
+static const struct param socket_params[] = {
+	{ "mode", 1, KW_ACCEPT, set_mode, NULL },   { "level", 1, KW_ACCEPT, set_level, NULL },
+	{ "user", 1, KW_ACCEPT, set_user, NULL },   { "group", 1, KW_ACCEPT, set_group, NULL },
+	{ "uid", 1, KW_ACCEPT, set_user, NULL },    { "gid", 1, KW_ACCEPT, set_group, NULL },
+	{ "name", 1, KW_IGNORED, NULL, NULL },	    { "id", 1, KW_IGNORED, NULL, NULL },
+	{ "expose-fd", 1, KW_IGNORED, NULL, NULL }, { "severity-output", 1, KW_IGNORED, NULL, NULL },
+	{ "process", 1, KW_IGNORED, NULL, NULL },   { "thread", 1, KW_IGNORED, NULL, NULL },
+	{ "maxconn", 1, KW_IGNORED, NULL, NULL },   { "backlog", 1, KW_IGNORED, NULL, NULL },
+	{ "nice", 1, KW_IGNORED, NULL, NULL },	    { NULL, 0, KW_ACCEPT, NULL, NULL },
+};
+
+void stats_socket_line(struct parser *p, size_t at)
+{
+	const char *word = parser_word(p, at);
+	struct stats_socket *s;
+	struct endpoint e = { 0 };
+
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		p->arena.failed = true;
+		return;
+	}
+	s->level = ACCESS_OPERATOR;
+	s->line = p->line_nr;
+	/* In the model at once, which frees it whatever happens. */
+	TAILQ_INSERT_TAIL(&p->model->sockets, s, next);
+	if (!strncmp(word, "unix@", 5))
+		word += 5;
+	if (strchr(word, '@') && strncmp(word, "ipv4@", 5)) {
+		refuse(p, at, "give it a path or ADDRESS:PORT",
+		       "a stats socket at '%s' is not available in this version", word);
+	} else if (strchr(word, '/')) {
+		replace(p, &s->path, word);
+	} else if (!strchr(word, ':')) {
+		complain(p, at, CODE_ADDRESS, "write a path such as /run/xlb/stats.sock, or ADDRESS:PORT",
+			 "'%s' is neither a path nor ADDRESS:PORT", word);
+	} else if (value_endpoint(p, at, word, ENDPOINT_WILD | ENDPOINT_NAME, &e)) {
+		if (!e.port_lo)
+			complain(p, at, CODE_PORT, NULL, "a port from 1 to 65535 is missing in '%s'", word);
+		s->addr = e.addr;
+		s->port = (uint16_t)e.port_lo;
+	}
+	params_apply(p, socket_params, s, "stats socket", at + 1);
+}

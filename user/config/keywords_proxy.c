@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Keywords of proxies (HAProxy configuration manual, section 4) that a packet balancer can follow: addresses, backends,
+ * balancing, timeouts, source addresses.
+ */
+#include <string.h>
+
+#include "config/parser.h"
+
+static void on_bind(struct parser *p, size_t at)
+{
+	bind_line(p, at);
+}
+
+static void on_mode(struct parser *p, size_t at)
+{
+	static const char *const words[] = { "tcp", "http", "health", "log", "haterm", "spop", NULL };
+	struct settings *set = &p->proxy->set;
+	const char *word = parser_word(p, at);
+
+	if (!strcmp(word, "tcp") || !strcmp(word, "http")) {
+		set->mode_http = *word == 'h';
+		set->mode_place = parser_place(p, at);
+	} else if (!strcmp(word, "health") || !strcmp(word, "log") || !strcmp(word, "spop") ||
+		   !strcmp(word, "haterm")) {
+		need_proxy(p, at, "this mode is not about forwarding connections");
+	} else {
+		complain(p, at, CODE_WORD, did_you_mean(p, word, words), "'%s' is not one of: tcp, http", word);
+	}
+}
+
+/* Algorithms of 'balance'. */
+static const struct {
+	const char *word;
+	enum keyword_status status;
+} algorithms[] = {
+	{ "roundrobin", KW_ACCEPT }, { "static-rr", KW_ACCEPT }, { "leastconn", KW_REFUSED }, { "source", KW_REFUSED },
+	{ "random", KW_REFUSED },    { "first", KW_REFUSED },	 { "hash", KW_REFUSED },      { "uri", KW_PROXY },
+	{ "url_param", KW_PROXY },   { "hdr", KW_PROXY },	 { "rdp-cookie", KW_PROXY },  { "log-hash", KW_PROXY },
+	{ "sticky", KW_PROXY },
+};
+
+enum { NR_ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
+
+static void on_balance(struct parser *p, size_t at)
+{
+	const char *word = parser_word(p, at), *names[NR_ALGORITHMS + 1];
+	size_t len = strcspn(word, "("), i;
+
+	p->proxy->set.balance_given = true;
+	for (i = 0; i < NR_ALGORITHMS; i++) {
+		names[i] = algorithms[i].word;
+		if (strlen(names[i]) == len && !strncmp(names[i], word, len))
+			break;
+	}
+	if (i == NR_ALGORITHMS) {
+		names[i] = NULL;
+		complain(p, at, CODE_WORD, did_you_mean(p, word, names), "'%s' is no balancing algorithm", word);
+	} else if (algorithms[i].status == KW_PROXY) {
+		need_proxy(p, at, "this algorithm reads the request");
+	} else if (algorithms[i].status == KW_REFUSED) {
+		refuse(p, at, "use 'balance roundrobin'", "'balance %s' is not available in this version", word);
+	} else if (parser_word(p, at + 1)) {
+		complain(p, at + 1, CODE_EXTRA_ARG, NULL, "unexpected word '%s' after '%s'", parser_word(p, at + 1),
+			 word);
+	} else if (word[len]) {
+		complain(p, at, CODE_WORD, NULL, "'%.*s' takes no parameter", (int)len, word);
+	}
+}
+
+static void on_default_backend(struct parser *p, size_t at)
+{
+	p->proxy->set.default_backend = parser_word(p, at);
+	p->proxy->set.default_backend_place = parser_place(p, at);
+}
+
+static void on_use_backend(struct parser *p, size_t at)
+{
+	struct use_backend *u = arena_alloc(&p->arena, sizeof(*u));
+	const char *cond = parser_word(p, at + 1);
+
+	if (!u)
+		return;
+	u->name = parser_word(p, at);
+	u->place = parser_place(p, at);
+	u->conditional = cond != NULL;
+	if (cond && strcmp(cond, "if") && strcmp(cond, "unless"))
+		complain(p, at + 1, CODE_WORD, NULL, "'if' or 'unless' was expected instead of '%s'", cond);
+	else if (cond && !parser_word(p, at + 2))
+		complain(p, at + 2, CODE_MISSING_ARG, NULL, "'%s' needs a condition after it", cond);
+	else if (cond)
+		need_proxy(p, at - 1, "conditions are not available in this version");
+	TAILQ_INSERT_TAIL(&p->proxy->uses, u, next);
+}
+
+static void on_maxconn(struct parser *p, size_t at)
+{
+	value_uint(p, at, 0, 2147483647, &p->proxy->set.maxconn);
+}
+
+static void on_disabled(struct parser *p, size_t at)
+{
+	(void)at;
+	p->proxy->set.disabled = true;
+}
+
+static void on_enabled(struct parser *p, size_t at)
+{
+	(void)at;
+	p->proxy->set.disabled = false;
+}
+
+static void on_id(struct parser *p, size_t at)
+{
+	const struct proxy *other;
+
+	if (!value_uint(p, at, 1, 2147483647, &p->proxy->id))
+		return;
+	TAILQ_FOREACH(other, &p->proxies, next)
+		if (other != p->proxy && other->id == p->proxy->id)
+			complain(p, at, CODE_DUPLICATE, "give each proxy an id of its own",
+				 "the id %u was already given to '%s' at %s:%u", other->id, other->name,
+				 other->place.file, other->place.line);
+}
+
+static void on_retries(struct parser *p, size_t at)
+{
+	unsigned int ignored;
+
+	value_uint(p, at, 0, 2147483647, &ignored);
+}
+
+static void on_source(struct parser *p, size_t at)
+{
+	struct settings *set = &p->proxy->set;
+	struct endpoint e;
+
+	if (parser_word(p, at + 1)) {
+		refuse(p, at + 1, "remove it: the servers then see the balancer's address",
+		       "'%s' on a 'source' line is not available in this version", parser_word(p, at + 1));
+		return;
+	}
+	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_RANGE | ENDPOINT_WILD, &e))
+		return;
+	set->source = addr_is_any(&e.addr) ? (struct addr){ 0 } : e.addr;
+	set->source_ports = (struct port_range){ 1, 0 };
+	if (e.has_port && e.port_lo)
+		set->source_ports = (struct port_range){ (uint16_t)e.port_lo, (uint16_t)e.port_hi };
+}
+
+static void on_timeout_connect(struct parser *p, size_t at)
+{
+	value_time(p, at, 1, 0, &p->proxy->set.timeouts.connect);
+}
+
+static void on_timeout_client(struct parser *p, size_t at)
+{
+	value_time(p, at, 1, 0, &p->proxy->set.timeouts.client);
+}
+
+static void on_timeout_server(struct parser *p, size_t at)
+{
+	value_time(p, at, 1, 0, &p->proxy->set.timeouts.server);
+}
+
+static void on_timeout_tunnel(struct parser *p, size_t at)
+{
+	value_time(p, at, 1, 0, &p->proxy->set.timeouts.tunnel);
+}
+
+static void on_timeout_client_fin(struct parser *p, size_t at)
+{
+	value_time(p, at, 1, 0, &p->proxy->set.timeouts.client_fin);
+}
+
+static void on_timeout_server_fin(struct parser *p, size_t at)
+{
+	value_time(p, at, 1, 0, &p->proxy->set.timeouts.server_fin);
+}
+
+static void on_timeout_check(struct parser *p, size_t at)
+{
+	value_time(p, at, 1, 0, &p->proxy->set.timeouts.check);
+}
+
+static void on_timeout_other(struct parser *p, size_t at)
+{
+	unsigned int ignored;
+
+	value_time(p, at, 1, 0, &ignored);
+}
+
+const struct keyword keywords_proxy[] = {
+	{ "bind", IN_FRONT, 1, ARGS_ANY, KW_ACCEPT, on_bind, "names the packets that are taken; no socket listens",
+	  false },
+	{ "mode", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_mode, "'http' is balanced at layer 4", false },
+	{ "balance", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, on_balance, NULL, false },
+	{ "default_backend", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_default_backend, NULL, false },
+	{ "use_backend", IN_FRONT, 1, ARGS_ANY, KW_ACCEPT, on_use_backend, "without a condition", false },
+	{ "disabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_disabled, NULL, false },
+	{ "enabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_enabled, NULL, false },
+	{ "id", IN_PROXY, 1, 1, KW_ACCEPT, on_id, NULL, false },
+	{ "source", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, on_source, "address and ports that the servers see", false },
+	{ "timeout connect", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_connect, "idle time of half-open flows", false },
+	{ "timeout client", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_timeout_client, "idle time of established flows", false },
+	{ "timeout server", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_server, "idle time of established flows", false },
+	{ "timeout tunnel", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_tunnel, "idle time of established flows", false },
+	{ "timeout client-fin", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_timeout_client_fin, "idle time of closing flows",
+	  false },
+	{ "timeout server-fin", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_server_fin, "idle time of closing flows",
+	  false },
+	{ "timeout check", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_check, NULL, false },
+
+	{ "maxconn", IN_ANY_FRONT, 1, 1, KW_NOTED, on_maxconn,
+	  "shown as the limit, but the number of connections is not limited in this version", false },
+
+	{ "timeout queue", IN_ANY_BACK, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
+	{ "timeout http-request", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
+	{ "timeout http-keep-alive", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
+	{ "timeout tarpit", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
+	{ "retries", IN_ANY_BACK, 1, 1, KW_IGNORED, on_retries, NULL, false },
+	{ "log", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
+	{ "log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "log-format-sd", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "error-log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "log-tag", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "unique-id-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "unique-id-header", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "description", IN_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "guid", IN_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "backlog", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "bind-process", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "fullconn", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "grace", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "max-keep-alive-queue", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "max-session-srv-conns", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "http-reuse", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "errorfile", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, "only a proxy sends error pages", false },
+	{ "errorfiles", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "errorloc", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, NULL, false },
+	{ "errorloc302", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, NULL, false },
+	{ "errorloc303", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, NULL, false },
+	{ "http-error", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "email-alert", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "declare", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "hash-type", IN_ANY_BACK, 1, 3, KW_IGNORED, NULL, "counts only with a hashing algorithm", false },
+	{ "hash-balance-factor", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "hash-preserve-affinity", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "load-server-state-from-file", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "server-state-file-name", IN_ANY_BACK, 0, 1, KW_IGNORED, NULL, NULL, false },
+
+	{ "dispatch", IN_BACK, 1, 1, KW_REFUSED, NULL, "write a 'server' line instead", false },
+	{ "transparent", IN_BACK, 0, 0, KW_REFUSED, NULL, "name the servers", false },
+	{ "rate-limit sessions", IN_ANY_FRONT, 1, 1, KW_REFUSED, NULL, "remove it, or limit by nftables in front",
+	  false },
+	{ "stick-table", IN_PROXY, 1, ARGS_ANY, KW_REFUSED, NULL,
+	  "remove it: a connection stays at its server, a client need not", false },
+	{ "stick", IN_BACK, 1, ARGS_ANY, KW_REFUSED, NULL,
+	  "remove it: a connection stays at its server, a client need not", false },
+	{ "tcp-request connection", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
+	{ "tcp-request session", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
+	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
+};

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * 'server' and 'default-server' lines (HAProxy configuration manual, section 5).
+ *
+ * A server starts as a copy of what the default-server lines above it have said. What needs a proxy (TLS towards the
+ * server, the PROXY header) makes its section need one.
+ */
+#include <string.h>
+
+#include "config/parser.h"
+
+void server_decl_init(struct server_decl *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->weight = 1;
+	s->source_ports = (struct port_range){ 1, 0 };
+	check_conf_init(&s->check);
+}
+
+static void set_check(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->checked = true;
+}
+
+static void unset_check(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->checked = false;
+}
+
+static void set_inter(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_time(p, at, 1, 1, &s->check.inter);
+}
+
+static void set_fastinter(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_time(p, at, 1, 1, &s->check.fastinter);
+}
+
+static void set_downinter(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_time(p, at, 1, 1, &s->check.downinter);
+}
+
+/* Bounded so that rise + fall - 1 stays a small int; no one waits for a thousand checks. */
+enum { RISE_FALL_MAX = 1000000 };
+
+static void set_rise(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_uint(p, at, 1, RISE_FALL_MAX, &s->check.rise);
+}
+
+static void set_fall(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_uint(p, at, 1, RISE_FALL_MAX, &s->check.fall);
+}
+
+static void set_port(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_uint(p, at, 1, 65535, &s->check.port);
+}
+
+static void set_addr(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	struct endpoint e;
+
+	if (value_endpoint(p, at, parser_word(p, at), ENDPOINT_NAME, &e))
+		s->check.addr = e.addr;
+}
+
+static void set_weight(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_uint(p, at, 0, MODEL_WEIGHT_MAX, &s->weight);
+}
+
+static void set_id(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	value_uint(p, at, 1, 2147483647, &s->id);
+}
+
+static void set_backup(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->backup = true;
+}
+
+static void unset_backup(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->backup = false;
+}
+
+static void set_disabled(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->disabled = true;
+}
+
+static void set_enabled(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->disabled = false;
+}
+
+static void set_source(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	struct endpoint e;
+
+	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_RANGE | ENDPOINT_WILD, &e))
+		return;
+	s->source = addr_is_any(&e.addr) ? (struct addr){ 0 } : e.addr;
+	s->source_ports = (struct port_range){ 1, 0 };
+	if (e.has_port)
+		s->source_ports = (struct port_range){ (uint16_t)e.port_lo, (uint16_t)e.port_hi };
+}
+
+static void check_maxconn(struct parser *p, void *target, size_t at)
+{
+	unsigned int ignored;
+
+	(void)target;
+	value_uint(p, at, 0, 2147483647, &ignored);
+}
+
+static void check_time(struct parser *p, void *target, size_t at)
+{
+	unsigned int ignored;
+
+	(void)target;
+	value_time(p, at, 1, 0, &ignored);
+}
+
+static const char tls_note[] = "packets cannot be encrypted on their way to a server";
+static const char proxy_note[] = "the PROXY header has to be written into the stream";
+
+static const struct param server_params[] = {
+	{ "addr", 1, KW_ACCEPT, set_addr, NULL },
+	{ "backup", 0, KW_ACCEPT, set_backup, NULL },
+	{ "no-backup", 0, KW_ACCEPT, unset_backup, NULL },
+	{ "check", 0, KW_ACCEPT, set_check, NULL },
+	{ "no-check", 0, KW_ACCEPT, unset_check, NULL },
+	{ "disabled", 0, KW_ACCEPT, set_disabled, NULL },
+	{ "enabled", 0, KW_ACCEPT, set_enabled, NULL },
+	{ "downinter", 1, KW_ACCEPT, set_downinter, NULL },
+	{ "fall", 1, KW_ACCEPT, set_fall, NULL },
+	{ "fastinter", 1, KW_ACCEPT, set_fastinter, NULL },
+	{ "id", 1, KW_ACCEPT, set_id, NULL },
+	{ "inter", 1, KW_ACCEPT, set_inter, NULL },
+	{ "port", 1, KW_ACCEPT, set_port, NULL },
+	{ "rise", 1, KW_ACCEPT, set_rise, NULL },
+	{ "source", 1, KW_ACCEPT, set_source, NULL },
+	{ "weight", 1, KW_ACCEPT, set_weight, NULL },
+
+	{ "maxconn", 1, KW_WARNED, check_maxconn,
+	  "the number of connections to a server is not limited in this version" },
+	{ "slowstart", 1, KW_WARNED, check_time, "a server that comes back has its full weight at once" },
+	{ "resolvers", 1, KW_WARNED, NULL, "host names are resolved once, when the file is read" },
+
+	{ "usesrc", 1, KW_REFUSED, NULL, "remove it: the servers then see the balancer's address" },
+	{ "interface", 1, KW_REFUSED, NULL, "remove it: packets leave as the route to the server says" },
+	{ "track", 1, KW_REFUSED, NULL, "write 'check' instead, so that the server has a check of its own" },
+	{ "observe", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
+	{ "on-error", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
+	{ "on-marked-down", 1, KW_REFUSED, NULL,
+	  "remove it: connections to a failed server end by their own timeouts" },
+	{ "on-marked-up", 1, KW_REFUSED, NULL, "remove it: connections to a backup server go on until they end" },
+	{ "agent-check", 0, KW_REFUSED, NULL, "remove it, and set weights through the control socket" },
+	{ "init-state", 1, KW_REFUSED, NULL,
+	  "remove it: a server starts as up, and goes down with its first failed check" },
+	{ "check-ssl", 0, KW_REFUSED, NULL, "use a check without TLS: 'check port N'" },
+	{ "check-send-proxy", 0, KW_REFUSED, NULL, "use a check without the PROXY header: 'check port N'" },
+	{ "check-via-socks4", 0, KW_REFUSED, NULL, "checks go directly to the server" },
+	{ "namespace", 1, KW_REFUSED, NULL, "start one xlb in each network namespace, with 'xlbd -n NAME'" },
+
+	{ "ssl", 0, KW_PROXY, NULL, tls_note },
+	{ "send-proxy", 0, KW_PROXY, NULL, proxy_note },
+	{ "send-proxy-v2", 0, KW_PROXY, NULL, proxy_note },
+	{ "send-proxy-v2-ssl", 0, KW_PROXY, NULL, proxy_note },
+	{ "send-proxy-v2-ssl-cn", 0, KW_PROXY, NULL, proxy_note },
+	{ "socks4", 1, KW_PROXY, NULL, "SOCKS is spoken inside of the stream" },
+	{ "redir", 1, KW_PROXY, NULL, "a redirection is an answer to a request" },
+
+	{ "agent-addr", 1, KW_IGNORED, NULL, NULL },
+	{ "agent-inter", 1, KW_IGNORED, check_time, NULL },
+	{ "agent-port", 1, KW_IGNORED, NULL, NULL },
+	{ "agent-send", 1, KW_IGNORED, NULL, NULL },
+	{ "no-agent-check", 0, KW_IGNORED, NULL, NULL },
+	{ "error-limit", 1, KW_IGNORED, NULL, NULL },
+	{ "cookie", 1, KW_IGNORED, NULL, NULL }, /* counts only with a 'cookie' line, which needs a proxy */
+	{ "minconn", 1, KW_IGNORED, NULL, NULL },
+	{ "maxqueue", 1, KW_IGNORED, NULL, NULL },
+	{ "init-addr", 1, KW_IGNORED, NULL, NULL },
+	{ "resolve-net", 1, KW_IGNORED, NULL, NULL },
+	{ "resolve-opts", 1, KW_IGNORED, NULL, NULL },
+	{ "resolve-prefer", 1, KW_IGNORED, NULL, NULL },
+	{ "non-stick", 0, KW_IGNORED, NULL, NULL },
+	{ "stick", 0, KW_IGNORED, NULL, NULL },
+	{ "guid", 1, KW_IGNORED, NULL, NULL },
+	{ "hash-key", 1, KW_IGNORED, NULL, NULL },
+	{ "shard", 1, KW_IGNORED, NULL, NULL },
+	{ "tcp-ut", 1, KW_IGNORED, NULL, NULL },
+	{ "tfo", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tfo", 0, KW_IGNORED, NULL, NULL },
+	{ "pool-conn-name", 1, KW_IGNORED, NULL, NULL },
+	{ "pool-low-conn", 1, KW_IGNORED, NULL, NULL },
+	{ "pool-max-conn", 1, KW_IGNORED, NULL, NULL },
+	{ "pool-purge-delay", 1, KW_IGNORED, NULL, NULL },
+	{ "max-reuse", 1, KW_IGNORED, NULL, NULL },
+	{ "proto", 1, KW_IGNORED, NULL, NULL },
+	{ "ws", 1, KW_IGNORED, NULL, NULL },
+	{ "log-proto", 1, KW_IGNORED, NULL, NULL },
+	/* Words of TLS change nothing without 'ssl'. */
+	{ "verify", 1, KW_IGNORED, NULL, NULL },
+	{ "verifyhost", 1, KW_IGNORED, NULL, NULL },
+	{ "ca-file", 1, KW_IGNORED, NULL, NULL },
+	{ "crl-file", 1, KW_IGNORED, NULL, NULL },
+	{ "crt", 1, KW_IGNORED, NULL, NULL },
+	{ "sni", 1, KW_IGNORED, NULL, NULL },
+	{ "alpn", 1, KW_IGNORED, NULL, NULL },
+	{ "npn", 1, KW_IGNORED, NULL, NULL },
+	{ "ciphers", 1, KW_IGNORED, NULL, NULL },
+	{ "ciphersuites", 1, KW_IGNORED, NULL, NULL },
+	{ "curves", 1, KW_IGNORED, NULL, NULL },
+	{ "ssl-min-ver", 1, KW_IGNORED, NULL, NULL },
+	{ "ssl-max-ver", 1, KW_IGNORED, NULL, NULL },
+	{ "check-sni", 1, KW_IGNORED, NULL, NULL },
+	{ "check-alpn", 1, KW_IGNORED, NULL, NULL },
+	{ "check-proto", 1, KW_IGNORED, NULL, NULL },
+	{ "allow-0rtt", 0, KW_IGNORED, NULL, NULL },
+	{ "ssl-reuse", 0, KW_IGNORED, NULL, NULL },
+	{ "no-ssl", 0, KW_IGNORED, NULL, NULL },
+	{ "no-ssl-reuse", 0, KW_IGNORED, NULL, NULL },
+	{ "no-check-ssl", 0, KW_IGNORED, NULL, NULL },
+	{ "no-check-send-proxy", 0, KW_IGNORED, NULL, NULL },
+	{ "no-send-proxy", 0, KW_IGNORED, NULL, NULL },
+	{ "no-send-proxy-v2", 0, KW_IGNORED, NULL, NULL },
+	{ "no-verifyhost", 0, KW_IGNORED, NULL, NULL },
+	{ "tls-tickets", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tls-tickets", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv10", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv11", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv12", 0, KW_IGNORED, NULL, NULL },
+	{ "force-tlsv13", 0, KW_IGNORED, NULL, NULL },
+	{ "no-sslv3", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv10", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv11", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv12", 0, KW_IGNORED, NULL, NULL },
+	{ "no-tlsv13", 0, KW_IGNORED, NULL, NULL },
+	{ NULL, 0, KW_ACCEPT, NULL, NULL },
+};
+
+/* The address of a server. False after a message. */
+static bool server_address(struct parser *p, size_t at, struct server_decl *s)
+{
+	struct endpoint e;
+
+	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_NAME | ENDPOINT_WILD | ENDPOINT_PATH, &e))
+		return false;
+	if (addr_is_any(&e.addr)) {
+		refuse(p, at, "name the server's address",
+		       "a server at the address that the client asked for is not available in this version");
+		return false;
+	}
+	s->addr = e.addr;
+	s->host = e.host;
+	s->port = (uint16_t)e.port_lo;
+	if (e.path) {
+		s->path = e.path;
+		s->path_place = parser_place(p, at);
+		/* Without quotes the path can be marked by itself. */
+		if (s->path_place.len == strlen(parser_word(p, at))) {
+			s->path_place.col += (unsigned int)e.path_off;
+			s->path_place.len -= (unsigned int)e.path_off;
+		}
+	}
+	return true;
+}
+
+static void check_server_unique(struct parser *p, const struct server_decl *s)
+{
+	const struct server_decl *other;
+
+	TAILQ_FOREACH(other, &p->proxy->servers, next) {
+		if (!strcmp(other->name, s->name)) {
+			report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "rename one of the two",
+			       "the server '%s' was already given at %s:%u", s->name, other->place.file,
+			       other->place.line);
+			return;
+		}
+		if (s->id && other->id == s->id) {
+			report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "give each server an id of its own",
+			       "the id %u was already given at %s:%u", s->id, other->place.file, other->place.line);
+			return;
+		}
+	}
+}
+
+struct server_decl *server_line(struct parser *p, size_t at)
+{
+	struct server_decl *s = arena_alloc(&p->arena, sizeof(*s));
+	bool valid;
+
+	if (!s)
+		return NULL;
+	*s = p->proxy->set.server;
+	s->name = parser_word(p, at);
+	s->place = parser_place(p, at);
+	valid = value_name(p, at, "server");
+	valid = server_address(p, at + 1, s) && valid;
+	params_apply(p, server_params, s, "server", at + 2);
+	if (!valid)
+		return NULL;
+	check_server_unique(p, s);
+	TAILQ_INSERT_TAIL(&p->proxy->servers, s, next);
+	return s;
+}
+
+static void on_server(struct parser *p, size_t at)
+{
+	server_line(p, at);
+}
+
+static void on_default_server(struct parser *p, size_t at)
+{
+	params_apply(p, server_params, &p->proxy->set.server, "default-server", at);
+}
+
+const struct keyword keywords_server[] = {
+	{ "server", IN_BACK, 2, ARGS_ANY, KW_ACCEPT, on_server, NULL, false },
+	{ "default-server", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, on_default_server, NULL, false },
+	{ "server-template", IN_BACK, 3, ARGS_ANY, KW_REFUSED, NULL, "write one 'server' line per server", false },
+	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
+};

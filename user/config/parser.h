@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Inside of the configuration parser: what its files share. Nothing outside user/config includes this.
+ *
+ * Lines become words (lexer.c), words are looked up in keyword tables (keywords_*.c), whose handlers fill a struct
+ * proxy each; when all files are read, finish.c resolves names, decides which frontends need a proxy, and builds the
+ * model.
+ */
+#ifndef CONFIG_PARSER_H
+#define CONFIG_PARSER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "base/codes.h"
+#include "base/diag.h"
+#include "config/arena.h"
+#include "config/conf.h"
+#include "config/lexer.h"
+#include "model/model.h"
+
+enum section {
+	SECTION_NONE,
+	SECTION_GLOBAL,
+	SECTION_DEFAULTS,
+	SECTION_FRONTEND,
+	SECTION_BACKEND,
+	SECTION_LISTEN,
+	SECTION_SKIPPED, /* a section whose lines are not looked at */
+};
+
+/* Sections of a keyword. */
+enum {
+	IN_GLOBAL = 1u << SECTION_GLOBAL,
+	IN_DEFAULTS = 1u << SECTION_DEFAULTS,
+	IN_FRONTEND = 1u << SECTION_FRONTEND,
+	IN_BACKEND = 1u << SECTION_BACKEND,
+	IN_LISTEN = 1u << SECTION_LISTEN,
+	IN_FRONT = IN_FRONTEND | IN_LISTEN,
+	IN_BACK = IN_BACKEND | IN_LISTEN,
+	IN_ANY_FRONT = IN_FRONT | IN_DEFAULTS,
+	IN_ANY_BACK = IN_BACK | IN_DEFAULTS,
+	IN_PROXY = IN_FRONT | IN_BACK,
+	IN_ANY_PROXY = IN_PROXY | IN_DEFAULTS,
+};
+
+/* What becomes of a line. */
+enum keyword_status {
+	KW_ACCEPT,  /* taken; the row's note documents how, if it differs from HAProxy */
+	KW_NOTED,   /* taken, and the note is shown */
+	KW_IGNORED, /* without meaning for packets: all of them are listed in one note per file */
+	KW_WARNED,  /* ignored, and the note is shown as a warning, for someone may count on it */
+	KW_PROXY,   /* needs a proxy: the frontend is left to the stack; the note says why */
+	KW_REFUSED, /* would change traffic and is not available: an error; the note says what to do */
+};
+
+enum { ARGS_ANY = LEX_WORDS_MAX };
+
+struct parser;
+
+/* A row of a keyword table. */
+struct keyword {
+	const char *word;      /* one word, or two such as "option httpchk" */
+	unsigned int sections; /* IN_* */
+	unsigned int min, max; /* number of words after it */
+	enum keyword_status status;
+	void (*handle)(struct parser *p, size_t at); /* 'at': first word after the keyword; NULL: nothing to do */
+	const char *note;
+	bool negatable; /* 'no' and 'default' may stand in front */
+};
+
+/* A parameter behind the fixed words of 'bind', 'server' and 'stats socket'. */
+struct param {
+	const char *word;
+	unsigned int nr_args; /* words that belong to it */
+	enum keyword_status status;
+	void (*handle)(struct parser *p, void *target, size_t at); /* 'at': first word of its own */
+	const char *note;
+};
+
+/* A range of a 'bind' line, in parse order. */
+struct bind_decl {
+	TAILQ_ENTRY(bind_decl) next;
+	struct diag_place place;
+	struct addr addr;
+	uint16_t port_lo, port_hi;
+	uint8_t proto;
+	const char *interface, *name;
+};
+
+TAILQ_HEAD(bind_decls, bind_decl);
+
+/* A 'server' line, or what 'default-server' lines have said so far. */
+struct server_decl {
+	TAILQ_ENTRY(server_decl) next;
+	const char *name;
+	struct diag_place place; /* of the name */
+	struct addr addr;
+	const char *host;
+	uint16_t port;
+	const char *path; /* behind the port */
+	struct diag_place path_place;
+	unsigned int id;
+	unsigned int weight;
+	bool backup, disabled, checked;
+	struct check_conf check; /* strings in the arena */
+	struct addr source;
+	struct port_range source_ports;
+};
+
+TAILQ_HEAD(server_decls, server_decl);
+
+/* A reason why a section needs a proxy: the first one counts. */
+struct need {
+	const char *word; /* NULL: none */
+	const char *why;
+	struct diag_place place;
+};
+
+/* What sections 'defaults' hand down. Copied by assignment. */
+struct settings {
+	bool mode_http;
+	struct diag_place mode_place; /* line 0: mode not given */
+	struct timeouts timeouts;
+	struct check_conf check;   /* type, http_*: of the option lines */
+	struct server_decl server; /* of default-server */
+	struct addr source;
+	struct port_range source_ports;
+	bool balance_given;
+	bool allbackups, disabled;
+	unsigned int maxconn;
+	const char *default_backend;
+	struct diag_place default_backend_place;
+	struct need need;
+	bool stats_on, metrics;
+	const char *stats_uri, *stats_realm, *stats_auth;
+	unsigned int stats_refresh_s;
+	struct diag_place stats_place;
+};
+
+/* A message that becomes an error only if the section carries traffic through xlb. */
+struct refusal {
+	TAILQ_ENTRY(refusal) next;
+	struct diag_place place;
+	const char *text, *hint;
+};
+
+TAILQ_HEAD(refusals, refusal);
+
+struct use_backend {
+	TAILQ_ENTRY(use_backend) next;
+	const char *name;
+	struct diag_place place;
+	bool conditional;
+};
+
+TAILQ_HEAD(use_backends, use_backend);
+
+struct proxy {
+	TAILQ_ENTRY(proxy) next;
+	enum section kind;
+	const char *name; /* "" for unnamed defaults */
+	struct diag_place place;
+	unsigned int id; /* of an 'id' line, or 0 */
+	struct settings set;
+	struct bind_decls binds;
+	struct server_decls servers;
+	struct use_backends uses;
+	struct refusals refusals;
+	/* Decided by finish.c, for the half that it is about. */
+	struct proxy *target; /* where connections go, or NULL */
+	bool is_stats;	      /* xlbd serves the page */
+	bool is_left;	      /* to the stack, for 'left_reason' */
+	const char *left_reason;
+	bool is_used, is_used_by_left; /* as a target, by a frontend that xlb serves, or that it does not */
+	/* Made by build.c. */
+	struct frontend *frontend;
+	struct backend *backend;
+};
+
+TAILQ_HEAD(proxies, proxy);
+
+/* A variable that setenv and its like changed; NULL value: unset. */
+struct env_var {
+	TAILQ_ENTRY(env_var) next;
+	const char *name, *value;
+};
+
+TAILQ_HEAD(env_vars, env_var);
+
+enum { COND_DEPTH_MAX = 16 };
+
+/* A .if that is open. */
+struct cond {
+	bool taken;  /* some branch was taken */
+	bool active; /* the present branch counts */
+	bool had_else;
+	struct diag_place place;
+};
+
+struct parser {
+	const struct conf_options *opt;
+	struct diag_list *diags;
+	struct arena arena;
+	struct model *model;
+	const char *file;
+	unsigned int line_nr;
+	const char *source_line;
+	struct line line;	  /* words of the present line */
+	size_t keyword_words;	  /* of these the keyword has 1 or 2, the prefix not counted */
+	bool negated, to_default; /* prefix 'no', 'default' */
+	enum section section;
+	struct proxy *proxy; /* the section's, or NULL */
+	struct proxy *last_defaults;
+	struct proxies proxies;
+	struct env_vars env;
+	struct cond conds[COND_DEPTH_MAX];
+	unsigned int nr_conds;
+	unsigned int nr_sections;
+	const char *ignored; /* list for the note at the end of the file */
+	unsigned int nr_ignored;
+	size_t errors_before; /* errors that the list held when the parse began */
+};
+
+/* parser.c */
+void parser_init(struct parser *p, const struct conf_options *opt, struct diag_list *diags);
+void parser_fini(struct parser *p);
+/* Reads one file's text; 'text' is not changed. */
+void parser_read(struct parser *p, const char *file, const char *text, size_t len);
+/* The place of a word; of the whole line's first word when 'at' is beyond the last. */
+struct diag_place parser_place(const struct parser *p, size_t at);
+/* Text of a word, or NULL beyond the last. */
+const char *parser_word(const struct parser *p, size_t at);
+struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *name, const struct settings *from);
+
+/* Messages about word 'at' of the present line. 'hint' may be NULL. */
+void complain(struct parser *p, size_t at, enum diag_code code, const char *hint, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+void caution(struct parser *p, size_t at, enum diag_code code, const char *hint, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+void remark(struct parser *p, size_t at, enum diag_code code, const char *hint, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+/* The same about any place. */
+void report(struct parser *p, enum diag_level level, const struct diag_place *place, enum diag_code code,
+	    const char *hint, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* "did you mean 'x'?", in the arena, or NULL. 'words' is NULL-terminated. */
+const char *did_you_mean(struct parser *p, const char *word, const char *const *words);
+
+/* Has the parse found an error so far? */
+bool parser_failed(const struct parser *p);
+
+/* The section cannot be served without a proxy. */
+void need_proxy(struct parser *p, size_t at, const char *why);
+/* Not available in this version: an error, unless nothing that xlb serves uses the section. */
+void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Adds word 'at' to the note on ignored words. */
+void ignore_word(struct parser *p, const char *word);
+
+/* preproc.c: lines that begin with a dot, and the environment. */
+bool preproc_is_active(const struct parser *p);
+void preproc_line(struct parser *p);
+void preproc_end_of_file(struct parser *p);
+const char *preproc_getenv(void *parser, const char *name);
+void preproc_setenv(struct parser *p, const char *name, const char *value);
+
+/* keyword.c: lookup and common checks. */
+void keyword_line(struct parser *p, size_t at);
+void keyword_pragma(struct parser *p);
+/* Applies parameters from word 'at' to the end. 'what' names their owner in messages: "server", "bind". */
+void params_apply(struct parser *p, const struct param *table, void *target, const char *what, size_t at);
+
+/* Tables, each ended by a row without a word. */
+extern const struct keyword keywords_global[], keywords_proxy[], keywords_option[], keywords_check[], keywords_stats[],
+	keywords_server[], keywords_layer7[], keywords_pragma[];
+
+/* value.c: one word into a value. False: an error about the word was added, 'ret' untouched. */
+bool value_uint(struct parser *p, size_t at, unsigned int min, unsigned int max, unsigned int *ret);
+bool value_time(struct parser *p, size_t at, unsigned int unit_ms, unsigned int min_ms, unsigned int *ret_ms);
+bool value_name(struct parser *p, size_t at, const char *what);
+
+/* An address as written on 'bind', 'server' and 'source' lines. */
+struct endpoint {
+	struct addr addr;
+	const char *host; /* as written, when it was a name to resolve */
+	bool has_port;
+	unsigned int port_lo, port_hi; /* host order */
+	const char *path;	       /* from the first '/' behind the port, or NULL */
+	size_t path_off;	       /* its offset in the word */
+};
+
+enum {
+	ENDPOINT_RANGE = 1u << 0, /* LO-HI allowed */
+	ENDPOINT_WILD = 1u << 1,  /* empty and '*' mean 0.0.0.0 */
+	ENDPOINT_PATH = 1u << 2,
+	ENDPOINT_NAME = 1u << 3, /* a host name may stand there */
+};
+
+/* Parses 'text', a part of word 'at'. IPv4 only: anything else that HAProxy knows is an error that says so. */
+bool value_endpoint(struct parser *p, size_t at, const char *text, unsigned int flags, struct endpoint *ret);
+
+/* keywords_server.c */
+void server_decl_init(struct server_decl *s);
+struct server_decl *server_line(struct parser *p, size_t at);
+
+/* keywords_bind.c */
+void bind_line(struct parser *p, size_t at);
+void bind_udp(struct parser *p, size_t at);
+void stats_socket_line(struct parser *p, size_t at);
+
+/* finish.c: all files are read. Builds p->model. */
+int finish(struct parser *p);
+
+#endif

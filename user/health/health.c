@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Life of a probe: when it asks, when an answer is too late, what is reported. How it asks is in tcp.c and http.c.
+ *
+ * libuv closes handles in a later turn of its loop, so that a probe's memory lives on after health_stop() until then;
+ * 'phase' PROBE_STOPPED is what keeps its owner from hearing of it again.
+ */
+#include "health/health.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "health/curl_loop.h"
+#include "health/probe.h"
+
+enum { NS_PER_MS = 1000000 };
+
+static void on_timer(uv_timer_t *timer);
+
+int probe_socket(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	return fd < 0 ? -errno : fd;
+}
+
+enum check_code probe_connect_code(int err)
+{
+	switch (err) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case EAGAIN:	    /* no local port left */
+	case EADDRNOTAVAIL: /* the same, or an address that has gone */
+		return CHECK_SOCKERR;
+	}
+	return CHECK_L4CON;
+}
+
+/* Arms the timer from the real present: the loop's own idea of it is as old as the callback has run. */
+static void set_timer(struct health_probe *p, unsigned long ms)
+{
+	uv_update_time(p->health->loop);
+	uv_timer_start(&p->timer, on_timer, ms ? ms : 1, 0);
+}
+
+static unsigned long elapsed_ms(const struct health_probe *p)
+{
+	return (unsigned long)((uv_hrtime() - p->started_ns) / NS_PER_MS);
+}
+
+/* What is left of 'ms' counted from the start of the question. */
+static unsigned long left_of(const struct health_probe *p, unsigned long ms)
+{
+	unsigned long gone = elapsed_ms(p);
+
+	return gone < ms ? ms - gone : 0;
+}
+
+static void report(struct health_probe *p, struct health_result *res)
+{
+	unsigned int next;
+
+	p->phase = PROBE_WAITING;
+	res->duration_ms = (long)elapsed_ms(p);
+	next = p->ops->finished(p->arg, res);
+	if (p->phase != PROBE_STOPPED)
+		set_timer(p, left_of(p, next));
+}
+
+void probe_done(struct health_probe *p, enum check_code code, int status, const char *desc)
+{
+	struct health_result res = { .code = code, .status = status, .desc = desc };
+
+	report(p, &res);
+}
+
+void probe_connected(struct health_probe *p)
+{
+	p->phase = PROBE_CONNECTED;
+	p->overdue = false;
+	if (p->conf.timeout_check)
+		set_timer(p, p->conf.timeout_check);
+	else
+		set_timer(p, left_of(p, check_total_timeout(p->state, &p->conf)));
+}
+
+static void ask(struct health_probe *p)
+{
+	struct health_result res = {0};
+	bool under_way;
+
+	p->started_ns = uv_hrtime();
+	p->phase = PROBE_CONNECTING;
+	p->overdue = false;
+	if (p->ops->started)
+		p->ops->started(p->arg);
+	if (p->phase == PROBE_STOPPED)
+		return;
+	set_timer(p, check_connect_timeout(p->state, &p->conf));
+	under_way = p->method->begin(p, &res);
+	if (!under_way)
+		report(p, &res);
+}
+
+/*
+ * The deadline. libuv runs timers before it looks at sockets, so after a long stall an answer may lie there unread:
+ * the first call only gives the loop a turn to read it.
+ */
+static void on_deadline(struct health_probe *p)
+{
+	bool connected = p->phase == PROBE_CONNECTED;
+
+	if (!p->overdue) {
+		p->overdue = true;
+		uv_timer_start(&p->timer, on_timer, 1, 0);
+		return;
+	}
+	p->method->abandon(p);
+	probe_done(p, connected ? CHECK_L7TOUT : CHECK_L4TOUT, 0, NULL);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct health_probe *p = timer->data;
+
+	switch (p->phase) {
+	case PROBE_WAITING:
+		ask(p);
+		break;
+	case PROBE_CONNECTING:
+	case PROBE_CONNECTED:
+		on_deadline(p);
+		break;
+	case PROBE_STOPPED:
+		break;
+	}
+}
+
+/* The check's own address and port go before the server's. */
+static int set_target(struct health_probe *p, const struct addr *addr, uint16_t port)
+{
+	const struct addr *a = p->conf.addr.family ? &p->conf.addr : addr;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&p->to;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&p->to;
+
+	if (p->conf.port)
+		port = (uint16_t)p->conf.port;
+	if (!port)
+		return -EINVAL;
+	if (a->family == AF_INET) {
+		*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = a->v4 };
+		p->to_len = sizeof(*v4);
+		return 0;
+	}
+	if (a->family == AF_INET6) {
+		*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = a->v6 };
+		p->to_len = sizeof(*v6);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Words that go into the request line or a header must not end it. */
+static bool is_clean(const char *word)
+{
+	for (; word && *word; word++)
+		if ((unsigned char)*word <= ' ' || *word == 0x7f)
+			return false;
+	return true;
+}
+
+static const struct probe_method *find_method(const struct check_conf *c)
+{
+	switch (c->type) {
+	case CHECK_NONE:
+		return NULL;
+	case CHECK_TCP:
+		return &probe_tcp;
+	case CHECK_HTTP:
+		return is_clean(c->http_method) && is_clean(c->http_uri) && is_clean(c->http_host) ? &probe_http : NULL;
+	}
+	return NULL;
+}
+
+int health_start(struct health *h, const struct check_conf *conf, const struct check_state *state,
+		 const struct addr *addr, uint16_t port, unsigned int delay_ms, const struct health_ops *ops, void *arg,
+		 struct health_probe **ret)
+{
+	struct health_probe *p = calloc(1, sizeof(*p));
+	int err = -ENOMEM;
+
+	if (!p)
+		return -ENOMEM;
+	p->health = h;
+	p->state = state;
+	p->ops = ops;
+	p->arg = arg;
+	err = check_conf_copy(&p->conf, conf);
+	if (err)
+		goto out_free;
+	p->method = find_method(&p->conf);
+	err = p->method ? set_target(p, addr, port) : -EINVAL;
+	if (err)
+		goto out_conf;
+	uv_timer_init(h->loop, &p->timer); /* cannot fail */
+	p->timer.data = p;
+	set_timer(p, delay_ms);
+	h->nr_probes++;
+	*ret = p;
+	return 0;
+out_conf:
+	check_conf_free_strings(&p->conf);
+out_free:
+	free(p);
+	return err;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct health_probe *p = handle->data;
+
+	check_conf_free_strings(&p->conf);
+	free(p);
+}
+
+void health_stop(struct health_probe *p)
+{
+	if (!p || p->phase == PROBE_STOPPED)
+		return;
+	if (p->phase != PROBE_WAITING && p->question)
+		p->method->abandon(p);
+	p->phase = PROBE_STOPPED;
+	p->health->nr_probes--;
+	uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}
+
+int health_new(uv_loop_t *loop, struct health **ret)
+{
+	struct health *h = calloc(1, sizeof(*h));
+	int err;
+
+	if (!h)
+		return -ENOMEM;
+	h->loop = loop;
+	err = curl_loop_new(loop, &h->curl);
+	if (err) {
+		free(h);
+		return err;
+	}
+	*ret = h;
+	return 0;
+}
+
+void health_free(struct health *h)
+{
+	if (!h)
+		return;
+	curl_loop_free(h->curl);
+	free(h);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the files of this folder share: a probe's life (health.c), and the ways to ask a server (tcp.c, http.c), each
+ * behind struct probe_method. Not for other folders.
+ *
+ * A probe waits, asks, and waits again. Its one timer is the time of the next question while it waits and the deadline
+ * while it asks. A method reports the end of a question with probe_done() or by the return value of begin(), once, and
+ * has let go of everything by then.
+ */
+#ifndef HEALTH_PROBE_H
+#define HEALTH_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "health/health.h"
+
+struct curl_loop;
+
+enum probe_phase { PROBE_WAITING, PROBE_CONNECTING, PROBE_CONNECTED, PROBE_STOPPED };
+
+struct probe_method {
+	/* Asks. True: a question is under way. False: it is over already, and 'ret' says how. */
+	bool (*begin)(struct health_probe *p, struct health_result *ret);
+	/* Gives up the question under way, without a report. */
+	void (*abandon)(struct health_probe *p);
+};
+
+struct health_probe {
+	struct health *health;
+	const struct probe_method *method;
+	struct check_conf conf;		  /* own copy */
+	const struct check_state *state;  /* the caller's */
+	const struct health_ops *ops;
+	void *arg;
+	struct sockaddr_storage to;
+	socklen_t to_len;
+	enum probe_phase phase;
+	uv_timer_t timer;
+	uint64_t started_ns;		  /* uv_hrtime() at the start of the question */
+	bool overdue;			  /* the deadline has passed once */
+	void *question;			  /* the method's, while asking */
+};
+
+struct health {
+	uv_loop_t *loop;
+	struct curl_loop *curl;
+	unsigned int nr_probes;
+};
+
+extern const struct probe_method probe_tcp, probe_http;
+
+/* Ends the question: enters the result with the owner and waits for the next. 'desc' may be NULL. */
+void probe_done(struct health_probe *p, enum check_code code, int status, const char *desc);
+
+/* The connection stands: from now on the deadline is that of the answer. */
+void probe_connected(struct health_probe *p);
+
+/* CHECK_SOCKERR if 'err' (positive errno) is the balancer's own lack, else CHECK_L4CON. */
+enum check_code probe_connect_code(int err);
+
+/* A non-blocking, close-on-exec TCP socket, or -errno. */
+int probe_socket(int family);
+
+#endif

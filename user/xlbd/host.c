@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * struct runtime_host: each function a few lines that hand the question to the part of the daemon that knows.
+ *
+ * Actions are complete when they return, tables of the data plane included; the log lines about servers come from
+ * checks_sync(), which compares, so that a change is told in the same words whichever way it came.
+ */
+#include "xlbd/host.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/conf.h"
+#include "xlbd/checks.h"
+#include "xlbd/counters.h"
+#include "xlbd/hosts.h"
+#include "xlbd/reload.h"
+#include "xlbd/statefile.h"
+#include "xlbd/state.h"
+
+static struct model *host_model(void *arg)
+{
+	struct state *st = arg;
+
+	return st->model;
+}
+
+static uint64_t host_now_ms(void *arg)
+{
+	(void)arg;
+	return state_now_ms();
+}
+
+static uint64_t boottime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void host_info(void *arg, struct runtime_info *ret)
+{
+	struct state *st = arg;
+	struct runtime_info info = {
+		.pid = (int)getpid(),
+		.uptime_s = (state_now_ms() - st->started_ms) / 1000,
+		.counting_s = (boottime_ns() - dp_created_ns(st->dp)) / 1000000000,
+		.adopted = dp_was_adopted(st->dp),
+		.node = st->model->node,
+		.description = st->model->description,
+		.config_files = st->config_files,
+		.object_id = dp_object_id(),
+		.control_socket = st->paths.socket,
+	};
+	struct dp_usage usage;
+	size_t nr;
+	const struct dp_if *ifs = dp_ifs(st->dp, &nr);
+
+	for (size_t i = 0; i < nr && i < sizeof(info.ifs) / sizeof(info.ifs[0]); i++) {
+		memcpy(info.ifs[i].name, ifs[i].name, sizeof(info.ifs[i].name));
+		info.ifs[i].mode = ifs[i].mode == ATTACH_NATIVE ? "native" : "generic";
+		info.ifs[i].why = ifs[i].why;
+		info.interfaces++;
+	}
+	dp_usage(st->dp, &usage);
+	info.flows_used = usage.used;
+	info.flows_capacity = usage.capacity;
+	info.flows_memory = usage.memory;
+	counters_total(st->counters, &info.connections_total, &info.rate, &info.rate_max);
+	*ret = info;
+}
+
+static void host_frontend_counters(void *arg, const struct frontend *f, struct runtime_counters *ret)
+{
+	struct state *st = arg;
+
+	counters_service(st->counters, f->dp_id, ret);
+}
+
+static void host_server_counters(void *arg, const struct server *s, struct runtime_counters *ret)
+{
+	struct state *st = arg;
+
+	counters_server(st->counters, s->run.dp_id, ret);
+}
+
+/* The sum over its servers. The maximum of a sum is not the sum of maxima, but never above it. */
+static void host_backend_counters(void *arg, const struct backend *b, struct runtime_counters *ret)
+{
+	struct runtime_counters sum = { .last_new_s = UINT64_MAX }, one;
+	const struct server *s;
+
+	TAILQ_FOREACH(s, &b->servers, next) {
+		host_server_counters(arg, s, &one);
+		sum.s.packets_in += one.s.packets_in;
+		sum.s.bytes_in += one.s.bytes_in;
+		sum.s.packets_out += one.s.packets_out;
+		sum.s.bytes_out += one.s.bytes_out;
+		sum.s.connections += one.s.connections;
+		sum.s.refused += one.s.refused;
+		sum.s.client_resets += one.s.client_resets;
+		sum.s.server_resets += one.s.server_resets;
+		sum.active += one.active;
+		sum.active_max += one.active_max;
+		sum.rate += one.rate;
+		sum.rate_max += one.rate_max;
+		if (one.last_new_s < sum.last_new_s)
+			sum.last_new_s = one.last_new_s;
+	}
+	*ret = sum;
+}
+
+static void host_reasons(void *arg, uint64_t ret[XLB_R_MAX])
+{
+	struct state *st = arg;
+
+	if (dp_read_reasons(st->dp, ret))
+		memset(ret, 0, XLB_R_MAX * sizeof(*ret));
+}
+
+/* What turning a flow's numbers into names needs. */
+struct flow_names {
+	struct state *st;
+	const struct server *servers[XLB_MAX_SERVERS];
+	const struct frontend *frontends[XLB_MAX_SERVICES];
+	bool (*fn)(void *fn_arg, const struct runtime_flow *flow);
+	void *fn_arg;
+};
+
+static bool tell_flow(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks)
+{
+	static const char *const states[XLB_NR_STATES] = {
+		[XLB_S_HALF_OPEN] = "half-open", [XLB_S_ESTABLISHED] = "established", [XLB_S_UDP] = "udp",
+		[XLB_S_CLOSING] = "closing", [XLB_S_CLOSED] = "closed",
+	};
+	struct flow_names *n = arg;
+	const struct server *s = n->servers[flow->server];
+	const struct frontend *f = n->frontends[flow->service];
+	struct runtime_flow out = {
+		.client = { .family = AF_INET, .v4.s_addr = flow->saddr },
+		.client_port = ntohs(flow->sport),
+		.vip = { .family = AF_INET, .v4.s_addr = flow->daddr },
+		.vip_port = ntohs(flow->dport),
+		.source = { .family = AF_INET, .v4.s_addr = flow->new_saddr },
+		.source_port = ntohs(flow->new_sport),
+		.server = { .family = AF_INET, .v4.s_addr = flow->new_daddr },
+		.server_port = ntohs(flow->new_dport),
+		.proto = flow->proto,
+		.state = states[xlb_flow_state(flow->word, flow->proto)],
+		.frontend = f ? f->name : "-",
+		.backend = s ? s->backend->name : "-",
+		.server_name = s ? s->name : "-",
+		.idle_s = (uint32_t)(((uint64_t)idle_ticks << dp_tick_shift(n->st->dp)) / dp_hz(n->st->dp)),
+	};
+
+	return n->fn(n->fn_arg, &out);
+}
+
+static void host_flows(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg)
+{
+	struct state *st = arg;
+	struct flow_names *n = calloc(1, sizeof(*n));
+	const struct backend *b;
+	const struct server *s;
+	const struct frontend *f;
+
+	if (!n)
+		return;
+	n->st = st;
+	n->fn = fn;
+	n->fn_arg = fn_arg;
+	TAILQ_FOREACH(b, &st->model->backends, next)
+		TAILQ_FOREACH(s, &b->servers, next)
+			n->servers[s->run.dp_id] = s;
+	TAILQ_FOREACH(f, &st->model->frontends, next)
+		n->frontends[f->dp_id] = f;
+	n->servers[0] = NULL;
+	n->frontends[0] = NULL;
+	dp_for_each_flow(st->dp, tell_flow, n);
+	free(n);
+}
+
+static int host_servers_changed(void *arg, struct diag_list *diags)
+{
+	struct state *st = arg;
+	int rc = state_apply(st, st->model, diags);
+
+	if (!rc)
+		checks_sync(st->checks);
+	return rc;
+}
+
+static int host_server_add(void *arg, struct backend *b, const char *name, const char *const *words, size_t nr_words,
+			   struct diag_list *diags)
+{
+	struct state *st = arg;
+	struct server *s;
+	int rc = conf_add_server(b, name, words, nr_words, diags, &s);
+
+	if (rc)
+		return rc;
+	server_run_init(s, state_now_ms());
+	/* As in HAProxy: in maintenance and unchecked until told otherwise. */
+	s->run.admin |= SERVER_FMAINT;
+	s->run.check_enabled = false;
+	rc = host_servers_changed(st, diags);
+	if (rc) {
+		model_server_del(s);
+		return rc;
+	}
+	log_msg(LOG_L_NOTICE, "control", "server %s/%s was added by command; it is not in the configuration file", b->name,
+		name);
+	return 0;
+}
+
+static int host_server_del(void *arg, struct server *s, struct diag_list *diags)
+{
+	struct state *st = arg;
+
+	log_msg(LOG_L_NOTICE, "control", "server %s/%s was deleted by command; flows that it has go on", s->backend->name,
+		s->name);
+	checks_forget(st->checks, s);
+	model_server_del(s);
+	return host_servers_changed(st, diags);
+}
+
+static int host_frontend_set(void *arg, struct frontend *f, bool enabled, struct diag_list *diags)
+{
+	struct state *st = arg;
+	bool disabled = f->disabled;
+	int rc;
+
+	f->disabled = !enabled;
+	rc = state_apply(st, st->model, diags);
+	if (rc)
+		f->disabled = disabled;
+	return rc;
+}
+
+static int host_check_set(void *arg, struct server *s, bool enabled, struct diag_list *diags)
+{
+	struct state *st = arg;
+
+	if (s->check.type == CHECK_NONE) {
+		diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "no check is configured for server %s/%s", s->backend->name,
+			 s->name);
+		return -EINVAL;
+	}
+	s->run.check_enabled = enabled;
+	checks_sync(st->checks);
+	return 0;
+}
+
+static size_t host_kill_flows(void *arg, struct server *s)
+{
+	struct state *st = arg;
+
+	return s->run.dp_id ? dp_kill_flows(st->dp, s->run.dp_id) : 0;
+}
+
+static void host_clear_counters(void *arg, bool all)
+{
+	struct state *st = arg;
+
+	counters_clear(st->counters, all);
+}
+
+static int host_attach(void *arg, const char *ifname, enum attach_mode mode, struct diag_list *diags)
+{
+	struct state *st = arg;
+
+	return hosts_attach(st->hosts, ifname, mode, diags);
+}
+
+static int host_detach(void *arg, const char *ifname, struct diag_list *diags)
+{
+	struct state *st = arg;
+
+	return hosts_detach(st->hosts, ifname, diags);
+}
+
+static int host_reload(void *arg, bool dry_run, struct diag_list *diags)
+{
+	int rc = reload_run(arg, dry_run, diags);
+
+	if (!dry_run)
+		log_msg(rc ? LOG_L_ERROR : LOG_L_NOTICE, "reload", "%s by command",
+			rc ? "refused, running configuration unchanged," : "configuration loaded");
+	return rc;
+}
+
+__attribute__((format(printf, 2, 3))) static void host_log(void *arg, const char *fmt, ...)
+{
+	va_list args;
+
+	(void)arg;
+	va_start(args, fmt);
+	log_vmsg(LOG_L_NOTICE, "control", fmt, args);
+	va_end(args);
+}
+
+const struct runtime_host host_ops = {
+	.model = host_model,
+	.now_ms = host_now_ms,
+	.info = host_info,
+	.frontend_counters = host_frontend_counters,
+	.backend_counters = host_backend_counters,
+	.server_counters = host_server_counters,
+	.reasons = host_reasons,
+	.flows = host_flows,
+	.servers_changed = host_servers_changed,
+	.server_add = host_server_add,
+	.server_del = host_server_del,
+	.frontend_set = host_frontend_set,
+	.check_set = host_check_set,
+	.kill_flows = host_kill_flows,
+	.clear_counters = host_clear_counters,
+	.attach = host_attach,
+	.detach = host_detach,
+	.reload = host_reload,
+	.log = host_log,
+};

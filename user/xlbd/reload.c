@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The order in which a new configuration takes over.
+ *
+ * Everything that can fail comes before the first change that anybody could see: parse, image, room in the tables. From
+ * dp_apply() on nothing fails; what is left (sockets, checks, log targets) is put in place one by one, and a socket that
+ * cannot be opened is a warning, not a way back.
+ */
+#include "xlbd/reload.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/conf.h"
+#include "xlbd/checks.h"
+#include "xlbd/control.h"
+#include "xlbd/hosts.h"
+#include "xlbd/pages.h"
+#include "xlbd/place.h"
+#include "xlbd/statefile.h"
+#include "xlbd/syslog.h"
+
+/* What runs on a host without any configuration, so that an interface can be attached and servers be added later. */
+static const char built_in[] = "global\n"
+			       "defaults\n"
+			       "    mode tcp\n"
+			       "    timeout connect 5s\n"
+			       "    timeout client 1m\n"
+			       "    timeout server 1m\n";
+
+int reload_read(const struct options *opt, struct diag_list *diags, struct model **ret)
+{
+	static const char *const standard[] = { "/etc/xlb/xlb.cfg", "/etc/xlb/conf.d" };
+	struct conf_options conf = { .strict = opt->strict, .default_source = built_in };
+	const char *found[2];
+	size_t nr = 0;
+
+	if (opt->nr_paths)
+		return conf_load(opt->paths, opt->nr_paths, &conf, diags, ret);
+	for (size_t i = 0; i < 2; i++)
+		if (!access(standard[i], F_OK))
+			found[nr++] = standard[i];
+	return conf_load(found, nr, &conf, diags, ret);
+}
+
+/* What the file asks for and a running daemon cannot give is said, not silently different. */
+static void note_unchangeable(const struct model *old, const struct model *m, struct diag_list *diags)
+{
+	if (old->flows != m->flows)
+		diag_add(diags, DIAG_WARNING, NULL, NULL,
+			 "the flow table keeps its size until 'xlbctl detach' of every interface and a restart",
+			 "'flows' changed from %u to %u", old->flows, m->flows);
+}
+
+static void note_detached(const struct state *st, const struct model *m, struct diag_list *diags)
+{
+	const struct attach_want *was, *is;
+
+	TAILQ_FOREACH(was, &st->model->attach, next) {
+		bool still = false;
+
+		TAILQ_FOREACH(is, &m->attach, next)
+			still |= !strcmp(was->ifname, is->ifname);
+		if (!still)
+			diag_add(diags, DIAG_WARNING, NULL, NULL, "only 'xlbctl detach' takes xlb off an interface",
+				 "interface '%s' is not named by 'attach' any more and stays attached", was->ifname);
+	}
+}
+
+static void swap_model(struct state *st, struct model *m, struct diag_list *diags)
+{
+	struct model *old = st->model;
+
+	note_unchangeable(old, m, diags);
+	note_detached(st, m, diags);
+	st->model = m;
+	checks_sync(st->checks);
+	syslog_sync(st->syslog, m);
+	pages_sync(st->pages, m, diags);
+	control_sync(st->control, m, diags);
+	hosts_attach_wanted(st->hosts, m, diags);
+	model_free(old);
+}
+
+int reload_run(struct state *st, bool dry_run, struct diag_list *diags)
+{
+	struct model *m = NULL;
+	size_t errors;
+	int rc = reload_read(&st->opt, diags, &m);
+
+	if (rc || dry_run) {
+		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL, rc ? "running configuration unchanged" :
+			 "the configuration is valid; running configuration unchanged (dry run)");
+		model_free(m);
+		return rc;
+	}
+	place_notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)state_now_ms() * 1000);
+	model_inherit_run(m, st->model, state_now_ms());
+	rc = state_apply(st, m, diags);
+	if (rc) {
+		model_free(m);
+		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL, "running configuration unchanged");
+	} else {
+		errors = diags->nr[DIAG_ERROR];
+		swap_model(st, m, diags);
+		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL, "the new configuration is in force%s",
+			 diags->nr[DIAG_ERROR] > errors ? ", but for the errors above" : "");
+	}
+	place_notify("READY=1");
+	return rc;
+}
