@@ -67,6 +67,8 @@ static void do_ring(struct apply *a, size_t id)
 	struct ring_area area = a->areas[a->next_area++];
 	struct xlb_backend rec = a->to->backends[id], *old = &a->dp->backends[id];
 	struct ring_area old_area = area_of(old->ring);
+	const struct xlb_cursor from_start = { 0 };
+	uint32_t key = (uint32_t)id;
 
 	for (uint32_t i = 0; i < area.nr; i++) {
 		struct xlb_ring value = { 0 };
@@ -76,8 +78,7 @@ static void do_ring(struct apply *a, size_t id)
 		record_store(&a->dp->ring[area.first + i], &value, sizeof(value));
 	}
 	if (old->identity != rec.identity)
-		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &(uint32_t){ (uint32_t)id },
-					  &(struct xlb_cursor){ 0 }, BPF_ANY);
+		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &key, &from_start, BPF_ANY);
 	rec.ring = ring->len ? (uint64_t)area.first << 32 | (uint32_t)ring->len : 0;
 	record_store(old, &rec, sizeof(rec));
 	(void)ring_release(a->dp, old_area);

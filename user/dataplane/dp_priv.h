@@ -37,7 +37,7 @@ enum dp_map {
 #define DP_MAP_ENUM(name, ...) DP_MAP_##name,
 	DP_MAPS(DP_MAP_ENUM, DP_MAP_ENUM)
 #undef DP_MAP_ENUM
-	DP_NR_MAPS
+		DP_NR_MAPS
 };
 
 /* An area of map xlb_ring, in values. */
@@ -52,7 +52,7 @@ struct ring_freed {
 };
 
 struct ring_alloc {
-	uint32_t next;			/* where the last search ended */
+	uint32_t next; /* where the last search ended */
 	struct ring_freed *freed;
 	size_t nr_freed, cap_freed;
 };
@@ -67,9 +67,9 @@ struct sweep_counts {
 };
 
 struct sweep {
-	struct sweep_counts now, last;	/* under way; of the last complete one */
-	size_t cursor;			/* next slot */
-	uint64_t nr_started;		/* 1 while the first sweep is under way */
+	struct sweep_counts now, last; /* under way; of the last complete one */
+	size_t cursor;		       /* next slot */
+	uint64_t nr_started;	       /* 1 while the first sweep is under way */
 	uint64_t nr_done;
 	/* The first sweep after a number left the tables: only from its end on may the number count as unreferenced. */
 	uint64_t srv_from[XLB_MAX_SERVERS];

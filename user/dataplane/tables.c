@@ -56,8 +56,8 @@ void table_addr_del(struct xlb_addr *table, const __u64 *secrets, __be32 addr)
 	}
 }
 
-static struct xlb_vip_bucket *bucket_of(struct xlb_vip_bucket *table, const __u64 *secrets,
-					const struct xlb_vip *vip, int choice)
+static struct xlb_vip_bucket *bucket_of(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip,
+					int choice)
 {
 	return &table[xlb_vip_hash(secrets, vip->addr, vip->port, vip->proto, choice)];
 }
