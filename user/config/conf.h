@@ -2,7 +2,7 @@
 /*
  * From the text of HAProxy configuration files to a model.
  *
- * Lexer, keyword tables and diagnostics (HAProxy configuration manual, chapters 2 to 5). A keyword is a row in a table
+ * Lexer, keyword tables, diagnostics (HAProxy configuration manual, chapters 2 to 5). A keyword is a row in a table
  * of keywords_*.c. Never prints, never logs; all errors of all files are collected.
  */
 #ifndef CONFIG_CONF_H
