@@ -86,7 +86,7 @@ static void do_ring(struct apply *a, size_t id)
 
 static void do_addr(struct apply *a, size_t index)
 {
-	(void)table_addr_put(a->dp->addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
+	(void)table_addr_cover(a->dp->addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
 }
 
 static void do_bind_add(struct apply *a, size_t index)
@@ -99,9 +99,11 @@ static void do_bind_del(struct apply *a, size_t index)
 	table_vip_del(a->dp->vips, a->dp->meta.secrets, &a->from->binds[index].vip);
 }
 
+/* Flows may live on the address; address_settle() removes it after the last one. */
 static void do_addr_del(struct apply *a, size_t index)
 {
-	table_addr_del(a->dp->addrs, a->dp->meta.secrets, a->from->addrs[index].rec.addr);
+	(void)a;
+	(void)index;
 }
 
 /* Timeouts and identity stay: flows of the service may live on, and a new daemon must find its number taken. */
@@ -214,6 +216,8 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_BIND_ADD)))
 		err = check_tables(&a, plan, diags);
+	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_ADDR_DEL)))
+		err = address_want(dp, to);
 	for (size_t i = 0; i < plan->nr && !err; i++)
 		steps[plan->steps[i].op](&a, plan->steps[i].index);
 	free(a.areas);
