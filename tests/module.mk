@@ -23,6 +23,7 @@ PKGS_health := libcurl libuv
 $(O)/tests/unit/health: $(call obj,$(wildcard user/health/*.c))
 PKGS_http := libmicrohttpd libuv
 $(O)/tests/unit/http: $(call obj,$(wildcard user/http/*.c))
+$(O)/tests/unit/xlbctl: | $(O)/xlbctl # which it runs
 
 # BPF tests: tests/bpf/test_X.c, the program under BPF_PROG_TEST_RUN by its skeleton. Need root.
 BPF_TESTS := $(patsubst tests/bpf/test_%.c,%,$(wildcard tests/bpf/test_*.c))

@@ -52,7 +52,7 @@ static void run_state(struct call *c, enum change_state to)
 	diag_fini(&diags);
 }
 
-/* HAProxy's `enable server` leaves drain alone only if it was maintenance that it ended; both are over here. */
+/* Ends drain as well as maintenance, as in HAProxy. */
 void run_enable_server(struct call *c)
 {
 	run_state(c, CHANGE_READY);
