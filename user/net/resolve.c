@@ -107,6 +107,9 @@ static void keep_warm(struct net *n, struct target_entry *t)
 
 	HASH_FIND(hh, n->neighs, &t->key, sizeof(t->key), e);
 	state = e ? e->state : NUD_NONE;
+	/* The last solicitation was answered: the next need not wait for it. */
+	if (state & NUD_REACHABLE)
+		t->kicked_ms = 0;
 	/* Fine, or the kernel is asking already. */
 	if (state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_DELAY | NUD_PROBE | NUD_INCOMPLETE))
 		return;
