@@ -26,7 +26,9 @@ demo: ## the whole story in a minute: two servers, one dies, one returns (root)
 LINT_C := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 HOST_C := $(filter-out %.bpf.c tests/fuzz/%,$(filter %.c,$(LINT_C)))
 
-lint: $(O)/gen/xlb.skel.h ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
+LINT_SKEL := $(O)/gen/xlb.skel.h $(patsubst tools/bench/%.bpf.c,$(O)/gen/bench_%.skel.h,$(wildcard tools/bench/*.bpf.c))
+
+lint: $(LINT_SKEL) ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
 	@tools/install-packages --check lint
 	@O=$(O) XCFLAGS='$(filter-out -MMD -MP -Werror=%,$(XCFLAGS)) $(call pkg_cflags,$(PKGS_xlbd) $(PKGS_xlbctl) cmocka)' tools/dev/lint
 

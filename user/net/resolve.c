@@ -22,13 +22,12 @@ enum {
 
 static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
-	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct route_entry *r = arg;
 	const struct nlattr *attr;
 
 	if (nlh->nlmsg_type != RTM_NEWROUTE)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*rtm)) {
+	mnl_attr_for_each(attr, nlh, sizeof(struct rtmsg)) {
 		unsigned int type = mnl_attr_get_type(attr);
 
 		if (mnl_attr_get_payload_len(attr) < sizeof(uint32_t))
