@@ -40,7 +40,7 @@ $(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables: $(call obj,$(wildcard user/dataplane
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
-FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC)
+FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fake_host.c
 
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@

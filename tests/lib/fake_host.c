@@ -201,6 +201,10 @@ static int reload(void *arg, bool dry_run, struct diag_list *diags)
 	struct fake_host *h = arg;
 	struct diag_place place = { .file = "x.cfg", .line = 3, .col = 5, .len = 7, .source_line = "    balanec x" };
 
+	if (h->fail_with == -EILSEQ) {
+		place.source_line = "\xff\xfe";
+		h->fail_with = -EINVAL;
+	}
 	if (h->fail_with)
 		diag_add(diags, DIAG_ERROR, &place, "C0102", "did you mean 'balance'?", "unknown keyword 'balanec'");
 	else

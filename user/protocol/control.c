@@ -382,17 +382,38 @@ static void run_request(struct request *r)
 		controls[i].run(r);
 }
 
+json_t *control_text(const char *text)
+{
+	json_t *value = text ? json_string(text) : json_null();
+	char *copy, *p;
+
+	if (value)
+		return value;
+	copy = strdup(text);
+	for (p = copy; p && *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	value = copy ? json_string(copy) : NULL;
+	free(copy);
+	return value;
+}
+
 static json_t *diags_to_json(const struct diag_list *diags)
 {
 	static const char *const levels[] = { "note", "warning", "error" };
-	json_t *list = json_array();
+	json_t *list = json_array(), *o;
 	const struct diag *d;
 
-	TAILQ_FOREACH(d, &diags->head, next)
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:i}", "level",
-						      levels[d->level], "code", d->code, "text", d->text, "hint",
-						      d->hint, "file", d->file, "source_line", d->source_line, "line",
-						      (int)d->line, "col", (int)d->col, "len", (int)d->len));
+	TAILQ_FOREACH(d, &diags->head, next) {
+		o = json_pack("{s:s,s:i,s:i,s:i}", "level", levels[d->level], "line", (int)d->line, "col", (int)d->col,
+			      "len", (int)d->len);
+		json_object_set_new(o, "code", control_text(d->code));
+		json_object_set_new(o, "text", control_text(d->text));
+		json_object_set_new(o, "hint", control_text(d->hint));
+		json_object_set_new(o, "file", control_text(d->file));
+		json_object_set_new(o, "source_line", control_text(d->source_line));
+		json_array_append_new(list, o);
+	}
 	return list;
 }
 
@@ -406,7 +427,7 @@ static void put_answer(struct request *r)
 		r->result = NULL;
 	} else {
 		json_object_set_new(answer, "exit", json_integer(r->exit));
-		json_object_set_new(answer, "error", json_string(r->error.data ? r->error.data : "Out of memory."));
+		json_object_set_new(answer, "error", control_text(r->error.data ? r->error.data : "Out of memory."));
 	}
 	json_object_set_new(answer, "diagnostics", diags_to_json(&r->diags));
 	text = json_dumps(answer, JSON_COMPACT);

@@ -19,7 +19,7 @@ static void set_count(json_t *o, const char *name, uint64_t n)
 
 static void set_text(json_t *o, const char *name, const char *text)
 {
-	json_object_set_new(o, name, text ? json_string(text) : json_null());
+	json_object_set_new(o, name, control_text(text));
 }
 
 static void set_counters(json_t *o, const struct runtime_counters *n)
