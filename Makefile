@@ -34,7 +34,7 @@ XLDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
 # UAPI headers for BPF: where clang and gcc say they are.
 BPF_INC := $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) /usr/include
-BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -MMD -MP -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror=return-type \
+BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -fno-strict-aliasing -MMD -MP -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror=return-type \
 	-Werror=enum-conversion -Iinclude -Ibpf $(addprefix -idirafter ,$(BPF_INC))
 
 ifeq ($(V),1)

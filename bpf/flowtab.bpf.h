@@ -34,40 +34,16 @@ static __always_inline __u32 flow_hash(__be32 saddr, __be32 daddr, __u32 ports, 
 	return xlb_flow_hash(xlb_cfg_secrets, saddr, daddr, ports, proto);
 }
 
+static __always_inline struct xlb_bucket *bucket_of(__u32 hash)
+{
+	__u32 key = (hash >> SLOT_BITS) & xlb_cfg_bucket_mask;
+
+	return bpf_map_lookup_elem(&xlb_flows, &key);
+}
+
 static __always_inline bool key_matches(const struct xlb_flow *f, __be32 saddr, __be32 daddr, __u32 ports, __u8 proto)
 {
 	return f->saddr == saddr && f->daddr == daddr && *(const __u32 *)&f->sport == ports && f->proto == proto;
-}
-
-/*
- * The live entry of a key, or NULL. *ret_word is its word, *ret_slot its number. Only the home's cache line is read
- * when the entry lies at home, or when no entry has this home.
- */
-static __always_inline struct xlb_flow *flow_find(__be32 saddr, __be32 daddr, __u32 ports, __u8 proto, __u32 *ret_word,
-						  __u32 *ret_slot)
-{
-	__u32 hash = flow_hash(saddr, daddr, ports, proto);
-	__u32 bucket = (hash >> SLOT_BITS) & xlb_cfg_bucket_mask, key = bucket;
-	struct xlb_bucket *b = bpf_map_lookup_elem(&xlb_flows, &key);
-	__u32 home = hash & SLOT_MASK, homes, slot;
-	struct xlb_flow *f;
-	int i;
-
-	if (!b)
-		return NULL;
-	homes = READ_ONCE(b->slot[home].homes);
-	for (i = 0; i < XLB_BUCKET_SLOTS && homes; i++, homes >>= 1) {
-		if (!(homes & 1))
-			continue;
-		slot = (home + i) & SLOT_MASK;
-		f = &b->slot[slot];
-		*ret_word = READ_ONCE(f->word);
-		if (key_matches(f, saddr, daddr, ports, proto) && *ret_word & XLB_F_LIVE) {
-			*ret_slot = bucket << SLOT_BITS | slot;
-			return f;
-		}
-	}
-	return NULL;
 }
 
 /* Entry by number. */
@@ -80,6 +56,62 @@ static __always_inline struct xlb_flow *flow_at(__u32 slot)
 		return NULL;
 	b = bpf_map_lookup_elem(&xlb_flows, &key);
 	return b ? &b->slot[slot & SLOT_MASK] : NULL;
+}
+
+/*
+ * Number of the live entry of a key, or XLB_NO_PEER; looks at all slots that hold entries of the key's home. Global
+ * function: keeps the loop out of its callers, which the verifier walks once per state of theirs.
+ */
+__noinline __u32 xlb_find(__u32 saddr, __u32 daddr, __u32 ports, __u32 proto)
+{
+	__u32 hash = flow_hash(saddr, daddr, ports, proto), home = hash & SLOT_MASK, homes, slot;
+	struct xlb_bucket *b = bucket_of(hash);
+	struct xlb_flow *f;
+	int i;
+
+	if (!b)
+		return XLB_NO_PEER;
+	homes = READ_ONCE(b->slot[home].homes);
+	for (i = 0; i < XLB_BUCKET_SLOTS && homes; i++, homes >>= 1) {
+		slot = (home + i) & SLOT_MASK;
+		f = &b->slot[slot];
+		if (homes & 1 && key_matches(f, saddr, daddr, ports, proto) && READ_ONCE(f->word) & XLB_F_LIVE)
+			return ((hash >> SLOT_BITS) & xlb_cfg_bucket_mask) << SLOT_BITS | slot;
+	}
+	return XLB_NO_PEER;
+}
+
+/* Is 'f' the live entry of the key? *ret_word is its word, to be compared with later. */
+static __always_inline bool flow_is(const struct xlb_flow *f, __be32 saddr, __be32 daddr, __u32 ports, __u8 proto,
+				    __u32 *ret_word)
+{
+	*ret_word = READ_ONCE(f->word);
+	return key_matches(f, saddr, daddr, ports, proto) && *ret_word & XLB_F_LIVE;
+}
+
+/*
+ * The live entry of a key, or NULL. *ret_word is its word, *ret_slot its number. Only the home's cache line is read
+ * when the entry lies at home, or when no entry of this home lies elsewhere.
+ */
+static __always_inline struct xlb_flow *flow_find(__be32 saddr, __be32 daddr, __u32 ports, __u8 proto, __u32 *ret_word,
+						  __u32 *ret_slot)
+{
+	__u32 hash = flow_hash(saddr, daddr, ports, proto), home = hash & SLOT_MASK;
+	struct xlb_bucket *b = bucket_of(hash);
+	struct xlb_flow *f;
+
+	if (!b)
+		return NULL;
+	f = &b->slot[home];
+	if (flow_is(f, saddr, daddr, ports, proto, ret_word)) {
+		*ret_slot = ((hash >> SLOT_BITS) & xlb_cfg_bucket_mask) << SLOT_BITS | home;
+		return f;
+	}
+	if (!(READ_ONCE(f->homes) & ~1u))
+		return NULL;
+	*ret_slot = xlb_find(saddr, daddr, ports, proto);
+	f = flow_at(*ret_slot);
+	return f && flow_is(f, saddr, daddr, ports, proto, ret_word) ? f : NULL;
 }
 
 /* The other entry of the flow, if it still belongs to this one: each is keyed by what the other rewrites to. */
@@ -176,9 +208,20 @@ static __always_inline bool lock_take(struct xlb_lock *l)
 	return false;
 }
 
+/* Stores a word so that whoever sees it sees all stores before it. */
+static __always_inline void publish(__u32 *word, __u32 value)
+{
+	barrier();
+	if (xlb_cfg_stores_in_order)
+		WRITE_ONCE(*word, value);
+	else
+		__sync_lock_test_and_set(word, value);
+	barrier();
+}
+
 static __always_inline void lock_release(struct xlb_lock *l)
 {
-	__sync_lock_test_and_set(&l->taken, 0);
+	publish(&l->taken, 0);
 }
 
 /*
@@ -238,9 +281,10 @@ static __always_inline void insert_write(struct xlb_bucket *b, __u32 slot, const
 
 	if (word & XLB_F_LIVE)
 		flow_end(f);
-	b->slot[old_home].homes &= ~(1u << ((slot - old_home) & SLOT_MASK));
+	if (word && old_home != home) /* else it is another cache line for nothing */
+		b->slot[old_home].homes &= ~(1u << ((slot - old_home) & SLOT_MASK));
 	word = (word + XLB_F_VERSION) & ~XLB_F_FLAGS;
-	__sync_lock_test_and_set(&f->word, word);
+	publish(&f->word, word);
 	*(__u64 *)&f->saddr = *(const __u64 *)&e->saddr;
 	*(__u32 *)&f->sport = *(const __u32 *)&e->sport;
 	f->proto = e->proto;
@@ -256,7 +300,7 @@ static __always_inline void insert_write(struct xlb_bucket *b, __u32 slot, const
 	f->service = e->service;
 	f->peer = e->peer;
 	f->seen = e->seen;
-	__sync_lock_test_and_set(&f->word, word | XLB_F_LIVE | (e->word & XLB_F_FLAGS));
+	publish(&f->word, word | XLB_F_LIVE | (e->word & XLB_F_FLAGS));
 	b->slot[home].homes |= 1u << ((slot - home) & SLOT_MASK);
 }
 
@@ -277,8 +321,7 @@ __noinline long xlb_insert(struct xlb_flow *e, __u32 steal)
 	hash = flow_hash(e->saddr, e->daddr, *(__u32 *)&e->sport, e->proto);
 	home = hash & SLOT_MASK;
 	bucket = (hash >> SLOT_BITS) & xlb_cfg_bucket_mask;
-	key = bucket;
-	b = bpf_map_lookup_elem(&xlb_flows, &key);
+	b = bucket_of(hash);
 	key = bucket % XLB_NR_LOCKS;
 	lock = bpf_map_lookup_elem(&xlb_locks, &key);
 	if (!b || !lock)

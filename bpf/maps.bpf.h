@@ -62,8 +62,8 @@ XLB_MAP(xlb_flows, BPF_MAP_TYPE_ARRAY, struct xlb_bucket, 1, BPF_F_MMAPABLE);
 /* Insert locks, bucket number modulo XLB_NR_LOCKS. Writer and reader: the slow paths of the program. */
 XLB_MAP(xlb_locks, BPF_MAP_TYPE_ARRAY, struct xlb_lock, XLB_NR_LOCKS, 0);
 
-/* Addresses of ours. Key: xlb_addr_hash() and up. Writer: the daemon. Reader: every packet. */
-XLB_MAP(xlb_addrs, BPF_MAP_TYPE_ARRAY, struct xlb_addr, XLB_ADDR_SLOTS, BPF_F_MMAPABLE);
+/* Addresses of ours. Key: xlb_addr_hash() and up; behind them the filter. Writer: the daemon. Reader: every packet. */
+XLB_MAP(xlb_addrs, BPF_MAP_TYPE_ARRAY, struct xlb_addr, XLB_ADDR_SLOTS + XLB_ADDR_FILTER, BPF_F_MMAPABLE);
 
 /* Binds. Key: xlb_vip_hash(). Writer: the daemon. Reader: packets without a flow. */
 XLB_MAP(xlb_vips, BPF_MAP_TYPE_ARRAY, struct xlb_vip_bucket, XLB_VIP_BUCKETS, BPF_F_MMAPABLE);

@@ -11,6 +11,7 @@
 #include "nat.bpf.h"
 #include "nexthop.bpf.h"
 #include "options.bpf.h"
+#include "track.bpf.h"
 
 enum {
 	SERVER_TRIES = 4,	/* ring entries looked at for a server whose neighbour is known */
@@ -50,40 +51,59 @@ static __always_inline bool source_is_sound(const struct xlb_pkt *pkt)
 	return first != 0 && first != 127 && first < 224 && pkt->saddr != pkt->daddr;
 }
 
-/* The next server of the backend's ring that can be reached. NULL with *ret_reason: none at all, or none reachable. */
-static __always_inline struct xlb_server *open_pick(__u32 backend, __u32 *ret_id, enum xlb_reason *ret_reason)
+/* Server number at position 'next' of a ring (struct xlb_backend.ring, not empty), 0 if there is no such ring. */
+static __always_inline __u32 ring_entry(__u64 ring, __u64 next)
 {
-	struct xlb_cursor *cursor;
-	struct xlb_backend *be;
-	struct xlb_server *srv;
-	struct xlb_ring *ring;
-	__u32 key = backend, len, pos, i;
-	__u64 where, next;
+	__u32 pos = next % (__u32)ring, key = (ring >> 32) + pos / XLB_RING_WAYS;
+	struct xlb_ring *r = bpf_map_lookup_elem(&xlb_ring, &key);
 
-	*ret_reason = XLB_R_NO_SERVER_RST;
-	be = bpf_map_lookup_elem(&xlb_backends, &key);
-	cursor = bpf_map_lookup_elem(&xlb_cursors, &key);
-	if (!be || !cursor)
-		return NULL;
-	where = READ_ONCE(be->ring);
-	len = where;
-	if (!len)
-		return NULL;
+	return r ? r->server[pos % XLB_RING_WAYS] : 0;
+}
+
+/* The next server of the backend's ring that can be reached. NULL with *ret_reason: none at all, or none reachable. */
+static __always_inline struct xlb_server *open_pick(__u64 ring, struct xlb_cursor *cursor, __u32 *ret_id,
+						    enum xlb_reason *ret_reason)
+{
+	struct xlb_server *srv;
+	__u32 key, i;
+
 	*ret_reason = XLB_R_NO_NEIGHBOUR;
-	for (i = 0; i < SERVER_TRIES && i < len; i++) {
-		next = __sync_fetch_and_add(&cursor->next, 1);
-		pos = next % len;
-		key = (where >> 32) + pos / XLB_RING_WAYS;
-		ring = bpf_map_lookup_elem(&xlb_ring, &key);
-		if (!ring)
-			return NULL;
-		key = ring->server[pos % XLB_RING_WAYS];
+	for (i = 0; i < SERVER_TRIES && i < (__u32)ring; i++) {
+		key = ring_entry(ring, __sync_fetch_and_add(&cursor->next, 1));
 		*ret_id = key;
 		srv = bpf_map_lookup_elem(&xlb_servers, &key);
 		if (srv && srv->oif && *(__u64 *)&srv->dmac << 16)
 			return srv;
 	}
 	return NULL;
+}
+
+/* First source port to try for a client's tuple towards a server: an offset into the server's range. */
+static __always_inline __u32 port_start(const struct xlb_pkt *pkt, const struct xlb_server *srv)
+{
+	__u32 nr = srv->pool_hi >= srv->pool_lo ? srv->pool_hi - srv->pool_lo + 1 : 0;
+
+	return (__u64)flow_hash(pkt->saddr, srv->addr, pkt->ports, pkt->proto) * nr >> 32;
+}
+
+/*
+ * Starts to fetch the cache line that the reply entry will most likely be written to, if the packet opens a flow: the
+ * fetch then goes on while that of the request's line is waited for. Must come before any atomic operation.
+ */
+static __always_inline void open_prefetch(const struct xlb_pkt *pkt, __u64 ring, const struct xlb_cursor *cursor)
+{
+	__u32 key = ring_entry(ring, READ_ONCE(cursor->next)), hash, port;
+	struct xlb_server *srv = bpf_map_lookup_elem(&xlb_servers, &key);
+	struct xlb_bucket *b;
+
+	if (!srv)
+		return;
+	port = srv->pool_lo + port_start(pkt, srv);
+	hash = flow_hash(srv->addr, srv->source, (srv->port ? srv->port : pkt->dport) | (__u32)bpf_htons(port) << 16,
+			 pkt->proto);
+	b = bucket_of(hash);
+	if (b)
+		(void)READ_ONCE(b->slot[hash & SLOT_MASK].word);
 }
 
 static __always_inline bool port_is_busy(__u16 port, __u8 proto)
@@ -178,15 +198,14 @@ static __always_inline void open_request_entry(struct xlb_flow *req, const struc
 static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, const struct xlb_pkt *pkt,
 						    const struct xlb_server *srv, __u32 server, struct xlb_scratch *s)
 {
-	__u32 lo = srv->pool_lo, nr = srv->pool_hi >= lo ? srv->pool_hi - lo + 1 : 0, start;
+	__u32 lo = srv->pool_lo, nr = srv->pool_hi >= lo ? srv->pool_hi - lo + 1 : 0;
 	struct xlb_flow *f;
 	long slot;
 
 	open_reply_entry(&s->reply, pkt, srv, server);
 	if (!xlb_nexthop(ctx, &s->reply))
 		return XLB_R_NO_ROUTE;
-	start = flow_hash(pkt->saddr, srv->addr, pkt->ports, pkt->proto);
-	slot = xlb_claim_port(&s->reply, nr ? start % nr : 0, lo, nr);
+	slot = xlb_claim_port(&s->reply, port_start(pkt, srv), lo, nr);
 	if (slot < 0)
 		return slot == INSERT_FULL ? XLB_R_TABLE_FULL :
 		       slot == INSERT_BUSY ? XLB_R_TABLE_BUSY : XLB_R_PORTS_USED_UP;
@@ -203,8 +222,9 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, const st
 	return XLB_R_NONE;
 }
 
-/* Rewrites the packet that has just opened a flow. */
-static __always_inline enum xlb_reason open_send(struct xdp_md *ctx, struct xlb_pkt *pkt, const struct xlb_flow *req)
+/* Rewrites a packet as the request entry 'req' says, whose word was 'word'. Returns 'reason'. */
+static __always_inline enum xlb_reason open_send(struct xdp_md *ctx, struct xlb_pkt *pkt, const struct xlb_flow *req,
+						 __u32 word, enum xlb_reason reason)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = data;
@@ -213,11 +233,15 @@ static __always_inline enum xlb_reason open_send(struct xdp_md *ctx, struct xlb_
 
 	if ((void *)(iph + 1) > end || l4 + UDP_LEN > end)
 		return XLB_R_BUG;
-	if (nat_rewrite(eth, iph, l4, end, req, req->word) != NAT_DONE)
-		return XLB_R_BUG;
-	nat_count(req, false, sizeof(*eth) + pkt->tot_len);
 	pkt->oif = req->oif;
-	return XLB_R_NEW_FLOW;
+	switch (nat_rewrite(eth, iph, l4, end, req, word)) {
+	case NAT_DONE:
+		nat_count(req, false, sizeof(*eth) + pkt->tot_len);
+		return reason;
+	case NAT_RACE:
+		return XLB_R_TABLE_BUSY;
+	}
+	return XLB_R_BUG;
 }
 
 static __always_inline void open_count(__u32 service, __u32 server, bool refused)
@@ -236,14 +260,31 @@ static __always_inline void open_count(__u32 service, __u32 server, bool refused
 		s->connections++;
 }
 
-/* Second half of xlb_open(): the packet is sound, of service pkt->service, and opens a flow. */
+/* A SYN of a known flow: sent once more, or a connection opened anew. */
+static __always_inline enum xlb_reason open_again(struct xdp_md *ctx, struct xlb_pkt *pkt)
+{
+	enum xlb_reason reason = xlb_track(ctx, pkt);
+	struct xlb_flow *f = flow_at(pkt->slot);
+	__u32 word;
+
+	if (reason || pkt->reopen || !f)
+		return reason;
+	if (!flow_is(f, pkt->saddr, pkt->daddr, pkt->ports, pkt->proto, &word))
+		return XLB_R_TABLE_BUSY;
+	return open_send(ctx, pkt, f, word, XLB_R_REQUEST);
+}
+
+/* Second half of xlb_open(): the packet is sound, of service pkt->service, and opens a flow if it has none yet. */
 __noinline enum xlb_reason xlb_open_flow(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
 	__u32 key = 0, server = 0;
-	enum xlb_reason reason;
+	enum xlb_reason reason = XLB_R_NONE;
+	struct xlb_cursor *cursor;
+	struct xlb_backend *be;
 	struct xlb_scratch *s;
 	struct xlb_service *svc;
 	struct xlb_server *srv;
+	__u64 ring;
 
 	if (!pkt)
 		return XLB_R_BUG;
@@ -252,13 +293,29 @@ __noinline enum xlb_reason xlb_open_flow(struct xdp_md *ctx, struct xlb_pkt *pkt
 	svc = bpf_map_lookup_elem(&xlb_services, &key);
 	if (!svc || !s)
 		return XLB_R_BUG;
-	srv = open_pick(svc->backend, &server, &reason);
+	key = svc->backend;
+	be = bpf_map_lookup_elem(&xlb_backends, &key);
+	cursor = bpf_map_lookup_elem(&xlb_cursors, &key);
+	if (!be || !cursor)
+		return XLB_R_BUG;
+	ring = READ_ONCE(be->ring);
+	if ((__u32)ring)
+		open_prefetch(pkt, ring, cursor);
+	pkt->slot = xlb_find(pkt->saddr, pkt->daddr, pkt->ports, pkt->proto);
+	if (pkt->slot != XLB_NO_PEER) {
+		reason = open_again(ctx, pkt);
+		if (reason)
+			return reason;
+	}
+	if (!(__u32)ring) {
+		open_count(pkt->service, 0, true);
+		return xlb_answer(ctx, pkt, pkt->proto == IPPROTO_TCP ? XLB_R_NO_SERVER_RST : XLB_R_NO_SERVER_ICMP);
+	}
+	srv = open_pick(ring, cursor, &server, &reason);
 	if (srv)
 		reason = open_entries(ctx, pkt, srv, server, s);
 	open_count(pkt->service, server, reason);
-	if (reason == XLB_R_NO_SERVER_RST)
-		return xlb_answer(ctx, pkt, pkt->proto == IPPROTO_TCP ? XLB_R_NO_SERVER_RST : XLB_R_NO_SERVER_ICMP);
-	return reason ? reason : open_send(ctx, pkt, &s->request);
+	return reason ? reason : open_send(ctx, pkt, &s->request, s->request.word, XLB_R_NEW_FLOW);
 }
 
 /* What is wrong with a packet of ours that has no flow; 0 if nothing. */

@@ -13,10 +13,13 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 /* The record of an address of ours, or NULL. */
 static __always_inline struct xlb_addr *addr_find(__be32 addr)
 {
-	__u32 first = xlb_addr_hash(xlb_cfg_secrets, addr), key;
+	__u32 first = xlb_addr_hash(xlb_cfg_secrets, addr), key = xlb_addr_filter_key(first);
+	const __u64 *filter = bpf_map_lookup_elem(&xlb_addrs, &key);
 	struct xlb_addr *a;
 	int i;
 
+	if (!filter || !(filter[xlb_addr_filter_word(first)] & xlb_addr_filter_bit(first)))
+		return NULL;
 	for (i = 0; i < XLB_ADDR_PROBES; i++) {
 		key = (first + i) & (XLB_ADDR_SLOTS - 1);
 		a = bpf_map_lookup_elem(&xlb_addrs, &key);
@@ -105,7 +108,8 @@ int xlb_xdp(struct xdp_md *ctx)
 	}
 	tot_len = bpf_ntohs(iph->tot_len);
 	reason = check_lengths(ctx, iph, l4, end, ip_len, tot_len, &flags);
-	flow = reason ? NULL : flow_find(iph->saddr, iph->daddr, ports, iph->protocol, &word, &slot);
+	/* A SYN most often opens a flow: the stage that does so looks for a known one itself. */
+	flow = reason || (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? NULL : flow_find(iph->saddr, iph->daddr, ports, iph->protocol, &word, &slot);
 	if (!flow || track_needed(word, iph->protocol, flags, flow->kind) || READ_ONCE(flow->seen) != now_tick() ||
 	    ip_len != IP_MIN_LEN) {
 		struct xlb_pkt pkt = {

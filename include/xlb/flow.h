@@ -102,16 +102,19 @@ static inline enum xlb_flow_state xlb_flow_state(__u32 word, __u8 proto)
 }
 
 /*
- * Hash of a key: multilinear, strongly universal for a random secret (Lemire and Kaser, "Strongly universal string
- * hashing is fast", The Computer Journal 2014). 'ports' is sport and dport as they lie in memory. Bits 0..3 of the
- * result name the home slot, the bits above the bucket.
+ * Hash of a key. A multilinear sum, strongly universal for a random secret (Lemire and Kaser, "Strongly universal string
+ * hashing is fast", The Computer Journal 2014), keeps an outsider from aiming at a bucket. By itself it maps rows of
+ * like keys, a client's ports or a subnet's addresses, to rows of like hashes, and buckets overflow at a load where
+ * random ones would not; hence one round of xor, shift and multiply (the first of splitmix64) after it. 'ports' is sport
+ * and dport as they lie in memory. Bits 0..3 of the result name the home slot, the bits above the bucket.
  */
 static inline __u32 xlb_flow_hash(const volatile __u64 *secrets, __be32 saddr, __be32 daddr, __u32 ports, __u8 proto)
 {
 	__u64 sum = secrets[0] + secrets[1] * (__u32)saddr + secrets[2] * (__u32)daddr + secrets[3] * ports +
 		    secrets[4] * proto;
 
-	return sum >> 32;
+	sum ^= sum >> 32;
+	return (sum * 0xbf58476d1ce4e5b9ull) >> 32;
 }
 
 #endif

@@ -15,6 +15,7 @@
 
 enum {
 	XLB_ADDR_SLOTS = 8192,		/* slots of xlb_addrs, a power of two */
+	XLB_ADDR_FILTER = XLB_ADDR_SLOTS / 512, /* values of xlb_addrs behind the slots: a bit a slot, see below */
 	XLB_ADDR_PROBES = 8,		/* slots that a lookup looks at, at most */
 	XLB_ADDR_BLOOM_WORDS = 8,	/* 32-bit words of the port filter of an address */
 	XLB_VIP_BUCKETS = 16384,	/* buckets of xlb_vips, a power of two */
@@ -25,8 +26,10 @@ enum {
 
 /*
  * One address of ours: slot of map xlb_addrs, found by linear probing from xlb_addr_hash(); a slot of address 0 ends
- * the search. An address that is ours no longer keeps its slot with filter and range empty. This is the only look
- * that a packet which is not ours costs.
+ * the search. An address that is ours no longer keeps its slot with port filter and range empty.
+ *
+ * Behind the slots the map holds a bit for each: set when an address of ours hashes to it, never cleared. A packet to a
+ * foreign address costs a look at these 1024 bytes, and not a line of the 512 KiB before them.
  */
 struct xlb_addr {
 	__be32 addr;
@@ -120,6 +123,22 @@ _Static_assert(sizeof(struct xlb_server) == XLB_LINE, "a server is one cache lin
 static inline __u32 xlb_addr_hash(const volatile __u64 *secrets, __be32 addr)
 {
 	return (__u32)((secrets[5] + secrets[6] * (__u32)addr) >> 32) & (XLB_ADDR_SLOTS - 1);
+}
+
+/* Map key and bit of slot 'slot' in the filter, an array of 8 64-bit words per map value. */
+static inline __u32 xlb_addr_filter_key(__u32 slot)
+{
+	return XLB_ADDR_SLOTS + slot / 512;
+}
+
+static inline __u32 xlb_addr_filter_word(__u32 slot)
+{
+	return slot / 64 % 8;
+}
+
+static inline __u64 xlb_addr_filter_bit(__u32 slot)
+{
+	return 1ull << (slot % 64);
 }
 
 /* Bit of a port in xlb_addr.bloom: 0..255. 'port' as it lies in memory. */

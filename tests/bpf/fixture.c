@@ -73,6 +73,7 @@ void fix_add_addr(struct fix *f, uint32_t addr, uint16_t lo, uint16_t hi)
 {
 	uint32_t slot = xlb_addr_hash(f->secrets, htonl(addr));
 
+	((uint64_t *)&f->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
 	while (f->addrs[slot].addr && f->addrs[slot].addr != htonl(addr))
 		slot = (slot + 1) % XLB_ADDR_SLOTS;
 	f->addrs[slot].pool_lo = lo;

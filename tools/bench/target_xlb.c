@@ -32,9 +32,11 @@ static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 	struct xlb_vip_bucket binds = { .way[0] = { .addr = htonl(VIP_ADDR), .port = htons(VIP_PORT),
 						    .proto = IPPROTO_TCP, .service = 1 } };
 	struct xlb_service svc = { .backend = 1, .flags = XLB_SVC_ENABLED, .identity = 1 };
-	uint32_t bit = xlb_port_bit(htons(VIP_PORT), IPPROTO_TCP);
+	uint32_t bit = xlb_port_bit(htons(VIP_PORT), IPPROTO_TCP), slot = xlb_addr_hash(secrets, addr.addr);
+	uint64_t filter[XLB_LINE / 8] = { 0 };
 	int err;
 
+	filter[xlb_addr_filter_word(slot)] = xlb_addr_filter_bit(slot);
 	addr.bloom[bit / 32] |= 1u << (bit % 32);
 	for (int i = 0; i < XLB_NR_STATES; i++)
 		svc.timeout[i] = IDLE_FOREVER;
@@ -42,7 +44,9 @@ static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 	if (!err)
 		err = put(skel->maps.xlb_vips, xlb_vip_hash(secrets, addr.addr, htons(VIP_PORT), IPPROTO_TCP, 0), &binds);
 	if (!err)
-		err = put(skel->maps.xlb_addrs, xlb_addr_hash(secrets, addr.addr), &addr);
+		err = put(skel->maps.xlb_addrs, slot, &addr);
+	if (!err)
+		err = put(skel->maps.xlb_addrs, xlb_addr_filter_key(slot), filter);
 	return err;
 }
 
@@ -94,6 +98,7 @@ static int xlb_open(const struct scene *scene, uint32_t flows, void **ret_self, 
 		secrets[i] |= 1;
 	memcpy((void *)skel->rodata->xlb_cfg_secrets, secrets, sizeof(secrets));
 	skel->rodata->xlb_cfg_bucket_mask = nr_buckets(flows) - 1;
+	skel->rodata->xlb_cfg_stores_in_order = true;
 	bpf_map__set_max_entries(skel->maps.xlb_flows, nr_buckets(flows));
 	err = xlb_bpf__load(skel);
 	if (!err)

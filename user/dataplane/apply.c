@@ -13,6 +13,8 @@
 
 #include "dataplane/dp_priv.h"
 
+enum { NR_ADDR_VALUES = XLB_ADDR_SLOTS + XLB_ADDR_FILTER };
+
 struct apply {
 	struct dp *dp;
 	const struct image *from, *to;
@@ -67,8 +69,6 @@ static void do_ring(struct apply *a, size_t id)
 	struct ring_area area = a->areas[a->next_area++];
 	struct xlb_backend rec = a->to->backends[id], *old = &a->dp->backends[id];
 	struct ring_area old_area = area_of(old->ring);
-	const struct xlb_cursor from_start = { 0 };
-	uint32_t key = (uint32_t)id;
 
 	for (uint32_t i = 0; i < area.nr; i++) {
 		struct xlb_ring value = { 0 };
@@ -78,7 +78,8 @@ static void do_ring(struct apply *a, size_t id)
 		record_store(&a->dp->ring[area.first + i], &value, sizeof(value));
 	}
 	if (old->identity != rec.identity)
-		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &key, &from_start, BPF_ANY);
+		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &(uint32_t){ (uint32_t)id },
+					  &(struct xlb_cursor){ 0 }, BPF_ANY);
 	rec.ring = ring->len ? (uint64_t)area.first << 32 | (uint32_t)ring->len : 0;
 	record_store(old, &rec, sizeof(rec));
 	(void)ring_release(a->dp, old_area);
@@ -86,7 +87,7 @@ static void do_ring(struct apply *a, size_t id)
 
 static void do_addr(struct apply *a, size_t index)
 {
-	(void)table_addr_cover(a->dp->addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
+	(void)table_addr_put(a->dp->addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
 }
 
 static void do_bind_add(struct apply *a, size_t index)
@@ -99,11 +100,9 @@ static void do_bind_del(struct apply *a, size_t index)
 	table_vip_del(a->dp->vips, a->dp->meta.secrets, &a->from->binds[index].vip);
 }
 
-/* Flows may live on the address; address_settle() removes it after the last one. */
 static void do_addr_del(struct apply *a, size_t index)
 {
-	(void)a;
-	(void)index;
+	table_addr_del(a->dp->addrs, a->dp->meta.secrets, a->from->addrs[index].rec.addr);
 }
 
 /* Timeouts and identity stay: flows of the service may live on, and a new daemon must find its number taken. */
@@ -177,12 +176,12 @@ static int check_rings(struct apply *a, const struct plan *plan, struct diag_lis
 static int check_tables(struct apply *a, const struct plan *plan, struct diag_list *diags)
 {
 	struct xlb_vip_bucket *vips = malloc(XLB_VIP_BUCKETS * sizeof(*vips));
-	struct xlb_addr *addrs = malloc(XLB_ADDR_SLOTS * sizeof(*addrs));
+	struct xlb_addr *addrs = malloc(NR_ADDR_VALUES * sizeof(*addrs));
 	int err = vips && addrs ? 0 : -ENOMEM;
 
 	if (!err) {
 		memcpy(vips, a->dp->vips, XLB_VIP_BUCKETS * sizeof(*vips));
-		memcpy(addrs, a->dp->addrs, XLB_ADDR_SLOTS * sizeof(*addrs));
+		memcpy(addrs, a->dp->addrs, NR_ADDR_VALUES * sizeof(*addrs));
 	}
 	for (size_t i = 0; i < plan->nr && !err; i++) {
 		size_t index = plan->steps[i].index;
@@ -216,8 +215,6 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_BIND_ADD)))
 		err = check_tables(&a, plan, diags);
-	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_ADDR_DEL)))
-		err = address_want(dp, to);
 	for (size_t i = 0; i < plan->nr && !err; i++)
 		steps[plan->steps[i].op](&a, plan->steps[i].index);
 	free(a.areas);

@@ -71,6 +71,9 @@ static void set_constants(struct dp *dp)
 	dp->skel->rodata->xlb_cfg_bucket_mask = dp->meta.nr_buckets - 1;
 	dp->skel->rodata->xlb_cfg_tick_shift = dp->meta.tick_shift;
 	dp->skel->rodata->xlb_cfg_hz = dp->meta.hz;
+#if defined(__x86_64__) || defined(__i386__) || defined(__s390x__)
+	dp->skel->rodata->xlb_cfg_stores_in_order = true;
+#endif
 	for (size_t i = 0; i < XLB_NR_SECRETS; i++)
 		dp->skel->rodata->xlb_cfg_secrets[i] = dp->meta.secrets[i];
 }
@@ -157,12 +160,11 @@ static int unlink_pin(void *arg, const char *path)
 static int pin_all(struct dp *dp)
 {
 	char path[PATHS_MAX + 64];
-	uint32_t key = 0;
 	int err = pin_for_each(&dp->paths, "", unlink_pin, NULL); /* of a start that did not finish */
 
 	if (err)
 		return err;
-	if (bpf_map_update_elem(dp->map_fd[DP_MAP_meta], &key, &dp->meta, BPF_ANY))
+	if (bpf_map_update_elem(dp->map_fd[DP_MAP_meta], &(uint32_t){ 0 }, &dp->meta, BPF_ANY))
 		return -errno;
 	err = pin_replace(&dp->paths, dp->prog_fd, "prog");
 	for (enum dp_map m = 0; m < DP_NR_MAPS && !err; m++) {
@@ -206,8 +208,7 @@ static int open_pinned(const struct dp *dp, enum dp_map m, struct bpf_map_info *
 	if (fd < 0) {
 		int err = -errno;
 
-		diag_add(diags, DIAG_ERROR, NULL, "D0322",
-			 "remove the pin directory to start afresh: its traffic ends then",
+		diag_add(diags, DIAG_ERROR, NULL, "D0322", "remove the pin directory to start afresh: its traffic ends then",
 			 "cannot adopt the running data plane: %s: %s", path, strerror(-err));
 		return err == -ENOENT ? -EINVAL : err;
 	}
@@ -222,8 +223,7 @@ static int open_pinned(const struct dp *dp, enum dp_map m, struct bpf_map_info *
 
 static int read_meta(struct dp *dp, struct diag_list *diags)
 {
-	struct bpf_map_info info = { 0 };
-	uint32_t key = 0;
+	struct bpf_map_info info;
 	int fd = open_pinned(dp, DP_MAP_meta, &info, diags);
 	/* The version is the first word in all versions; the rest of the record may have another size. */
 	union {
@@ -236,7 +236,7 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 		return fd;
 	readable = info.type == BPF_MAP_TYPE_ARRAY && info.key_size == sizeof(uint32_t) &&
 		   info.value_size >= sizeof(uint32_t) && info.value_size <= sizeof(value) - 8 &&
-		   !bpf_map_lookup_elem(fd, &key, &value);
+		   !bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, &value);
 	close(fd);
 	if (!readable || value.meta.abi_version != XLB_ABI_VERSION || info.value_size != sizeof(value.meta)) {
 		diag_add(diags, DIAG_ERROR, NULL, "D0324",
@@ -248,10 +248,8 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 	dp->meta = value.meta;
 	if (!dp->meta.nr_buckets || dp->meta.nr_buckets & (dp->meta.nr_buckets - 1) || !dp->meta.hz ||
 	    dp->meta.tick_shift > 31) {
-		diag_add(diags, DIAG_ERROR, NULL, "D0325",
-			 "remove the pin directory to start afresh: its traffic ends then",
-			 "cannot adopt the running data plane: the map xlb_meta in %s holds nonsense",
-			 dp->paths.pin_dir);
+		diag_add(diags, DIAG_ERROR, NULL, "D0325", "remove the pin directory to start afresh: its traffic ends then",
+			 "cannot adopt the running data plane: the map xlb_meta in %s holds nonsense", dp->paths.pin_dir);
 		return -EINVAL;
 	}
 	return 0;
@@ -261,7 +259,7 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 static int reuse_map(struct dp *dp, enum dp_map m, struct diag_list *diags)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(dp->skel->obj, dp_map_name(m));
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info;
 	int fd, err;
 
 	if (!map)
@@ -278,8 +276,7 @@ static int reuse_map(struct dp *dp, enum dp_map m, struct diag_list *diags)
 		diag_add(diags, DIAG_ERROR, NULL, "D0326",
 			 "run the version that made it, or detach with that version and start this one afresh",
 			 "cannot adopt the running data plane: map %s in %s has another type or size (%u entries of %u "
-			 "bytes, not %u of %u)",
-			 dp_map_name(m), dp->paths.pin_dir, info.max_entries, info.value_size,
+			 "bytes, not %u of %u)", dp_map_name(m), dp->paths.pin_dir, info.max_entries, info.value_size,
 			 bpf_map__max_entries(map), bpf_map__value_size(map));
 	}
 	close(fd);

@@ -22,16 +22,15 @@ const char *short_count(json_int_t n, char *buf)
 {
 	static const char units[] = "kMGTPE";
 	double value = (double)n;
-	size_t i = 0;
+	size_t i;
 
 	if (n < 100000) {
 		snprintf(buf, 32, "%lld", (long long)n);
 		return buf;
 	}
-	do
+	for (i = 0; value >= 1000 && i < strlen(units); i++)
 		value /= 1000;
-	while (value >= 1000 && units[++i + 1]);
-	snprintf(buf, 32, value < 100 ? "%.1f%c" : "%.0f%c", value, units[i]);
+	snprintf(buf, 32, value < 100 ? "%.1f%c" : "%.0f%c", value, units[i - 1]);
 	return buf;
 }
 
