@@ -26,19 +26,54 @@ int addr_parse(const char *text, struct addr *ret)
 	return 0;
 }
 
+/* Decimal digits of 'n'. Returns what follows them. */
+static char *put_number(char *p, unsigned int n)
+{
+	char digits[10];
+	size_t nr = 0;
+
+	do
+		digits[nr++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (nr)
+		*p++ = digits[--nr];
+	return p;
+}
+
+/* Dotted form by hand: a dump of all flows writes four addresses for each, and inet_ntop() is made of printf(). */
+static char *put_v4(char *p, const struct in_addr *v4)
+{
+	const unsigned char *byte = (const unsigned char *)v4;
+	size_t i;
+
+	for (i = 0; i < sizeof(*v4); i++) {
+		if (i)
+			*p++ = '.';
+		p = put_number(p, byte[i]);
+	}
+	*p = '\0';
+	return p;
+}
+
 const char *addr_format(const struct addr *a, char *buf)
 {
-	const void *raw = a->family == AF_INET6 ? (const void *)&a->v6 : (const void *)&a->v4;
-
-	if (!a->family || !inet_ntop(a->family, raw, buf, ADDR_TEXT_MAX))
+	if (a->family == AF_INET)
+		put_v4(buf, &a->v4);
+	else if (!a->family || !inet_ntop(a->family, &a->v6, buf, ADDR_TEXT_MAX))
 		strcpy(buf, "-");
 	return buf;
 }
 
 const char *addr_format_port(const struct addr *a, uint16_t port, char *buf)
 {
-	char text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], *p;
 
+	if (a->family == AF_INET) {
+		p = put_v4(buf, &a->v4);
+		*p++ = ':';
+		*put_number(p, port) = '\0';
+		return buf;
+	}
 	addr_format(a, text);
 	snprintf(buf, ADDR_TEXT_MAX, a->family == AF_INET6 ? "[%.46s]:%u" : "%.46s:%u", text, port);
 	return buf;

@@ -118,20 +118,29 @@ static const char *tag_word(unsigned int position, char letter)
 	return "Unknown";
 }
 
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= ' ' && c != '"' && c != '\\';
+}
+
 void cell_put_json_text(struct buf *out, const char *text)
 {
-	const unsigned char *p;
+	const char *from;
 
-	buf_puts(out, "\"");
-	for (p = (const unsigned char *)text; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			buf_printf(out, "\\%c", *p);
-		else if (*p < ' ')
-			buf_printf(out, "\\u%04x", *p);
+	buf_add(out, "\"", 1);
+	for (;;) {
+		for (from = text; is_plain(*text); text++)
+			;
+		buf_add(out, from, (size_t)(text - from));
+		if (!*text)
+			break;
+		if (*text == '"' || *text == '\\')
+			buf_printf(out, "\\%c", *text);
 		else
-			buf_add(out, p, 1);
+			buf_printf(out, "\\u%04x", *text);
+		text++;
 	}
-	buf_puts(out, "\"");
+	buf_add(out, "\"", 1);
 }
 
 void cell_put_json(struct buf *out, const struct cell_owner *owner, const struct cell_column *columns,

@@ -81,18 +81,25 @@ void run_show_errors(struct call *c)
 	buf_printf(c->out, "Total events captured on [%s.%03d] : 0\n", text, (int)(now.tv_usec / 1000));
 }
 
-/* A number that stays with a flow as long as it lives: HAProxy shows a pointer there. FNV-1a of the client's side. */
-static unsigned int flow_id(const struct runtime_flow *f)
+static uint32_t mix(uint32_t h, const void *data, size_t len)
 {
-	char text[3 * ADDR_TEXT_MAX], a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX];
-	unsigned int h = 2166136261u;
-	const char *p;
+	const unsigned char *p = data;
 
-	snprintf(text, sizeof(text), "%u %s %s", f->proto, addr_format_port(&f->client, f->client_port, a),
-		 addr_format_port(&f->vip, f->vip_port, b));
-	for (p = text; *p; p++)
-		h = (h ^ (unsigned char)*p) * 16777619u;
+	while (len--)
+		h = (h ^ *p++) * 16777619u;
 	return h;
+}
+
+/* A number that stays with a flow as long as it lives: HAProxy shows a pointer there. FNV-1a of the client's side. */
+static uint32_t flow_id(const struct runtime_flow *f)
+{
+	uint32_t h = 2166136261u;
+
+	h = mix(h, &f->client.v6, f->client.family == AF_INET6 ? sizeof(f->client.v6) : sizeof(f->client.v4));
+	h = mix(h, &f->client_port, sizeof(f->client_port));
+	h = mix(h, &f->vip.v6, f->vip.family == AF_INET6 ? sizeof(f->vip.v6) : sizeof(f->vip.v4));
+	h = mix(h, &f->vip_port, sizeof(f->vip_port));
+	return mix(h, &f->proto, sizeof(f->proto));
 }
 
 static bool print_flow(void *arg, const struct runtime_flow *f)

@@ -310,9 +310,10 @@ struct flow_dump {
 	uint64_t nr, limit;
 };
 
+/* 'name' with its punctuation: ",\"client\":" */
 static void put_member(struct buf *out, const char *name, const char *text)
 {
-	buf_printf(out, ",\"%s\":", name);
+	buf_puts(out, name);
 	cell_put_json_text(out, text);
 }
 
@@ -323,15 +324,16 @@ static bool put_flow(void *arg, const struct runtime_flow *f)
 
 	if (d->limit && d->nr == d->limit)
 		return false;
-	buf_printf(d->out, "%s{\"proto\":\"%s\"", d->nr++ ? "," : "", f->proto == IPPROTO_UDP ? "udp" : "tcp");
-	put_member(d->out, "client", addr_format_port(&f->client, f->client_port, text));
-	put_member(d->out, "service", addr_format_port(&f->vip, f->vip_port, text));
-	put_member(d->out, "source", addr_format_port(&f->source, f->source_port, text));
-	put_member(d->out, "destination", addr_format_port(&f->server, f->server_port, text));
-	put_member(d->out, "state", f->state);
-	put_member(d->out, "frontend", f->frontend);
-	put_member(d->out, "backend", f->backend);
-	put_member(d->out, "server", f->server_name);
+	buf_puts(d->out, d->nr++ ? ",{" : "{");
+	buf_puts(d->out, f->proto == IPPROTO_UDP ? "\"proto\":\"udp\"" : "\"proto\":\"tcp\"");
+	put_member(d->out, ",\"client\":", addr_format_port(&f->client, f->client_port, text));
+	put_member(d->out, ",\"service\":", addr_format_port(&f->vip, f->vip_port, text));
+	put_member(d->out, ",\"source\":", addr_format_port(&f->source, f->source_port, text));
+	put_member(d->out, ",\"destination\":", addr_format_port(&f->server, f->server_port, text));
+	put_member(d->out, ",\"state\":", f->state);
+	put_member(d->out, ",\"frontend\":", f->frontend);
+	put_member(d->out, ",\"backend\":", f->backend);
+	put_member(d->out, ",\"server\":", f->server_name);
 	buf_printf(d->out, ",\"idle_s\":%u}", f->idle_s);
 	return !d->out->failed;
 }
