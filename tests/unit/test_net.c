@@ -238,6 +238,22 @@ static void net_resolve__server_moves_silently__new_mac_reported(void **state)
 	close_net(s);
 }
 
+/* The same while the kernel still trusts the old address: it must be told to doubt. */
+static void net_doubt__server_moves_silently__new_mac_reported(void **state)
+{
+	struct scene *s = open_net(state);
+	struct next_hop hop = hop_to("10.9.8.2");
+
+	sh("echo 50 >/proc/sys/net/ipv4/neigh/n0/retrans_time_ms");
+	run_until(s, neighbour_known);
+	sh("nsenter --net=/proc/%d/ns/net ip link set n1 address 02:00:00:00:00:99", s->there);
+	s->events[NET_NEIGH_CHANGED] = 0;
+	net_doubt(s->net, &hop.server);
+	run_until(s, moved);
+	assert_int_not_equal(s->events[NET_NEIGH_CHANGED], 0);
+	close_net(s);
+}
+
 static bool addr_event(struct scene *s)
 {
 	return s->events[NET_ADDR_CHANGED] && s->events[NET_ROUTE_CHANGED];
@@ -322,6 +338,7 @@ int main(void)
 		cmocka_unit_test(net_resolve__neighbour_on_the_link__asked_for_and_found),
 		cmocka_unit_test(net_resolve__through_a_router__mac_of_the_router),
 		cmocka_unit_test(net_resolve__server_moves_silently__new_mac_reported),
+		cmocka_unit_test(net_doubt__server_moves_silently__new_mac_reported),
 		cmocka_unit_test(net_events__address_then_device_goes__reported_by_name),
 		cmocka_unit_test(net_events__socket_overrun__everything_read_again),
 		cmocka_unit_test(net_ports__listeners_and_udp_sockets__marked),

@@ -58,6 +58,12 @@ void net_resolve_round(struct net *n);
  */
 int net_resolve(struct net *n, struct next_hop *hop, uint32_t *ret_ifindex);
 
+/*
+ * Somebody does not reach 'dst' although the kernel believes to know its MAC address: makes the kernel ask again, every
+ * few seconds at most, rather than in the half minute for which it trusts what it knows.
+ */
+void net_doubt(struct net *n, const struct addr *dst);
+
 /* net.ipv4.ip_local_port_range */
 int net_ephemeral_range(struct port_range *ret);
 

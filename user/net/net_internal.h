@@ -46,6 +46,7 @@ struct target_entry {
 	struct addr_key key;
 	unsigned int round;	/* value of net.round when it was last asked for */
 	uint64_t kicked_ms;	/* loop time of the last solicitation that we caused, 0: none */
+	uint64_t doubted_ms;	/* the same of net_doubt() */
 	UT_hash_handle hh;
 };
 

@@ -185,3 +185,27 @@ int net_resolve(struct net *n, struct next_hop *hop, uint32_t *ret_ifindex)
 		memcpy(hop->dmac, mac, sizeof(hop->dmac));
 	return 0;
 }
+
+void net_doubt(struct net *n, const struct addr *dst)
+{
+	uint64_t now = uv_now(n->loop);
+	struct route_entry *r;
+	struct target_entry *t;
+	struct neigh_entry *e;
+	struct addr_key key;
+
+	if (dst->family != AF_INET)
+		return;
+	HASH_FIND(hh, n->routes, &dst->v4.s_addr, sizeof(dst->v4.s_addr), r);
+	if (!r || r->err)
+		return;
+	key = (struct addr_key){ r->oif, r->gateway ? r->gateway : r->dst };
+	HASH_FIND(hh, n->targets, &key, sizeof(key), t);
+	HASH_FIND(hh, n->neighs, &key, sizeof(key), e);
+	if (!t || !e || !(e->state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY)))
+		return;
+	if (t->doubted_ms && now - t->doubted_ms < KICK_UNKNOWN_MS)
+		return;
+	t->doubted_ms = now ? now : 1;
+	kick(n, &key, true);
+}

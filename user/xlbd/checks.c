@@ -133,6 +133,8 @@ static unsigned int on_finished(void *arg, const struct health_result *res)
 	s->run.check_running = false;
 	(void)check_result(&s->run.check, &s->check, res->code, res->status, res->duration_ms, res->desc);
 	it->seen = s->run.check;
+	if (res->code == CHECK_L4TOUT || res->code == CHECK_L7TOUT)
+		net_doubt(st->net, &it->addr);
 	if (note_server(it, true))
 		state_apply_soon(st, 0);
 	return jitter(check_interval(&s->run.check, &s->check), st->model->spread_checks);

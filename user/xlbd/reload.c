@@ -69,12 +69,29 @@ static void note_detached(const struct state *st, const struct model *m, struct 
 	}
 }
 
+/* Servers that only a command knew end with the model that they were added to, as in HAProxy. */
+static void note_dropped(const struct state *st, const struct model *m, struct diag_list *diags)
+{
+	const struct backend *b, *in;
+	const struct server *s;
+
+	TAILQ_FOREACH(b, &st->model->backends, next) {
+		in = model_backend_find(m, b->name);
+		TAILQ_FOREACH(s, &b->servers, next)
+			if (!s->line && !(in && model_server_find(in, s->name)))
+				diag_add(diags, DIAG_WARNING, NULL, NULL, "write it into the configuration to keep it",
+					 "server %s/%s, added by command, is not in the files and is removed; its flows go on",
+					 b->name, s->name);
+	}
+}
+
 static void swap_model(struct state *st, struct model *m, struct diag_list *diags)
 {
 	struct model *old = st->model;
 
 	note_unchangeable(old, m, diags);
 	note_detached(st, m, diags);
+	note_dropped(st, m, diags);
 	st->model = m;
 	checks_sync(st->checks);
 	syslog_sync(st->syslog, m);

@@ -57,7 +57,7 @@ static void on_line(void *arg, enum log_level level, const char *line)
 
 		if ((int)level > t->max_level)
 			continue;
-		len = snprintf(out, sizeof(out), "<%d>%s xlbd[%d]: %s", (t->facility << 3) | (int)level, stamp,
+		len = snprintf(out, sizeof(out), "<%d>%s xlbd[%d]: %s", t->facility | (int)level, stamp,
 			       (int)getpid(), without_prefix(line));
 		if (len < 0)
 			continue;
