@@ -21,6 +21,9 @@ PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 PKGS_health := libcurl libuv
 $(O)/tests/unit/health: $(call obj,$(wildcard user/health/*.c))
+PKGS_http := libmicrohttpd libuv
+$(O)/tests/unit/http: $(call obj,$(wildcard user/http/*.c))
+$(O)/tests/unit/xlbctl: | $(O)/xlbctl # which it runs
 
 # BPF tests: tests/bpf/test_X.c, the program under BPF_PROG_TEST_RUN by its skeleton. Need root.
 BPF_TESTS := $(patsubst tests/bpf/test_%.c,%,$(wildcard tests/bpf/test_*.c))
@@ -37,7 +40,7 @@ $(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables: $(call obj,$(wildcard user/dataplane
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
-FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC)
+FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fake_host.c
 
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@
@@ -46,6 +49,7 @@ $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
+FUZZ_LDFLAGS_server := -Wl,--wrap=getaddrinfo
 
 RUN = O=$(O) SAN=$(SAN) T='$(T)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)

@@ -26,7 +26,9 @@ demo: ## the whole story in a minute: two servers, one dies, one returns (root)
 LINT_C := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 HOST_C := $(filter-out %.bpf.c tests/fuzz/%,$(filter %.c,$(LINT_C)))
 
-lint: $(O)/gen/xlb.skel.h ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
+LINT_SKEL := $(O)/gen/xlb.skel.h $(patsubst tools/bench/%.bpf.c,$(O)/gen/bench_%.skel.h,$(wildcard tools/bench/*.bpf.c))
+
+lint: $(LINT_SKEL) ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
 	@tools/install-packages --check lint
 	@O=$(O) XCFLAGS='$(filter-out -MMD -MP -Werror=%,$(XCFLAGS)) $(call pkg_cflags,$(PKGS_xlbd) $(PKGS_xlbctl) cmocka)' tools/dev/lint
 
@@ -42,6 +44,10 @@ cdb: ## compile_commands.json for editors
 install: all ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(O)/xlbd $(DESTDIR)$(PREFIX)/sbin/xlbd
 	install -D -m 755 $(O)/xlbctl $(DESTDIR)$(PREFIX)/bin/xlbctl
+	$(O)/xlbctl man > $(O)/xlbctl.8 && install -D -m 644 $(O)/xlbctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8
+	$(O)/xlbctl completion bash > $(O)/xlbctl.bash && \
+		install -D -m 644 $(O)/xlbctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl
 
 uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/sbin/xlbd $(DESTDIR)$(PREFIX)/bin/xlbctl
+	rm -f $(DESTDIR)$(PREFIX)/sbin/xlbd $(DESTDIR)$(PREFIX)/bin/xlbctl \
+		$(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the tests of user/dataplane share: a mount and network namespace of their own with a BPF filesystem in it, so that
- * nothing is left behind however a test ends.
+ * What the tests of user/dataplane share: a mount and network namespace of their own with a BPF filesystem in it, so
+ * that nothing is left behind however a test ends.
  */
 #ifndef TESTS_DP_SCENE_H
 #define TESTS_DP_SCENE_H

@@ -53,9 +53,11 @@ static void in_killed_child(void (*fn)(void))
 
 static void dp_open__nothing_there__everything_pinned(void **state)
 {
-	static const char *const pins[] = { "prog", "xlb_flows", "xlb_addrs", "xlb_vips", "xlb_services", "xlb_backends",
-		"xlb_servers", "xlb_ring", "xlb_busy", "xlb_cursors", "xlb_reasons", "xlb_svc_stats", "xlb_srv_stats",
-		"xlb_limits", "xlb_locks", "xlb_ports", "xlb_control", "xlb_meta" };
+	static const char *const pins[] = { "prog",	     "xlb_flows",    "xlb_addrs",   "xlb_vips",
+					    "xlb_services",  "xlb_backends", "xlb_servers", "xlb_ring",
+					    "xlb_busy",	     "xlb_cursors",  "xlb_reasons", "xlb_svc_stats",
+					    "xlb_srv_stats", "xlb_limits",   "xlb_locks",   "xlb_ports",
+					    "xlb_control",   "xlb_meta" };
 	struct dp *dp = open_dp();
 	struct dp_usage usage;
 	struct image *img;

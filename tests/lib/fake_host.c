@@ -26,14 +26,14 @@ static void get_info(void *arg, struct runtime_info *ret)
 static void fill(struct runtime_counters *ret, uint64_t base)
 {
 	*ret = (struct runtime_counters){
-		.s = {.packets_in = base + 1,
-		      .bytes_in = base + 2,
-		      .packets_out = base + 3,
-		      .bytes_out = base + 4,
-		      .connections = base + 5,
-		      .refused = base + 6,
-		      .client_resets = base + 7,
-		      .server_resets = base + 8},
+		.s = { .packets_in = base + 1,
+		       .bytes_in = base + 2,
+		       .packets_out = base + 3,
+		       .bytes_out = base + 4,
+		       .connections = base + 5,
+		       .refused = base + 6,
+		       .client_resets = base + 7,
+		       .server_resets = base + 8 },
 		.active = (uint32_t)base + 9,
 		.active_max = (uint32_t)base + 10,
 		.rate = (uint32_t)base + 11,
@@ -70,16 +70,16 @@ static void reasons(void *arg, uint64_t ret[XLB_R_MAX])
 static void flows(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg)
 {
 	struct fake_host *h = arg;
-	struct runtime_flow f = {.client_port = 40000,
-				 .vip_port = 8080,
-				 .server_port = 80,
-				 .source_port = 2000,
-				 .proto = IPPROTO_TCP,
-				 .state = "established",
-				 .frontend = "web",
-				 .backend = "be",
-				 .server_name = "s1",
-				 .idle_s = 7};
+	struct runtime_flow f = { .client_port = 40000,
+				  .vip_port = 8080,
+				  .server_port = 80,
+				  .source_port = 2000,
+				  .proto = IPPROTO_TCP,
+				  .state = "established",
+				  .frontend = "web",
+				  .backend = "be",
+				  .server_name = "s1",
+				  .idle_s = 7 };
 	unsigned int i;
 
 	addr_parse("192.0.2.9", &f.client);
@@ -199,8 +199,12 @@ static int detach(void *arg, const char *ifname, struct diag_list *diags)
 static int reload(void *arg, bool dry_run, struct diag_list *diags)
 {
 	struct fake_host *h = arg;
-	struct diag_place place = {.file = "x.cfg", .line = 3, .col = 5, .len = 7, .source_line = "    balanec x"};
+	struct diag_place place = { .file = "x.cfg", .line = 3, .col = 5, .len = 7, .source_line = "    balanec x" };
 
+	if (h->fail_with == -EILSEQ) {
+		place.source_line = "\xff\xfe";
+		h->fail_with = -EINVAL;
+	}
 	if (h->fail_with)
 		diag_add(diags, DIAG_ERROR, &place, "C0102", "did you mean 'balance'?", "unknown keyword 'balanec'");
 	else
@@ -248,7 +252,7 @@ static void add_server(struct fake_host *h, struct backend *b, const char *name,
 	addr_parse(ip, &s->addr);
 	s->port = port;
 	s->weight = weight;
-	s->check = (struct check_conf){.type = checked ? CHECK_TCP : CHECK_NONE, .inter = 2000, .rise = 2, .fall = 3};
+	s->check = (struct check_conf){ .type = checked ? CHECK_TCP : CHECK_NONE, .inter = 2000, .rise = 2, .fall = 3 };
 	if (strcmp(name, "s4") == 0)
 		s->backup = s->disabled = true;
 	server_run_init(s, h->now_ms - 5000);
@@ -268,19 +272,19 @@ void fake_host_init(struct fake_host *h)
 	struct frontend *f;
 	struct backend *b;
 
-	*h = (struct fake_host){.now_ms = 1000000, .nr_flows = 2};
-	h->info = (struct runtime_info){.pid = 4711,
-					.uptime_s = 93784,
-					.interfaces = 1,
-					.ifs = {{.name = "eth0", .mode = "native", .why = "because"}},
-					.flows_used = 2,
-					.flows_capacity = 262144,
-					.flows_memory = 64 << 20,
-					.connections_total = 77,
-					.rate = 3,
-					.rate_max = 30,
-					.node = "nodea",
-					.control_socket = "/run/xlb/xlb.sock"};
+	*h = (struct fake_host){ .now_ms = 1000000, .nr_flows = 2 };
+	h->info = (struct runtime_info){ .pid = 4711,
+					 .uptime_s = 93784,
+					 .interfaces = 1,
+					 .ifs = { { .name = "eth0", .mode = "native", .why = "because" } },
+					 .flows_used = 2,
+					 .flows_capacity = 262144,
+					 .flows_memory = 64 << 20,
+					 .connections_total = 77,
+					 .rate = 3,
+					 .rate_max = 30,
+					 .node = "nodea",
+					 .control_socket = "/run/xlb/xlb.sock" };
 	h->model = model_new();
 	f = model_frontend_add(h->model, "web");
 	add_bind(f, "0.0.0.0", 8080);

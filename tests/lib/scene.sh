@@ -98,7 +98,10 @@ wait_until() # SECONDS COMMAND...
 scene_up()
 {
 	[[ $(id -u) == 0 ]] || skip "needs root"
-	[[ -x $O/xlbd && -x $O/xlbctl ]] || skip "xlbd and xlbctl are not built"
+	if [[ ! -x $O/xlbd || ! -x $O/xlbctl ]]; then
+		fails "xlbd and xlbctl are built"
+		exit 1
+	fi
 	trap scene_end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM

@@ -262,6 +262,11 @@ static void reload__bad_file__diagnostics_and_exit_3(void **state)
 	assert_int_equal(number(d, "len"), 7);
 	assert_string_equal(text(d, "source_line"), "    balanec x");
 	assert_string_equal(text(d, "hint"), "did you mean 'balance'?");
+	host.fail_with = -EILSEQ; /* the line is no UTF-8 */
+	ask("{\"cmd\":\"reload\"}");
+	assert_int_equal(exit_code(), 3);
+	d = json_array_get(json_object_get(answer, "diagnostics"), 0);
+	assert_string_equal(text(d, "source_line"), "??");
 }
 
 static void level__user__may_look_only(void **state)

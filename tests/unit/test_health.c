@@ -50,6 +50,7 @@ struct fixture {
 	struct health *health;
 	uv_timer_t watchdog;
 	bool gave_up;
+	struct rlimit files;
 };
 
 static void on_watchdog(uv_timer_t *timer)
@@ -63,6 +64,7 @@ static int setup(void **state)
 {
 	struct fixture *x = calloc(1, sizeof(*x));
 
+	getrlimit(RLIMIT_NOFILE, &x->files);
 	uv_loop_init(&x->loop);
 	assert_int_equal(health_new(&x->loop, &x->health), 0);
 	uv_timer_init(&x->loop, &x->watchdog);
@@ -93,6 +95,7 @@ static int teardown(void **state)
 {
 	struct fixture *x = *state;
 
+	setrlimit(RLIMIT_NOFILE, &x->files); /* where a test failed half-way */
 	health_free(x->health);
 	uv_walk(&x->loop, close_handle, x);
 	uv_run(&x->loop, UV_RUN_DEFAULT);
@@ -511,7 +514,7 @@ static void descriptors_used_up__sockerr_then_well_again(void **state)
 	struct fixture *x = *state;
 	struct web *w = web_open(x, "HTTP/1.0 200 OK\r\n\r\n");
 	struct owner o[2];
-	struct rlimit old, none;
+	struct rlimit none = x->files;
 
 	/* Sockets of the server itself need room, so a first round opens what the loop opens once. */
 	for (int i = 0; i < 2; i++) {
@@ -520,8 +523,6 @@ static void descriptors_used_up__sockerr_then_well_again(void **state)
 		start(x, &o[i], w->port);
 		run_until(x, &o[i].finished, 1);
 	}
-	getrlimit(RLIMIT_NOFILE, &old);
-	none = old;
 	none.rlim_cur = 0;
 	setrlimit(RLIMIT_NOFILE, &none);
 	for (int i = 0; i < 2; i++) {
@@ -529,7 +530,7 @@ static void descriptors_used_up__sockerr_then_well_again(void **state)
 		assert_int_equal(o[i].code, CHECK_SOCKERR);
 		assert_string_equal(o[i].desc, "Too many open files");
 	}
-	setrlimit(RLIMIT_NOFILE, &old);
+	setrlimit(RLIMIT_NOFILE, &x->files);
 	for (int i = 0; i < 2; i++) {
 		run_until(x, &o[i].finished, o[i].finished + 3);
 		assert_int_equal(o[i].code, i ? CHECK_L7OK : CHECK_L4OK);

@@ -86,8 +86,13 @@ static int setup(void **state)
 	t->hops[0] = hop("10.211.55.6", 1);
 	t->hops[1] = hop("10.211.55.5", 1);
 	t->host = (struct host_facts){
-		.addrs = t->addrs, .nr_addrs = 1, .hops = t->hops, .nr_hops = 2,
-		.ephemeral = { 32768, 60999 }, .hz = 250, .tick_shift = 7,
+		.addrs = t->addrs,
+		.nr_addrs = 1,
+		.hops = t->hops,
+		.nr_hops = 2,
+		.ephemeral = { 32768, 60999 },
+		.hz = 250,
+		.tick_shift = 7,
 	};
 	*state = t;
 	return 0;

@@ -51,7 +51,10 @@ static void expect(const struct image *from, const struct image *to, const int *
 }
 
 #define EXPECT(from, to, ops, index) expect(from, to, (const int[])ops, (const size_t[])index)
-#define L(...) { __VA_ARGS__ }
+#define L(...)                                                                                                         \
+	{                                                                                                              \
+		__VA_ARGS__                                                                                            \
+	}
 
 static void plan_make__from_nothing__servers_first_binds_last(void **state)
 {
@@ -59,8 +62,7 @@ static void plan_make__from_nothing__servers_first_binds_last(void **state)
 
 	(void)state;
 	img->busy[0][100] = 1;
-	EXPECT(NULL, img,
-	       L(PLAN_BUSY, PLAN_SERVER, PLAN_SERVER, PLAN_RING, PLAN_SERVICE, PLAN_ADDR, PLAN_BIND_ADD, -1),
+	EXPECT(NULL, img, L(PLAN_BUSY, PLAN_SERVER, PLAN_SERVER, PLAN_RING, PLAN_SERVICE, PLAN_ADDR, PLAN_BIND_ADD, -1),
 	       L(0, 1, 2, 1, 1, 0, 0));
 	image_free(img);
 }

@@ -61,14 +61,23 @@ static __always_inline __u32 next_flow(void)
 static __always_inline int send_to_target(struct xdp_md *ctx, const struct bench_tuple *t)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	struct iphdr *ip = (void *)(eth + 1);
-	struct tcphdr *tcp = (void *)(ip + 1);
-	__u8 *end = (void *)(long)ctx->data_end;
+	void *end = (void *)(long)ctx->data_end;
 	__u32 addrs = sum32(t->saddr) + sum32(t->daddr);
 	__u32 flags = 0x50 | (__u32)order.tcp_flags << 8; /* bytes 12 and 13 as a little-endian word */
+	struct tcphdr *tcp;
+	struct iphdr *ip;
 
-	if ((__u8 *)eth + FRAME_LEN > end)
-		return XDP_ABORTED;
+	if ((void *)eth + FRAME_LEN > end) {
+		/* The target has answered with a shorter frame of its own. */
+		if (bpf_xdp_adjust_tail(ctx, FRAME_LEN - (int)(end - (void *)eth)))
+			return XDP_ABORTED;
+		eth = (void *)(long)ctx->data;
+		end = (void *)(long)ctx->data_end;
+		if ((void *)eth + FRAME_LEN > end)
+			return XDP_ABORTED;
+	}
+	ip = (void *)(eth + 1);
+	tcp = (void *)(ip + 1);
 	__builtin_memcpy(eth->h_dest, order.dmac, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, order.smac, ETH_ALEN);
 	eth->h_proto = bpf_htons(ETH_P_IP);

@@ -18,7 +18,7 @@
 
 #include "bench_front.skel.h"
 
-enum { SYN = 0x02, SYN_ACK = 0x12, ACK = 0x10, PSH_ACK = 0x18, MOST_WARM_UP = 1 << 16 };
+enum { SYN = 0x02, SYN_ACK = 0x12, ACK = 0x10, PSH_ACK = 0x18, MOST_WARM_UP = 1 << 16, AT_A_TIME = 1024 };
 
 struct subject {
 	const struct target *target;
@@ -27,6 +27,7 @@ struct subject {
 	int prog_fd;
 	struct bench_front_bpf *front;
 	uint32_t flows;
+	uint32_t refused; /* flows that found no room in the target's table */
 };
 
 /* One call of BPF_PROG_TEST_RUN; CPU time of the whole in 'ret_ns' if wanted, the last frame in 'frame'. */
@@ -95,43 +96,49 @@ static void shuffle(struct bench_tuple *t, uint32_t nr)
 	}
 }
 
-/* Sends the first packet of each flow by itself, and notes how the server would answer. */
-static int open_flows(struct subject *s, struct bench_tuple *replies)
+/*
+ * Sends the SYN of a flow by itself, and notes in 'ret' how the server would answer. 0, -EAGAIN if the target dropped
+ * it, -EPROTO if what it sent is wrong.
+ */
+static int open_flow(const struct subject *s, uint32_t flow, struct bench_tuple *ret)
 {
-	for (uint32_t flow = 0; flow < s->flows; flow++) {
-		struct bench_tuple in = tuple_of_flow(flow), out;
-		uint8_t frame[FRAME_LEN];
-		uint32_t verdict;
-		int err;
+	struct bench_tuple in = tuple_of_flow(flow), out;
+	uint8_t frame[FRAME_LEN];
+	uint32_t verdict;
+	int err;
 
-		frame_build(s->scene, &in, SYN, frame);
-		err = test_run(s->scene, s->prog_fd, 1, frame, &verdict, NULL);
-		if (err)
-			return err;
-		if (verdict != XDP_TX || !frame_parse(frame, sizeof(frame), &out) || out.daddr == in.daddr) {
-			fprintf(stderr, "bench: %s: SYN of flow %u: verdict %u, or a frame that is not right\n",
-				s->target->name, flow, verdict);
-			return -EPROTO;
-		}
-		replies[flow] = (struct bench_tuple){ out.daddr, out.saddr, out.dport, out.sport, 0 };
+	frame_build(s->scene, &in, SYN, frame);
+	err = test_run(s->scene, s->prog_fd, 1, frame, &verdict, NULL);
+	if (err)
+		return err;
+	if (verdict == XDP_DROP)
+		return -EAGAIN;
+	if (verdict != XDP_TX || !frame_parse(frame, sizeof(frame), &out) || out.daddr == in.daddr) {
+		fprintf(stderr, "bench: %s: SYN of flow %u: verdict %u, or a frame that is not right\n", s->target->name,
+			flow, verdict);
+		return -EPROTO;
 	}
+	*ret = (struct bench_tuple){ out.daddr, out.saddr, out.dport, out.sport, 0 };
 	return 0;
 }
 
-/* Runs all flows once through the given front, and checks the last frame. */
-static int run_all(struct subject *s, struct bpf_program *front, uint8_t tcp_flags)
+/* Runs 'nr' flows from 'first' on through the given front, in the order of their numbers, and checks the last frame. */
+static int run_range(struct subject *s, struct bpf_program *front, uint32_t first, uint32_t nr, uint8_t tcp_flags)
 {
+	struct bench_order *order = &s->front->bss->order;
 	struct bench_tuple out, any = tuple_of_flow(0);
 	uint8_t frame[FRAME_LEN];
 	uint32_t verdict;
 	int err;
 
 	frame_build(s->scene, &any, ACK, frame);
-	s->front->bss->order.tcp_flags = tcp_flags;
-	err = test_run(s->scene, bpf_program__fd(front), s->flows, frame, &verdict, NULL);
+	order->tcp_flags = tcp_flags;
+	order->step = s->flows > 1;
+	order->at = first ? first - 1 : s->flows - 1;
+	err = test_run(s->scene, bpf_program__fd(front), nr, frame, &verdict, NULL);
 	if (err)
 		return err;
-	if (verdict != XDP_TX || !frame_parse(frame, sizeof(frame), &out)) {
+	if (verdict == XDP_ABORTED || (verdict == XDP_TX && !frame_parse(frame, sizeof(frame), &out))) {
 		fprintf(stderr, "bench: %s: %s with flags %#x: verdict %u, or a frame that is not right\n",
 			s->target->name, bpf_program__name(front), tcp_flags, verdict);
 		return -EPROTO;
@@ -139,7 +146,33 @@ static int run_all(struct subject *s, struct bpf_program *front, uint8_t tcp_fla
 	return 0;
 }
 
-/* Handshakes of all flows: afterwards every one is established, and every entry has been used. */
+/* Handshakes of all flows, some at a time: half-open flows are the first to go where the table is crowded. */
+static int establish_all(struct subject *s, struct bench_tuple *replies)
+{
+	uint32_t last_good = 0;
+	int err = point_front_at(s, s->prog_fd);
+
+	for (uint32_t first = 0, nr; first < s->flows && !err; first += nr) {
+		nr = s->flows - first < AT_A_TIME ? s->flows - first : AT_A_TIME;
+		for (uint32_t i = first; i < first + nr && !err; i++) {
+			err = open_flow(s, i, &replies[i]);
+			if (err == -EAGAIN) {
+				replies[i] = replies[last_good];
+				s->refused++;
+				err = 0;
+			} else {
+				last_good = i;
+			}
+		}
+		if (!err)
+			err = run_range(s, s->front->progs.bench_reply, first, nr, SYN_ACK);
+		if (!err)
+			err = run_range(s, s->front->progs.bench_request, first, nr, ACK);
+	}
+	return err;
+}
+
+/* Afterwards every flow is established, and both its entries have been used. */
 static int establish(struct subject *s)
 {
 	size_t len = MAX_FLOWS * sizeof(struct bench_tuple);
@@ -148,18 +181,14 @@ static int establish(struct subject *s)
 
 	if (replies == MAP_FAILED)
 		return -errno;
-	err = open_flows(s, replies);
-	if (!err)
-		shuffle(replies, s->flows);
+	err = establish_all(s, replies);
+	if (!err && s->refused > s->flows / 100)
+		err = -ENOSPC;
+	if (!err && s->refused)
+		printf("  note: %s had no room for %u of %u flows\n", s->target->name, s->refused, s->flows);
+	shuffle(replies, s->flows);
 	munmap(replies, len);
-	if (!err)
-		err = point_front_at(s, s->prog_fd);
-	if (!err)
-		err = run_all(s, s->front->progs.bench_reply, SYN_ACK);
-	if (!err)
-		err = run_all(s, s->front->progs.bench_request, ACK);
-	if (!err)
-		err = run_all(s, s->front->progs.bench_reply, PSH_ACK);
+	s->front->bss->order.step = stride(s->flows);
 	return err;
 }
 
@@ -182,7 +211,6 @@ int subject_open(const struct scene *scene, const struct target *target, uint32_
 	memcpy(s->front->bss->order.dmac, scene->mac, sizeof(scene->mac));
 	memcpy(s->front->bss->order.smac, router_mac, sizeof(router_mac));
 	s->front->bss->order.nr = flows;
-	s->front->bss->order.step = stride(flows);
 	s->front->bss->order.next_new = FIRST_NEW_FLOW;
 	err = target->open(scene, capacity, &s->self, &s->prog_fd);
 	if (!err)

@@ -13,12 +13,10 @@
 
 #include "measure.h"
 
-enum { NR_TARGETS = 3, MAX_ROUNDS = 101, DEFAULT_CAPACITY = 256 << 10 };
+enum { NR_TARGETS = 3, MAX_ROUNDS = 101, MAX_COUNTS = 8, DEFAULT_CAPACITY = 256 << 10 };
 
 static const struct target *const targets[NR_TARGETS] = { &target_xlb, &target_yardstick, &target_bare };
 enum { XLB, YARDSTICK, BARE };
-
-static const uint32_t flow_counts[] = { 1, 10000, 65536, 1 << 20 };
 
 static const char *const path_names[NR_PATHS] = {
 	[PATH_REQUEST] = "hit request",
@@ -31,7 +29,9 @@ static const char *const path_names[NR_PATHS] = {
 struct options {
 	int rounds;
 	uint32_t packets; /* per round */
-	uint32_t max_flows;
+	uint32_t flows[MAX_COUNTS]; /* up to the first 0 */
+	uint32_t capacity;	    /* flows that the tables have room for; more if there are more flows */
+	const char *only;	    /* part of the names of the paths to measure; NULL: all */
 	const char *csv;
 };
 
@@ -56,7 +56,7 @@ static int by_value(const void *a, const void *b)
 /* New flows fill the table: fewer of them, so that it stays at the load that the daemon gives it. */
 static uint32_t packets_of_round(enum bench_path path, const struct options *opt)
 {
-	uint32_t most = DEFAULT_CAPACITY / 4 / (uint32_t)opt->rounds;
+	uint32_t most = DEFAULT_CAPACITY / 8 / (uint32_t)opt->rounds;
 
 	return path == PATH_NEW && opt->packets > most ? most : opt->packets;
 }
@@ -143,7 +143,7 @@ static void print_targets(const struct row *rows, int nr)
 static int measure_flows(const struct scene *scene, uint32_t flows, const struct options *opt, FILE *csv,
 			 struct row *rows, int *nr_rows)
 {
-	uint32_t capacity = flows > DEFAULT_CAPACITY / 2 ? 2 * flows : DEFAULT_CAPACITY;
+	uint32_t capacity = flows > opt->capacity ? flows : opt->capacity;
 	struct subject *subjects[NR_TARGETS] = { 0 };
 	int err = 0;
 
@@ -152,8 +152,8 @@ static int measure_flows(const struct scene *scene, uint32_t flows, const struct
 	for (int p = 0; p < NR_PATHS && !err; p++) {
 		struct row *row = &rows[*nr_rows];
 
-		if ((p == PATH_OTHER_ADDR || p == PATH_OTHER_PORT) && flows != 1 && flows != 65536)
-			continue; /* knows no flows */
+		if (opt->only && !strstr(path_names[p], opt->only))
+			continue;
 		*row = (struct row){ .path = (enum bench_path)p, .flows = flows };
 		err = measure_row(subjects, opt, row);
 		if (err)
@@ -166,11 +166,30 @@ static int measure_flows(const struct scene *scene, uint32_t flows, const struct
 	return err;
 }
 
+/* "1,10000,65536". False if it is not a list of numbers from 1 to MAX_FLOWS. */
+static bool parse_counts(const char *text, uint32_t *ret)
+{
+	char *end = (char *)text;
+
+	memset(ret, 0, MAX_COUNTS * sizeof(*ret));
+	for (int i = 0; i < MAX_COUNTS - 1; i++) {
+		unsigned long n = strtoul(text, &end, 10);
+
+		if (end == text || n < 1 || n > MAX_FLOWS)
+			return false;
+		ret[i] = (uint32_t)n;
+		if (!*end)
+			return true;
+		text = end + (*end == ',');
+	}
+	return false;
+}
+
 static int parse_options(int argc, char **argv, struct options *opt)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "r:p:f:o:h")) != -1) {
+	while ((c = getopt(argc, argv, "r:p:f:c:k:o:h")) != -1) {
 		switch (c) {
 		case 'r':
 			opt->rounds = atoi(optarg);
@@ -179,18 +198,28 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			opt->packets = (uint32_t)atoi(optarg);
 			break;
 		case 'f':
-			opt->max_flows = (uint32_t)atoi(optarg);
+			if (!parse_counts(optarg, opt->flows)) {
+				fprintf(stderr, "bench: -f %s: give up to %d numbers from 1 to %d, with commas\n", optarg,
+					MAX_COUNTS - 1, MAX_FLOWS);
+				return -EINVAL;
+			}
+			break;
+		case 'c':
+			opt->capacity = (uint32_t)atoi(optarg);
+			break;
+		case 'k':
+			opt->only = optarg;
 			break;
 		case 'o':
 			opt->csv = optarg;
 			break;
 		default:
-			fprintf(stderr, "usage: bench-packets [-r ROUNDS] [-p PACKETS-PER-ROUND] [-f MOST-FLOWS] [-o CSV]\n");
+			fprintf(stderr, "usage: bench-packets [-r ROUNDS] [-p PACKETS-PER-ROUND] [-f FLOWS,...] [-c CAPACITY] [-k PATH] [-o CSV]\n");
 			return -EINVAL;
 		}
 	}
-	if (opt->rounds < 1 || opt->rounds > MAX_ROUNDS || opt->packets < 1000) {
-		fprintf(stderr, "bench: rounds must be 1 to %d, packets at least 1000\n", MAX_ROUNDS);
+	if (opt->rounds < 1 || opt->rounds > MAX_ROUNDS || opt->packets < 1000 || opt->capacity < 1024) {
+		fprintf(stderr, "bench: rounds must be 1 to %d, packets and capacity at least 1000\n", MAX_ROUNDS);
 		return -EINVAL;
 	}
 	return 0;
@@ -208,9 +237,10 @@ static void stay_here(void)
 
 int main(int argc, char **argv)
 {
-	struct options opt = { .rounds = 11, .packets = 1 << 16, .max_flows = MAX_FLOWS };
+	struct options opt = { .rounds = 11, .packets = 1 << 16, .capacity = DEFAULT_CAPACITY,
+			       .flows = { 1, 10000, 65536, MAX_FLOWS } };
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	struct row rows[NR_PATHS * sizeof(flow_counts) / sizeof(flow_counts[0])];
+	struct row rows[NR_PATHS * MAX_COUNTS];
 	struct scene scene;
 	FILE *csv = NULL;
 	int err, nr_rows = 0;
@@ -235,9 +265,8 @@ int main(int argc, char **argv)
 	}
 	printf("nanoseconds per packet above an empty program, median of %d rounds\n", opt.rounds);
 	printf("%-20s %8s %9s %9s %9s %7s\n", "path", "flows", "xlb", "yardstick", "bare", "ratio");
-	for (size_t i = 0; i < sizeof(flow_counts) / sizeof(flow_counts[0]) && !err; i++)
-		if (flow_counts[i] <= opt.max_flows)
-			err = measure_flows(&scene, flow_counts[i], &opt, csv, rows, &nr_rows);
+	for (int i = 0; i < MAX_COUNTS && opt.flows[i] && !err; i++)
+		err = measure_flows(&scene, opt.flows[i], &opt, csv, rows, &nr_rows);
 	print_targets(rows, nr_rows);
 	if (csv && fclose(csv))
 		err = -errno;

@@ -5,6 +5,7 @@
  * Strings move from the arena to the heap, where each element of the model owns its own.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,14 +73,12 @@ int build_server(struct backend *b, const struct server_decl *decl, const struct
 	return 0;
 }
 
-static bool id_is_taken(const struct proxy *x, unsigned int id)
+static bool id_is_taken(const struct parser *p, const struct proxy *x, unsigned int id)
 {
-	const struct server_decl *s;
+	char text[16];
 
-	TAILQ_FOREACH(s, &x->servers, next)
-		if (s->id == id)
-			return true;
-	return false;
+	snprintf(text, sizeof(text), "%u", id);
+	return x->has_forced_ids && names_find(&p->names, NAME_SERVER_ID, x, text);
 }
 
 static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
@@ -104,7 +103,7 @@ static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
 	TAILQ_FOREACH(decl, &x->servers, next) {
 		if (build_server(b, decl, &x->set.check, first ? first->port_lo : 0, &s))
 			return -ENOMEM;
-		while (!decl->id && id_is_taken(x, next_id))
+		while (!decl->id && id_is_taken(p, x, next_id))
 			next_id++;
 		if (!decl->id)
 			s->id = next_id;
@@ -174,12 +173,10 @@ static int build_frontend(struct parser *p, struct proxy *x, unsigned int id, bo
 
 static bool proxy_id_is_taken(const struct parser *p, unsigned int id)
 {
-	const struct proxy *x;
+	char text[16];
 
-	TAILQ_FOREACH(x, &p->proxies, next)
-		if (x->id == id)
-			return true;
-	return false;
+	snprintf(text, sizeof(text), "%u", id);
+	return p->has_forced_ids && names_find(&p->names, NAME_PROXY_ID, NULL, text);
 }
 
 /* Both halves of a section. One whose backend needs a proxy has no servers that xlb could use: that half is left out.

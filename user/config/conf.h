@@ -2,7 +2,7 @@
 /*
  * From the text of HAProxy configuration files to a model.
  *
- * Lexer, keyword tables and diagnostics (HAProxy configuration manual, chapters 2 to 5). A keyword is a row in a table
+ * Lexer, keyword tables, diagnostics (HAProxy configuration manual, chapters 2 to 5). A keyword is a row in a table
  * of keywords_*.c. Never prints, never logs; all errors of all files are collected.
  */
 #ifndef CONFIG_CONF_H
@@ -38,7 +38,10 @@ int conf_load_text(const char *file, const char *text, size_t len, const struct 
 int conf_add_server(struct backend *b, const char *name, const char *const *words, size_t nr_words,
 		    struct diag_list *diags, struct server **ret);
 
-/* A time with HAProxy's units (us ms s m h d), 'unit_ms' for a bare number. 0, -EINVAL, -ERANGE; at most 2^31-1 ms. */
+/*
+ * A time with HAProxy's units (us ms s m h d), 'unit_ms' for a bare number; rounded up to milliseconds, at most 2^31-1.
+ * Returns 0, -EINVAL, -ERANGE.
+ */
 int conf_parse_time(const char *text, unsigned int unit_ms, unsigned int *ret_ms);
 
 #endif

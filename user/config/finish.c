@@ -9,6 +9,7 @@
 #include "config/finish.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool has_front(const struct proxy *x)
@@ -36,11 +37,10 @@ static const char *hint_backend(struct parser *p, const char *name)
 
 static struct proxy *find_backend(struct parser *p, const char *name, const struct diag_place *place)
 {
-	struct proxy *x;
+	struct proxy *x = names_find(&p->names, NAME_BACK, NULL, name);
 
-	TAILQ_FOREACH(x, &p->proxies, next)
-		if (has_back(x) && !strcmp(x->name, name))
-			return x;
+	if (x)
+		return x;
 	report(p, DIAG_ERROR, place, CODE_UNKNOWN_NAME, hint_backend(p, name), "no backend is called '%s'", name);
 	return NULL;
 }
@@ -119,29 +119,16 @@ static void decide_frontend(struct parser *p, struct proxy *x)
 		x->target->is_used = true;
 }
 
-/* One warning for each line that says 'mode http', not one for each section that inherits it. */
-static bool is_first_of_mode(const struct parser *p, const struct proxy *x)
-{
-	const struct diag_place *place = &x->set.mode_place;
-	const struct proxy *other;
-
-	TAILQ_FOREACH(other, &p->proxies, next) {
-		if (other == x)
-			return true;
-		if (has_front(other) && !other->is_left && !other->is_stats &&
-		    other->set.mode_place.line == place->line && other->set.mode_place.file == place->file)
-			return false;
-	}
-	return true;
-}
-
 static void remark_frontend(struct parser *p, const struct proxy *x)
 {
 	if (x->is_left)
 		return;
-	if (x->set.mode_http && !x->is_stats && is_first_of_mode(p, x))
+	/* One warning for each line that says 'mode http', not one for each section that inherits it. */
+	if (x->set.mode_http && !x->is_stats && !*x->set.mode_told) {
+		*x->set.mode_told = true;
 		report(p, DIAG_WARNING, &x->set.mode_place, CODE_MODE_HTTP, "write 'mode tcp' if that is what you want",
 		       "'mode http' is balanced at layer 4: connections, not requests, and no header is added");
+	}
 	/* After an error the line that is missing may be the one in error. */
 	if (TAILQ_EMPTY(&x->binds) && !parser_failed(p))
 		report(p, DIAG_WARNING, &x->place, CODE_NO_BIND, "add a line such as 'bind :8080'",
@@ -156,47 +143,75 @@ static void remark_frontend(struct parser *p, const struct proxy *x)
 		       x->target->name);
 }
 
-static bool same_packets(const struct bind_decl *a, const struct bind_decl *b)
-{
-	bool same_if = !a->interface || !b->interface || !strcmp(a->interface, b->interface);
+struct bind_owner {
+	const struct bind_decl *decl;
+	const struct proxy *proxy;
+	size_t nr; /* in the order of the files */
+	bool told;
+};
 
-	return a->proto == b->proto && same_if && addr_equal(&a->addr, &b->addr) && a->port_lo <= b->port_hi &&
-	       b->port_lo <= a->port_hi;
+static int by_packets(const void *a, const void *b)
+{
+	const struct bind_owner *x = a, *y = b;
+	int diff;
+
+	if (x->decl->proto != y->decl->proto)
+		return x->decl->proto < y->decl->proto ? -1 : 1;
+	diff = memcmp(&x->decl->addr.v4, &y->decl->addr.v4, sizeof(x->decl->addr.v4));
+	if (diff)
+		return diff;
+	if (x->decl->port_lo != y->decl->port_lo)
+		return x->decl->port_lo < y->decl->port_lo ? -1 : 1;
+	return x->nr < y->nr ? -1 : 1;
 }
 
-/* Complains when a bind before 'b' takes the same packets. */
-static void check_bind(struct parser *p, const struct bind_decl *b)
+/* 'a' sorts before 'b'. */
+static bool may_overlap(const struct bind_decl *a, const struct bind_decl *b)
 {
-	char text[ADDR_TEXT_MAX];
-	const struct proxy *x;
-	const struct bind_decl *other;
+	return a->proto == b->proto && addr_equal(&a->addr, &b->addr) && b->port_lo <= a->port_hi;
+}
 
+static void report_overlap(struct parser *p, struct bind_owner *a, struct bind_owner *b)
+{
+	struct bind_owner *first = a->nr < b->nr ? a : b, *second = a->nr < b->nr ? b : a;
+	const char *if1 = a->decl->interface, *if2 = b->decl->interface;
+	char text[ADDR_TEXT_MAX];
+
+	if (second->told || (if1 && if2 && strcmp(if1, if2) != 0))
+		return;
+	second->told = true;
+	report(p, DIAG_ERROR, &second->decl->place, CODE_BIND_TWICE, "remove one of the two",
+	       "%s is already bound by '%s' at %s:%u", addr_format_port(&b->decl->addr, b->decl->port_lo, text),
+	       first->proxy->name, first->decl->place.file, first->decl->place.line);
+}
+
+/* Complains about binds that take packets which one before them takes. */
+static void check_binds(struct parser *p)
+{
+	const struct bind_decl *decl;
+	struct bind_owner *all;
+	const struct proxy *x;
+	size_t nr = 0, i, j;
+
+	TAILQ_FOREACH(x, &p->proxies, next)
+		TAILQ_FOREACH(decl, &x->binds, next)
+			nr++;
+	all = nr ? arena_alloc(&p->arena, nr * sizeof(*all)) : NULL;
+	if (!all)
+		return;
+	nr = 0;
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->is_left || x->set.disabled)
 			continue;
-		TAILQ_FOREACH(other, &x->binds, next) {
-			if (other == b)
-				return;
-			if (!same_packets(other, b))
-				continue;
-			report(p, DIAG_ERROR, &b->place, CODE_BIND_TWICE, "remove one of the two",
-			       "%s is already bound by '%s' at %s:%u",
-			       addr_format_port(&b->addr, b->port_lo > other->port_lo ? b->port_lo : other->port_lo,
-						text),
-			       x->name, other->place.file, other->place.line);
-			return;
+		TAILQ_FOREACH(decl, &x->binds, next) {
+			all[nr] = (struct bind_owner){ decl, x, nr, false };
+			nr++;
 		}
 	}
-}
-
-static void check_binds(struct parser *p, const struct proxy *x)
-{
-	const struct bind_decl *b;
-
-	if (x->is_left || x->set.disabled)
-		return;
-	TAILQ_FOREACH(b, &x->binds, next)
-		check_bind(p, b);
+	qsort(all, nr, sizeof(*all), by_packets);
+	for (i = 0; i < nr; i++)
+		for (j = i + 1; j < nr && may_overlap(all[i].decl, all[j].decl); j++)
+			report_overlap(p, &all[i], &all[j]);
 }
 
 /* The port that checks go to when neither the server nor its check has one: of a 'listen', the first bound. */
@@ -271,13 +286,12 @@ int finish(struct parser *p)
 			decide_frontend(p, x);
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		report_refusals(p, x);
-		if (has_front(x)) {
+		if (has_front(x))
 			remark_frontend(p, x);
-			check_binds(p, x);
-		}
 		if (has_back(x))
 			remark_backend(p, x);
 	}
+	check_binds(p);
 	if (p->arena.failed)
 		return -ENOMEM;
 	return parser_failed(p) ? -EINVAL : build_model(p);

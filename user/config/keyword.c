@@ -43,13 +43,17 @@ static const char *section_name(enum section s)
 static size_t matches(const struct parser *p, const struct keyword *kw, size_t at)
 {
 	const char *first = parser_word(p, at), *second = parser_word(p, at + 1);
-	const char *space = strchr(kw->word, ' '), *star = strstr(kw->word, ".*");
+	const char *space, *star;
 
+	if (kw->word[0] != first[0])
+		return 0; /* most rows, most of the time */
+	space = strchr(kw->word, ' ');
+	star = strstr(kw->word, ".*");
 	if (star)
 		return !strncmp(kw->word, first, (size_t)(star - kw->word) + 1);
 	if (!space)
 		return !strcmp(kw->word, first);
-	if (!second || strlen(first) != (size_t)(space - kw->word) || strncmp(kw->word, first, strlen(first)))
+	if (!second || strlen(first) != (size_t)(space - kw->word) || strncmp(kw->word, first, strlen(first)) != 0)
 		return 0;
 	return strcmp(space + 1, second) ? 0 : 2;
 }
@@ -151,8 +155,8 @@ static void misplaced(struct parser *p, const struct keyword *kw, size_t at)
 	size_t i;
 
 	/* HAProxy ignores with a warning what belongs to the other half of a proxy, but for servers. */
-	if (here & IN_PROXY && kw->sections & IN_PROXY && strcmp(kw->word, "server") &&
-	    strcmp(kw->word, "default-server")) {
+	if (here & IN_PROXY && kw->sections & IN_PROXY && strcmp(kw->word, "server") != 0 &&
+	    strcmp(kw->word, "default-server") != 0) {
 		caution(p, at, CODE_IGNORED_HERE, NULL, "'%s' has no effect in a %s and is ignored", kw->word,
 			section_name(p->section));
 		return;

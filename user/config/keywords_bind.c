@@ -255,7 +255,7 @@ void stats_socket_line(struct parser *p, size_t at)
 	TAILQ_INSERT_TAIL(&p->model->sockets, s, next);
 	if (!strncmp(word, "unix@", 5))
 		word += 5;
-	if (strchr(word, '@') && strncmp(word, "ipv4@", 5)) {
+	if (strchr(word, '@') && strncmp(word, "ipv4@", 5) != 0) {
 		refuse(p, at, "give it a path or ADDRESS:PORT",
 		       "a stats socket at '%s' is not available in this version", word);
 	} else if (strchr(word, '/')) {

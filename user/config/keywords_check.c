@@ -22,7 +22,7 @@ static void take_version(struct parser *p, size_t at, const char *word)
 	size_t len = strcspn(word, "\r\n");
 	const char *rest = word + len;
 
-	if (strncmp(word, "HTTP/", 5)) {
+	if (strncmp(word, "HTTP/", 5) != 0) {
 		complain(p, at, CODE_WORD, "write HTTP/1.0 or HTTP/1.1", "'%s' is not a version of HTTP", word);
 		return;
 	}
@@ -32,7 +32,7 @@ static void take_version(struct parser *p, size_t at, const char *word)
 		len = strcspn(rest, "\r\n");
 		if (!len)
 			continue;
-		if (strncasecmp(rest, "Host:", 5)) {
+		if (strncasecmp(rest, "Host:", 5) != 0) {
 			refuse(p, at, "only 'Host:' may be added",
 			       "a header other than 'Host' in a check is not available in this version");
 			return;
@@ -105,7 +105,7 @@ static void on_http_check_send(struct parser *p, size_t at)
 				complain(p, at + 2, CODE_MISSING_ARG, NULL, "'hdr' needs a name and a value after it");
 				return;
 			}
-			if (strcasecmp(value, "Host")) {
+			if (strcasecmp(value, "Host") != 0) {
 				refuse(p, at + 1, "only 'Host' may be added",
 				       "the header '%s' in a check is not available in this version", value);
 				return;
@@ -120,7 +120,7 @@ static void on_http_check_send(struct parser *p, size_t at)
 			c->http_uri = copy;
 		} else if (!strcmp(word, "ver")) {
 			take_version(p, at + 1, value);
-		} else if (strcmp(word, "comment") && strcmp(word, "meth") && strcmp(word, "uri")) {
+		} else if (strcmp(word, "comment") != 0 && strcmp(word, "meth") != 0 && strcmp(word, "uri") != 0) {
 			complain(p, at, CODE_WORD, did_you_mean(p, word, words),
 				 "unknown word '%s' after 'http-check send'", word);
 			return;

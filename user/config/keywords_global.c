@@ -90,7 +90,7 @@ static bool log_address(struct parser *p, size_t at, struct log_target *l)
 		remark(p, at, CODE_IGNORED, NULL, "'log %s' is ignored: xlbd always logs to standard error", word);
 		return false;
 	}
-	if (strchr(word, '@') && strncmp(word, "ipv4@", 5)) {
+	if (strchr(word, '@') && strncmp(word, "ipv4@", 5) != 0) {
 		refuse(p, at, "use /dev/log or ADDRESS:PORT over UDP", "'log %s' is not available in this version",
 		       word);
 		return false;

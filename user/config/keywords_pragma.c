@@ -27,7 +27,7 @@ static void on_attach(struct parser *p, size_t at)
 			return;
 		}
 	}
-	if (mode && strcmp(mode, "auto") && strcmp(mode, "native") && strcmp(mode, "generic")) {
+	if (mode && strcmp(mode, "auto") != 0 && strcmp(mode, "native") != 0 && strcmp(mode, "generic") != 0) {
 		complain(p, at + 1, CODE_WORD, did_you_mean(p, mode, words),
 			 "'%s' is not one of: auto, native, generic", mode);
 		return;

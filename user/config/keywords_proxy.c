@@ -21,6 +21,7 @@ static void on_mode(struct parser *p, size_t at)
 	if (!strcmp(word, "tcp") || !strcmp(word, "http")) {
 		set->mode_http = *word == 'h';
 		set->mode_place = parser_place(p, at);
+		set->mode_told = arena_alloc(&p->arena, sizeof(*set->mode_told));
 	} else if (!strcmp(word, "health") || !strcmp(word, "log") || !strcmp(word, "spop") ||
 		   !strcmp(word, "haterm")) {
 		need_proxy(p, at, "this mode is not about forwarding connections");
@@ -84,7 +85,7 @@ static void on_use_backend(struct parser *p, size_t at)
 	u->name = parser_word(p, at);
 	u->place = parser_place(p, at);
 	u->conditional = cond != NULL;
-	if (cond && strcmp(cond, "if") && strcmp(cond, "unless"))
+	if (cond && strcmp(cond, "if") != 0 && strcmp(cond, "unless") != 0)
 		complain(p, at + 1, CODE_WORD, NULL, "'if' or 'unless' was expected instead of '%s'", cond);
 	else if (cond && !parser_word(p, at + 2))
 		complain(p, at + 2, CODE_MISSING_ARG, NULL, "'%s' needs a condition after it", cond);
@@ -113,14 +114,19 @@ static void on_enabled(struct parser *p, size_t at)
 static void on_id(struct parser *p, size_t at)
 {
 	const struct proxy *other;
+	const char *text;
 
 	if (!value_uint(p, at, 1, 2147483647, &p->proxy->id))
 		return;
-	TAILQ_FOREACH(other, &p->proxies, next)
-		if (other != p->proxy && other->id == p->proxy->id)
-			complain(p, at, CODE_DUPLICATE, "give each proxy an id of its own",
-				 "the id %u was already given to '%s' at %s:%u", other->id, other->name,
-				 other->place.file, other->place.line);
+	p->has_forced_ids = true;
+	text = arena_printf(&p->arena, "%u", p->proxy->id);
+	other = text ? names_find(&p->names, NAME_PROXY_ID, NULL, text) : NULL;
+	if (other && other != p->proxy)
+		complain(p, at, CODE_DUPLICATE, "give each proxy an id of its own",
+			 "the id %s was already given to '%s' at %s:%u", text, other->name, other->place.file,
+			 other->place.line);
+	else if (text && !other)
+		names_add(&p->names, &p->arena, NAME_PROXY_ID, NULL, text, p->proxy);
 }
 
 static void on_retries(struct parser *p, size_t at)
@@ -142,7 +148,10 @@ static void on_source(struct parser *p, size_t at)
 	}
 	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_RANGE | ENDPOINT_WILD, &e))
 		return;
-	set->source = addr_is_any(&e.addr) ? (struct addr){ 0 } : e.addr;
+	/* Any address means none in particular: the route chooses. */
+	memset(&set->source, 0, sizeof(set->source));
+	if (!addr_is_any(&e.addr))
+		set->source = e.addr;
 	set->source_ports = (struct port_range){ 1, 0 };
 	if (e.has_port && e.port_lo)
 		set->source_ports = (struct port_range){ (uint16_t)e.port_lo, (uint16_t)e.port_hi };

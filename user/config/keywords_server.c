@@ -5,6 +5,7 @@
  * A server starts as a copy of what the default-server lines above it have said. What needs a proxy (TLS towards the
  * server, the PROXY header) makes its section need one.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "config/parser.h"
@@ -146,7 +147,10 @@ static void set_source(struct parser *p, void *target, size_t at)
 
 	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_RANGE | ENDPOINT_WILD, &e))
 		return;
-	s->source = addr_is_any(&e.addr) ? (struct addr){ 0 } : e.addr;
+	/* Any address means none in particular: the route chooses. */
+	memset(&s->source, 0, sizeof(s->source));
+	if (!addr_is_any(&e.addr))
+		s->source = e.addr;
 	s->source_ports = (struct port_range){ 1, 0 };
 	if (e.has_port)
 		s->source_ports = (struct port_range){ (uint16_t)e.port_lo, (uint16_t)e.port_hi };
@@ -314,23 +318,27 @@ static bool server_address(struct parser *p, size_t at, struct server_decl *s)
 	return true;
 }
 
-static void check_server_unique(struct parser *p, const struct server_decl *s)
+/* Enters name and id, which no other server of the section may have. */
+static void check_server_unique(struct parser *p, struct server_decl *s)
 {
-	const struct server_decl *other;
+	const struct server_decl *other = names_find(&p->names, NAME_SERVER, p->proxy, s->name);
+	char id[16];
 
-	TAILQ_FOREACH(other, &p->proxy->servers, next) {
-		if (!strcmp(other->name, s->name)) {
-			report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "rename one of the two",
-			       "the server '%s' was already given at %s:%u", s->name, other->place.file,
-			       other->place.line);
-			return;
-		}
-		if (s->id && other->id == s->id) {
-			report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "give each server an id of its own",
-			       "the id %u was already given at %s:%u", s->id, other->place.file, other->place.line);
-			return;
-		}
-	}
+	if (other)
+		report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "rename one of the two",
+		       "the server '%s' was already given at %s:%u", s->name, other->place.file, other->place.line);
+	else
+		names_add(&p->names, &p->arena, NAME_SERVER, p->proxy, s->name, s);
+	if (!s->id)
+		return;
+	p->proxy->has_forced_ids = true;
+	snprintf(id, sizeof(id), "%u", s->id);
+	other = names_find(&p->names, NAME_SERVER_ID, p->proxy, id);
+	if (other)
+		report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "give each server an id of its own",
+		       "the id %u was already given at %s:%u", s->id, other->place.file, other->place.line);
+	else
+		names_add(&p->names, &p->arena, NAME_SERVER_ID, p->proxy, id, s);
 }
 
 struct server_decl *server_line(struct parser *p, size_t at)

@@ -39,7 +39,7 @@ static void on_stats_auth(struct parser *p, size_t at)
 	turn_on(p, at);
 	if (!strchr(word, ':') || *word == ':')
 		complain(p, at, CODE_WORD, NULL, "'stats auth' needs USER:PASSWORD");
-	else if (before && strcmp(before, word))
+	else if (before && strcmp(before, word) != 0)
 		caution(p, at, CODE_STATS, "make do with one user",
 			"only one user is known to the page in this version: this one replaces the one before");
 	if (strchr(word, ':'))

@@ -29,6 +29,7 @@ void parser_fini(struct parser *p)
 {
 	model_free(p->model);
 	p->model = NULL;
+	names_fini(&p->names);
 	arena_fini(&p->arena);
 }
 
@@ -199,7 +200,7 @@ static struct proxy *find_defaults(struct parser *p, size_t at)
 	struct proxy *x, *found = NULL;
 
 	TAILQ_FOREACH(x, &p->proxies, next) {
-		if (x->kind != SECTION_DEFAULTS || strcmp(x->name, name))
+		if (x->kind != SECTION_DEFAULTS || strcmp(x->name, name) != 0)
 			continue;
 		if (found) {
 			complain(p, at, CODE_DUPLICATE, "give each 'defaults' section a name of its own",
@@ -215,22 +216,23 @@ static struct proxy *find_defaults(struct parser *p, size_t at)
 	return found;
 }
 
-/* A name that an earlier section of the same side has. */
-static void check_unique(struct parser *p, const struct proxy *x)
+/* Enters a section's name on its side or sides, where no other may have it. */
+static void check_unique(struct parser *p, struct proxy *x)
 {
-	bool front = x->kind != SECTION_BACKEND, back = x->kind != SECTION_FRONTEND;
-	const struct proxy *other;
+	const struct proxy *front = NULL, *back = NULL, *other;
 
-	TAILQ_FOREACH(other, &p->proxies, next) {
-		if (other == x || other->kind == SECTION_DEFAULTS || strcmp(other->name, x->name))
-			continue;
-		if ((front && other->kind != SECTION_BACKEND) || (back && other->kind != SECTION_FRONTEND)) {
-			report(p, DIAG_ERROR, &x->place, CODE_DUPLICATE, "rename one of the two",
-			       "the name '%s' was already given at %s:%u", x->name, other->place.file,
-			       other->place.line);
-			return;
-		}
-	}
+	if (x->kind != SECTION_BACKEND)
+		front = names_find(&p->names, NAME_FRONT, NULL, x->name);
+	if (x->kind != SECTION_FRONTEND)
+		back = names_find(&p->names, NAME_BACK, NULL, x->name);
+	other = front ? front : back;
+	if (other)
+		report(p, DIAG_ERROR, &x->place, CODE_DUPLICATE, "rename one of the two",
+		       "the name '%s' was already given at %s:%u", x->name, other->place.file, other->place.line);
+	if (x->kind != SECTION_BACKEND && !front)
+		names_add(&p->names, &p->arena, NAME_FRONT, NULL, x->name, x);
+	if (x->kind != SECTION_FRONTEND && !back)
+		names_add(&p->names, &p->arena, NAME_BACK, NULL, x->name, x);
 }
 
 /* 'defaults [NAME] [from NAME]', 'frontend NAME [from NAME]' and so on. */

@@ -18,6 +18,7 @@
 #include "config/arena.h"
 #include "config/conf.h"
 #include "config/lexer.h"
+#include "config/names.h"
 #include "model/model.h"
 
 enum section {
@@ -122,6 +123,7 @@ struct need {
 struct settings {
 	bool mode_http;
 	struct diag_place mode_place; /* line 0: mode not given */
+	bool *mode_told;	      /* the warning on this line, shared by all that inherit it */
 	struct timeouts timeouts;
 	struct check_conf check;   /* type, http_*: of the option lines */
 	struct server_decl server; /* of default-server */
@@ -162,7 +164,8 @@ struct proxy {
 	enum section kind;
 	const char *name; /* "" for unnamed defaults */
 	struct diag_place place;
-	unsigned int id; /* of an 'id' line, or 0 */
+	unsigned int id;     /* of an 'id' line, or 0 */
+	bool has_forced_ids; /* some server has an 'id' */
 	struct settings set;
 	struct bind_decls binds;
 	struct server_decls servers;
@@ -214,6 +217,8 @@ struct parser {
 	struct proxy *proxy; /* the section's, or NULL */
 	struct proxy *last_defaults;
 	struct proxies proxies;
+	struct names names;
+	bool has_forced_ids; /* some proxy has an 'id' line */
 	struct env_vars env;
 	struct cond conds[COND_DEPTH_MAX];
 	unsigned int nr_conds;

@@ -74,9 +74,10 @@ int conf_parse_time(const char *text, unsigned int unit_ms, unsigned int *ret_ms
 	err = parse_number(text, digits, 10000000000000ull, &n);
 	if (err)
 		return err;
-	if (n && (n > 2147483647ull * 1000 / us || n * us < 1000))
+	if (n > 2147483647ull * 1000 / us)
 		return -ERANGE;
-	*ret_ms = (unsigned int)(n * us / 1000);
+	/* Upwards, as HAProxy does: a time that is not 0 never becomes 0, which means none. */
+	*ret_ms = (unsigned int)((n * us + 999) / 1000);
 	return 0;
 }
 
@@ -96,8 +97,8 @@ bool value_time(struct parser *p, size_t at, unsigned int unit_ms, unsigned int 
 		return false;
 	}
 	if (err || ms < min_ms) {
-		complain(p, at, CODE_TIME, NULL, "the time '%s' is not within %u ms and 2147483647 ms (24.8 days)",
-			 text, min_ms ? min_ms : 1);
+		complain(p, at, CODE_TIME, NULL, "the time '%s' is not from %u to 2147483647 ms (24.8 days)", text,
+			 min_ms);
 		return false;
 	}
 	*ret_ms = ms;

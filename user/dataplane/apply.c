@@ -69,6 +69,8 @@ static void do_ring(struct apply *a, size_t id)
 	struct ring_area area = a->areas[a->next_area++];
 	struct xlb_backend rec = a->to->backends[id], *old = &a->dp->backends[id];
 	struct ring_area old_area = area_of(old->ring);
+	const struct xlb_cursor from_start = { 0 };
+	uint32_t key = (uint32_t)id;
 
 	for (uint32_t i = 0; i < area.nr; i++) {
 		struct xlb_ring value = { 0 };
@@ -78,8 +80,7 @@ static void do_ring(struct apply *a, size_t id)
 		record_store(&a->dp->ring[area.first + i], &value, sizeof(value));
 	}
 	if (old->identity != rec.identity)
-		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &(uint32_t){ (uint32_t)id },
-					  &(struct xlb_cursor){ 0 }, BPF_ANY);
+		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &key, &from_start, BPF_ANY);
 	rec.ring = ring->len ? (uint64_t)area.first << 32 | (uint32_t)ring->len : 0;
 	record_store(old, &rec, sizeof(rec));
 	(void)ring_release(a->dp, old_area);
@@ -87,7 +88,7 @@ static void do_ring(struct apply *a, size_t id)
 
 static void do_addr(struct apply *a, size_t index)
 {
-	(void)table_addr_put(a->dp->addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
+	(void)table_addr_cover(a->dp->addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
 }
 
 static void do_bind_add(struct apply *a, size_t index)
@@ -100,9 +101,11 @@ static void do_bind_del(struct apply *a, size_t index)
 	table_vip_del(a->dp->vips, a->dp->meta.secrets, &a->from->binds[index].vip);
 }
 
+/* Flows may live on the address; address_settle() removes it after the last one. */
 static void do_addr_del(struct apply *a, size_t index)
 {
-	table_addr_del(a->dp->addrs, a->dp->meta.secrets, a->from->addrs[index].rec.addr);
+	(void)a;
+	(void)index;
 }
 
 /* Timeouts and identity stay: flows of the service may live on, and a new daemon must find its number taken. */
@@ -215,6 +218,8 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_BIND_ADD)))
 		err = check_tables(&a, plan, diags);
+	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_ADDR_DEL)))
+		err = address_want(dp, to);
 	for (size_t i = 0; i < plan->nr && !err; i++)
 		steps[plan->steps[i].op](&a, plan->steps[i].index);
 	free(a.areas);

@@ -52,9 +52,9 @@ static void set_number(struct dp *dp, uint32_t number, uint32_t ifindex)
 /* A number that no attached interface has, 0: none left. */
 static uint16_t free_number(const struct dp *dp)
 {
-	for (uint16_t n = 1; n < XLB_MAX_IFS; n++)
+	for (unsigned int n = 1; n < XLB_MAX_IFS; n++)
 		if (!dp->control->ifindex[n])
-			return n;
+			return (uint16_t)n;
 	return 0;
 }
 
@@ -143,8 +143,8 @@ int dp_attach(struct dp *dp, const char *ifname, enum attach_mode mode, struct d
 	}
 	err = pin_link(dp, link.fd, ifname, link.pin, sizeof(link.pin));
 	if (err) {
-		diag_add(diags, DIAG_ERROR, NULL, "D0343", NULL, "cannot attach %s: cannot pin its link as %s: %s", ifname,
-			 link.pin, strerror(-err));
+		diag_add(diags, DIAG_ERROR, NULL, "D0343", NULL, "cannot attach %s: cannot pin its link as %s: %s",
+			 ifname, link.pin, strerror(-err));
 		close(link.fd);
 		goto fail;
 	}
@@ -243,9 +243,9 @@ static enum attach_mode mode_in_force(uint32_t ifindex)
 /* The number that xlb_control has for the interface, or a free one. */
 static uint16_t recover_number(struct dp *dp, uint32_t ifindex)
 {
-	for (uint16_t n = 1; n < XLB_MAX_IFS; n++)
+	for (unsigned int n = 1; n < XLB_MAX_IFS; n++)
 		if (dp->control->ifindex[n] == ifindex)
-			return n;
+			return (uint16_t)n;
 	return free_number(dp);
 }
 
@@ -299,7 +299,7 @@ int attach_recover(struct dp *dp, struct diag_list *diags)
 	if (err)
 		return err;
 	/* Numbers of interfaces that are gone are free again; those of the others must stay, flows carry them. */
-	for (uint16_t n = 1; n < XLB_MAX_IFS; n++)
+	for (unsigned int n = 1; n < XLB_MAX_IFS; n++)
 		if (dp->control->ifindex[n] && !is_attached(dp, dp->control->ifindex[n]))
 			set_number(dp, n, 0);
 	for (size_t i = 0; i < dp->nr_ifs; i++) {

@@ -60,7 +60,8 @@ void bpflog_report_load(const struct paths *paths, const struct buf *log, int er
 	char path[PATHS_MAX + 16], hint[PATHS_MAX + 64];
 
 	if (err == -EPERM) {
-		diag_add(diags, DIAG_ERROR, NULL, "D0301", "start it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+		diag_add(diags, DIAG_ERROR, NULL, "D0301",
+			 "start it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
 			 "the kernel does not allow this process to load the XDP program");
 		return;
 	}
@@ -69,5 +70,6 @@ void bpflog_report_load(const struct paths *paths, const struct buf *log, int er
 		snprintf(hint, sizeof(hint), "the kernel's words are in %s", path);
 	else
 		snprintf(hint, sizeof(hint), "the kernel's words could not be kept in %s", path);
-	diag_add(diags, DIAG_ERROR, NULL, "D0302", hint, "the kernel does not take the XDP program: %s", strerror(-err));
+	diag_add(diags, DIAG_ERROR, NULL, "D0302", hint, "the kernel does not take the XDP program: %s",
+		 strerror(-err));
 }

@@ -27,7 +27,7 @@ enum { MEASURE_MS = 60, EDGE_TRIES = 200000 };
 int clock_run(int prog_fd, int time_fd, uint64_t *ret_jiffies, uint64_t *ret_ns)
 {
 	unsigned char frame[64] = { 0 };
-	struct clock_value value;
+	struct clock_value value = { 0 };
 	uint32_t key = 0;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
 
@@ -41,7 +41,7 @@ int clock_run(int prog_fd, int time_fd, uint64_t *ret_jiffies, uint64_t *ret_ns)
 /* Waits for the next jiffy: counting from edge to edge, the error is that of the wait for the edge alone. */
 static int wait_edge(int prog_fd, int time_fd, uint64_t *ret_jiffies, uint64_t *ret_ns)
 {
-	uint64_t first, jiffies, ns;
+	uint64_t first = 0, jiffies, ns = 0;
 	int err = clock_run(prog_fd, time_fd, &first, &ns);
 
 	jiffies = first;
@@ -71,7 +71,7 @@ static unsigned int round_hz(uint64_t jiffies, uint64_t ns)
 static int measure(int prog_fd, int time_fd, unsigned int *ret_hz)
 {
 	struct timespec pause = { .tv_nsec = MEASURE_MS * 1000000l };
-	uint64_t j0, j1, t0, t1;
+	uint64_t j0 = 0, j1 = 0, t0 = 0, t1 = 0;
 	int err = wait_edge(prog_fd, time_fd, &j0, &t0);
 
 	if (err)
@@ -101,10 +101,12 @@ int clock_measure_hz(struct diag_list *diags, unsigned int *ret_hz)
 	if (!err)
 		err = measure(bpf_program__fd(skel->progs.xlb_clock), bpf_map__fd(skel->maps.xlb_time), ret_hz);
 	if (err == -EPERM)
-		diag_add(diags, DIAG_ERROR, NULL, "D0301", "start it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+		diag_add(diags, DIAG_ERROR, NULL, "D0301",
+			 "start it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
 			 "the kernel does not allow this process to load the XDP program");
 	else if (err)
-		diag_add(diags, DIAG_ERROR, NULL, "D0303", NULL, "cannot measure the kernel's clock: %s", strerror(-err));
+		diag_add(diags, DIAG_ERROR, NULL, "D0303", NULL, "cannot measure the kernel's clock: %s",
+			 strerror(-err));
 	xlb_bpf__destroy(skel);
 	return err;
 }
@@ -127,7 +129,7 @@ uint64_t dp_created_ns(const struct dp *dp)
 /* Where the clock cannot be run the last tick stands still: nothing times out then, which is the safe side. */
 uint32_t dp_now_tick(struct dp *dp)
 {
-	uint64_t jiffies, ns;
+	uint64_t jiffies = 0, ns = 0;
 
 	if (!clock_run(dp->clock_fd, dp->time_fd, &jiffies, &ns))
 		dp->last_tick = (uint32_t)(jiffies >> dp->meta.tick_shift);

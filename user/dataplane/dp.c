@@ -67,6 +67,7 @@ void dp_close(struct dp *dp)
 	attach_close(dp);
 	load_fini(dp);
 	free(dp->rings.freed);
+	free(dp->wanted.list);
 	free(dp->sweep);
 	free(dp);
 }

@@ -49,7 +49,10 @@ uint64_t dp_created_ns(const struct dp *dp); /* CLOCK_BOOTTIME */
 /* Reads the numbers in use from the pinned tables into 'ids', after adoption. 0, -ENOMEM. */
 int dp_adopt_ids(struct dp *dp, struct image_ids *ids);
 
-/* The image that the pinned tables amount to, to be the 'from' of the first plan; NULL when the tables are fresh. 0, -ENOMEM. */
+/*
+ * The image that the pinned tables amount to, to be the 'from' of the first plan; NULL when the tables are fresh.
+ * 0, -ENOMEM.
+ */
 int dp_read_image(struct dp *dp, struct image **ret);
 
 /*
@@ -63,9 +66,9 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 struct dp_if {
 	char name[16];
 	uint32_t ifindex;
-	uint16_t number;	   /* interface number of the data plane, 1.. */
-	enum attach_mode mode;	   /* in force: ATTACH_NATIVE or ATTACH_GENERIC */
-	char why[128];		   /* why it is that mode: "driver supports native XDP", "native refused: ..." */
+	uint16_t number;       /* interface number of the data plane, 1.. */
+	enum attach_mode mode; /* in force: ATTACH_NATIVE or ATTACH_GENERIC */
+	char why[128];	       /* why it is that mode: "driver supports native XDP", "native refused: ..." */
 };
 
 /*
@@ -97,9 +100,9 @@ int dp_read_server_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret);
 
 /* Flow table. */
 struct dp_usage {
-	uint64_t capacity;	/* flows that fit */
-	uint64_t used;		/* flows, as of the last full sweep */
-	uint64_t memory;	/* bytes of the table */
+	uint64_t capacity; /* flows that fit */
+	uint64_t used;	   /* flows, as of the last full sweep */
+	uint64_t memory;   /* bytes of the table */
 };
 void dp_usage(struct dp *dp, struct dp_usage *ret);
 
@@ -108,7 +111,7 @@ void dp_usage(struct dp *dp, struct dp_usage *ret);
  * Returns true when a sweep of the whole table has just been completed; the counts below are of that sweep.
  */
 bool dp_sweep(struct dp *dp, size_t max_slots);
-uint32_t dp_active_of_server(const struct dp *dp, uint16_t id);	  /* established or half-open flows */
+uint32_t dp_active_of_server(const struct dp *dp, uint16_t id); /* established or half-open flows */
 uint32_t dp_active_of_service(const struct dp *dp, uint16_t id);
 /*
  * Is no flow, in whatever state, left that carries this number? As of the last full sweep that began after dp_apply()
@@ -118,7 +121,8 @@ bool dp_server_unreferenced(const struct dp *dp, uint16_t id);
 bool dp_service_unreferenced(const struct dp *dp, uint16_t id);
 
 /* Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false. */
-void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks), void *arg);
+void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks),
+		      void *arg);
 
 /* Ends all flows of a server. Returns their number. */
 size_t dp_kill_flows(struct dp *dp, uint16_t server);

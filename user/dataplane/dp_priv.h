@@ -37,7 +37,7 @@ enum dp_map {
 #define DP_MAP_ENUM(name, ...) DP_MAP_##name,
 	DP_MAPS(DP_MAP_ENUM, DP_MAP_ENUM)
 #undef DP_MAP_ENUM
-	DP_NR_MAPS
+		DP_NR_MAPS
 };
 
 /* An area of map xlb_ring, in values. */
@@ -52,7 +52,7 @@ struct ring_freed {
 };
 
 struct ring_alloc {
-	uint32_t next;			/* where the last search ended */
+	uint32_t next; /* where the last search ended */
 	struct ring_freed *freed;
 	size_t nr_freed, cap_freed;
 };
@@ -60,6 +60,7 @@ struct ring_alloc {
 /* Counts of one sweep over the flow table, by number. */
 struct sweep_counts {
 	uint64_t used;
+	bool addrs_needed; /* a flow lives on what address_settle() would take away */
 	uint32_t srv_active[XLB_MAX_SERVERS];
 	uint32_t svc_active[XLB_MAX_SERVICES];
 	bool srv_referenced[XLB_MAX_SERVERS];
@@ -67,13 +68,21 @@ struct sweep_counts {
 };
 
 struct sweep {
-	struct sweep_counts now, last;	/* under way; of the last complete one */
-	size_t cursor;			/* next slot */
-	uint64_t nr_started;		/* 1 while the first sweep is under way */
+	struct sweep_counts now, last; /* under way; of the last complete one */
+	size_t cursor;		       /* next slot */
+	uint64_t nr_started;	       /* 1 while the first sweep is under way */
 	uint64_t nr_done;
 	/* The first sweep after a number left the tables: only from its end on may the number count as unreferenced. */
 	uint64_t srv_from[XLB_MAX_SERVERS];
 	uint64_t svc_from[XLB_MAX_SERVICES];
+};
+
+/* What the addresses of the last applied image are, in its order. */
+struct wanted_addrs {
+	struct xlb_addr *list;
+	size_t nr;
+	bool differs;	     /* the table of the program covers more */
+	uint64_t sweep_from; /* the first sweep that began after the last change */
 };
 
 /* An attached interface's pinned link. Same index as dp_if. */
@@ -103,6 +112,7 @@ struct dp {
 	size_t nr_ifs;
 	struct ring_alloc rings;
 	struct sweep *sweep;
+	struct wanted_addrs wanted;
 };
 
 /* "xlb_flows": the name of the map in the kernel, and of its pin. */
@@ -150,6 +160,16 @@ void refuse_explain(struct dp *dp, uint32_t ifindex, const char *ifname, uint32_
 /* The kernel's own words for a refused attachment, or the error's text. Writes at most 'cap' bytes. */
 void refuse_reason(struct dp *dp, uint32_t ifindex, uint32_t flags, int err, char *ret, size_t cap);
 
+/*
+ * address.c: addresses that are ours no longer, or less than before, stay so for the flows that they have.
+ * Remembers what an image wants; 0 or -ENOMEM, then nothing has changed. To be called before its plan is executed.
+ */
+int address_want(struct dp *dp, const struct image *img);
+/* Sweeping: is the entry one that the wanted addresses would not bring to the flow table? */
+bool address_needed_by(const struct dp *dp, const struct xlb_flow *flow);
+/* After a sweep: narrows the table to what is wanted, if no flow needs more any longer. */
+void address_settle(struct dp *dp);
+
 /* ring.c: room in map xlb_ring. */
 /* Finds room for 'nr' rings of lens[] entries beside what is in use. 0, -ENOSPC, -ENOMEM. Nothing is written. */
 int ring_place(struct dp *dp, const size_t *lens, size_t nr, struct ring_area *ret);
@@ -162,6 +182,8 @@ static inline uint32_t ring_values(uint64_t entries)
 
 /* tables.c: open-addressed tables; the same code works on the tables of the program and on a private copy. */
 int table_addr_put(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec);
+/* As put, but what the address's slot covers already stays covered. */
+int table_addr_cover(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec);
 void table_addr_del(struct xlb_addr *table, const __u64 *secrets, __be32 addr);
 int table_vip_put(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
 void table_vip_del(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);

@@ -160,11 +160,12 @@ static int unlink_pin(void *arg, const char *path)
 static int pin_all(struct dp *dp)
 {
 	char path[PATHS_MAX + 64];
+	uint32_t key = 0;
 	int err = pin_for_each(&dp->paths, "", unlink_pin, NULL); /* of a start that did not finish */
 
 	if (err)
 		return err;
-	if (bpf_map_update_elem(dp->map_fd[DP_MAP_meta], &(uint32_t){ 0 }, &dp->meta, BPF_ANY))
+	if (bpf_map_update_elem(dp->map_fd[DP_MAP_meta], &key, &dp->meta, BPF_ANY))
 		return -errno;
 	err = pin_replace(&dp->paths, dp->prog_fd, "prog");
 	for (enum dp_map m = 0; m < DP_NR_MAPS && !err; m++) {
@@ -208,7 +209,8 @@ static int open_pinned(const struct dp *dp, enum dp_map m, struct bpf_map_info *
 	if (fd < 0) {
 		int err = -errno;
 
-		diag_add(diags, DIAG_ERROR, NULL, "D0322", "remove the pin directory to start afresh: its traffic ends then",
+		diag_add(diags, DIAG_ERROR, NULL, "D0322",
+			 "remove the pin directory to start afresh: its traffic ends then",
 			 "cannot adopt the running data plane: %s: %s", path, strerror(-err));
 		return err == -ENOENT ? -EINVAL : err;
 	}
@@ -223,7 +225,8 @@ static int open_pinned(const struct dp *dp, enum dp_map m, struct bpf_map_info *
 
 static int read_meta(struct dp *dp, struct diag_list *diags)
 {
-	struct bpf_map_info info;
+	struct bpf_map_info info = { 0 };
+	uint32_t key = 0;
 	int fd = open_pinned(dp, DP_MAP_meta, &info, diags);
 	/* The version is the first word in all versions; the rest of the record may have another size. */
 	union {
@@ -236,7 +239,7 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 		return fd;
 	readable = info.type == BPF_MAP_TYPE_ARRAY && info.key_size == sizeof(uint32_t) &&
 		   info.value_size >= sizeof(uint32_t) && info.value_size <= sizeof(value) - 8 &&
-		   !bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, &value);
+		   !bpf_map_lookup_elem(fd, &key, &value);
 	close(fd);
 	if (!readable || value.meta.abi_version != XLB_ABI_VERSION || info.value_size != sizeof(value.meta)) {
 		diag_add(diags, DIAG_ERROR, NULL, "D0324",
@@ -248,8 +251,10 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 	dp->meta = value.meta;
 	if (!dp->meta.nr_buckets || dp->meta.nr_buckets & (dp->meta.nr_buckets - 1) || !dp->meta.hz ||
 	    dp->meta.tick_shift > 31) {
-		diag_add(diags, DIAG_ERROR, NULL, "D0325", "remove the pin directory to start afresh: its traffic ends then",
-			 "cannot adopt the running data plane: the map xlb_meta in %s holds nonsense", dp->paths.pin_dir);
+		diag_add(diags, DIAG_ERROR, NULL, "D0325",
+			 "remove the pin directory to start afresh: its traffic ends then",
+			 "cannot adopt the running data plane: the map xlb_meta in %s holds nonsense",
+			 dp->paths.pin_dir);
 		return -EINVAL;
 	}
 	return 0;
@@ -259,7 +264,7 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 static int reuse_map(struct dp *dp, enum dp_map m, struct diag_list *diags)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(dp->skel->obj, dp_map_name(m));
-	struct bpf_map_info info;
+	struct bpf_map_info info = { 0 };
 	int fd, err;
 
 	if (!map)
@@ -276,7 +281,8 @@ static int reuse_map(struct dp *dp, enum dp_map m, struct diag_list *diags)
 		diag_add(diags, DIAG_ERROR, NULL, "D0326",
 			 "run the version that made it, or detach with that version and start this one afresh",
 			 "cannot adopt the running data plane: map %s in %s has another type or size (%u entries of %u "
-			 "bytes, not %u of %u)", dp_map_name(m), dp->paths.pin_dir, info.max_entries, info.value_size,
+			 "bytes, not %u of %u)",
+			 dp_map_name(m), dp->paths.pin_dir, info.max_entries, info.value_size,
 			 bpf_map__max_entries(map), bpf_map__value_size(map));
 	}
 	close(fd);

@@ -14,18 +14,18 @@
  */
 int dp_adopt_ids(struct dp *dp, struct image_ids *ids)
 {
-	for (uint16_t id = 1; id < XLB_MAX_BACKENDS; id++)
-		(void)image_ids_adopt(ids, 'b', dp->backends[id].identity, id);
+	for (unsigned int id = 1; id < XLB_MAX_BACKENDS; id++)
+		(void)image_ids_adopt(ids, 'b', dp->backends[id].identity, (uint16_t)id);
 	for (int in_use = 1; in_use >= 0; in_use--) {
-		for (uint16_t id = 1; id < XLB_MAX_SERVICES; id++) {
+		for (unsigned int id = 1; id < XLB_MAX_SERVICES; id++) {
 			const struct xlb_service *s = &dp->services[id];
 
 			if (in_use == (s->backend || s->flags))
-				(void)image_ids_adopt(ids, 's', s->identity, id);
+				(void)image_ids_adopt(ids, 's', s->identity, (uint16_t)id);
 		}
-		for (uint16_t id = 1; id < XLB_MAX_SERVERS; id++)
+		for (unsigned int id = 1; id < XLB_MAX_SERVERS; id++)
 			if (in_use == (dp->servers[id].backend != 0))
-				(void)image_ids_adopt(ids, 'S', dp->servers[id].identity, id);
+				(void)image_ids_adopt(ids, 'S', dp->servers[id].identity, (uint16_t)id);
 	}
 	return 0;
 }

@@ -98,8 +98,10 @@ static bool end_if_expired(struct dp *dp, struct xlb_flow *f, const struct xlb_f
 	return true;
 }
 
-static void count(struct sweep_counts *c, const struct xlb_flow *flow)
+static void count(const struct dp *dp, struct sweep_counts *c, const struct xlb_flow *flow)
 {
+	if (dp->wanted.differs && !c->addrs_needed)
+		c->addrs_needed = address_needed_by(dp, flow);
 	c->srv_referenced[flow->server] = true;
 	c->svc_referenced[flow->service] = true;
 	if (flow->kind != XLB_FLOW_REQUEST)
@@ -119,12 +121,15 @@ static void count(struct sweep_counts *c, const struct xlb_flow *flow)
 	}
 }
 
-static void finish(struct sweep *s)
+static void finish(struct dp *dp)
 {
+	struct sweep *s = dp->sweep;
+
 	s->last = s->now;
 	memset(&s->now, 0, sizeof(s->now));
 	s->cursor = 0;
 	s->nr_done = s->nr_started++;
+	address_settle(dp);
 }
 
 bool dp_sweep(struct dp *dp, size_t max_slots)
@@ -138,11 +143,11 @@ bool dp_sweep(struct dp *dp, size_t max_slots)
 		struct xlb_flow *f = slot_at(dp, s->cursor);
 
 		if (flow_read(f, &flow) && !end_if_expired(dp, f, &flow, now))
-			count(&s->now, &flow);
+			count(dp, &s->now, &flow);
 	}
 	if (s->cursor < total)
 		return false;
-	finish(s);
+	finish(dp);
 	return true;
 }
 

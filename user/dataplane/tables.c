@@ -18,6 +18,19 @@ static bool addr_is_dead(const struct xlb_addr *a)
 	return a->pool_lo > a->pool_hi && !memcmp(a->bloom, none, sizeof(none));
 }
 
+static struct xlb_addr *addr_find(struct xlb_addr *table, const __u64 *secrets, __be32 addr)
+{
+	uint32_t first = xlb_addr_hash(secrets, addr);
+
+	for (uint32_t i = 0; i < XLB_ADDR_PROBES; i++) {
+		struct xlb_addr *a = &table[(first + i) & (XLB_ADDR_SLOTS - 1)];
+
+		if (!a->addr || a->addr == addr)
+			return a->addr ? a : NULL;
+	}
+	return NULL;
+}
+
 int table_addr_put(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec)
 {
 	uint32_t first = xlb_addr_hash(secrets, rec->addr);
@@ -44,23 +57,36 @@ int table_addr_put(struct xlb_addr *table, const __u64 *secrets, const struct xl
 	return 0;
 }
 
+int table_addr_cover(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec)
+{
+	const struct xlb_addr *old = addr_find(table, secrets, rec->addr);
+	struct xlb_addr both = *rec;
+
+	if (!old || addr_is_dead(old))
+		return table_addr_put(table, secrets, rec);
+	for (size_t i = 0; i < XLB_ADDR_BLOOM_WORDS; i++)
+		both.bloom[i] |= old->bloom[i];
+	if (rec->pool_lo > rec->pool_hi) {
+		both.pool_lo = old->pool_lo;
+		both.pool_hi = old->pool_hi;
+	} else if (old->pool_lo <= old->pool_hi) {
+		both.pool_lo = old->pool_lo < rec->pool_lo ? old->pool_lo : rec->pool_lo;
+		both.pool_hi = old->pool_hi > rec->pool_hi ? old->pool_hi : rec->pool_hi;
+	}
+	return table_addr_put(table, secrets, &both);
+}
+
 void table_addr_del(struct xlb_addr *table, const __u64 *secrets, __be32 addr)
 {
 	const struct xlb_addr dead = { .addr = addr, .pool_lo = 1 };
-	uint32_t first = xlb_addr_hash(secrets, addr);
+	struct xlb_addr *a = addr_find(table, secrets, addr);
 
-	for (uint32_t i = 0; i < XLB_ADDR_PROBES; i++) {
-		struct xlb_addr *a = &table[(first + i) & (XLB_ADDR_SLOTS - 1)];
-
-		if (a->addr == addr)
-			record_store(a, &dead, sizeof(dead));
-		if (a->addr == addr || !a->addr)
-			return;
-	}
+	if (a)
+		record_store(a, &dead, sizeof(dead));
 }
 
-static struct xlb_vip_bucket *bucket_of(struct xlb_vip_bucket *table, const __u64 *secrets,
-					const struct xlb_vip *vip, int choice)
+static struct xlb_vip_bucket *bucket_of(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip,
+					int choice)
 {
 	return &table[xlb_vip_hash(secrets, vip->addr, vip->port, vip->proto, choice)];
 }

@@ -26,11 +26,11 @@ struct host_addr {
 
 /* How packets get to a server: from user/net. */
 struct next_hop {
-	struct addr server;	/* the question */
-	uint16_t oif;		/* interface number, 0: not through an attached interface */
-	unsigned char dmac[6];	/* all 0: unknown */
+	struct addr server;    /* the question */
+	uint16_t oif;	       /* interface number, 0: not through an attached interface */
+	unsigned char dmac[6]; /* all 0: unknown */
 	unsigned char smac[6];
-	struct addr source;	/* address of ours that a route to the server prefers */
+	struct addr source; /* address of ours that a route to the server prefers */
 };
 
 /* What image_build() must know of the host. */
@@ -40,9 +40,9 @@ struct host_facts {
 	const struct next_hop *hops;
 	size_t nr_hops;
 	struct port_range ephemeral;
-	const uint64_t *busy[2];  /* XLB_BUSY_WORDS words each, TCP and UDP ports in use on the host; NULL: none */
-	unsigned int hz;	  /* jiffies per second */
-	unsigned int tick_shift;  /* see xlb/flow.h */
+	const uint64_t *busy[2]; /* XLB_BUSY_WORDS words each, TCP and UDP ports in use on the host; NULL: none */
+	unsigned int hz;	 /* jiffies per second */
+	unsigned int tick_shift; /* see xlb/flow.h */
 };
 
 struct image_bind {
@@ -121,8 +121,17 @@ int image_vip_cmp(const struct xlb_vip *a, const struct xlb_vip *b);
 
 /* PLAN_RING writes the backend's record too. PLAN_BIND_ADD also stands for a bind that changes its service. */
 enum plan_op {
-	PLAN_BUSY, PLAN_SERVER, PLAN_RING, PLAN_SERVICE, PLAN_ADDR, PLAN_BIND_ADD,
-	PLAN_BIND_DEL, PLAN_ADDR_DEL, PLAN_SERVICE_DEL, PLAN_RING_DEL, PLAN_SERVER_DEL,
+	PLAN_BUSY,
+	PLAN_SERVER,
+	PLAN_RING,
+	PLAN_SERVICE,
+	PLAN_ADDR,
+	PLAN_BIND_ADD,
+	PLAN_BIND_DEL,
+	PLAN_ADDR_DEL,
+	PLAN_SERVICE_DEL,
+	PLAN_RING_DEL,
+	PLAN_SERVER_DEL,
 };
 
 struct plan_step {

@@ -13,8 +13,8 @@
 /* A bind before duplicates are removed. A lower rank wins. */
 struct candidate {
 	struct xlb_vip vip;
-	unsigned int rank;	/* disabled << 1 | wildcard */
-	unsigned int order;	/* in the file */
+	unsigned int rank;  /* disabled << 1 | wildcard */
+	unsigned int order; /* in the file */
 	const struct frontend *frontend;
 };
 

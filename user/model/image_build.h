@@ -11,7 +11,7 @@ struct image_builder {
 	struct image_ids *ids;
 	struct diag_list *diags;
 	struct image *img;
-	const struct next_hop **hops;	/* of host, by server address */
+	const struct next_hop **hops; /* of host, by server address */
 	size_t nr_hops;
 	size_t cap_addrs;
 };

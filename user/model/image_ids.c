@@ -14,10 +14,10 @@
 enum { NR_CHAINS = 4096, MAX_IDS = XLB_MAX_SERVERS };
 
 struct id_table {
-	unsigned int cap;		/* numbers are 1 .. cap - 1 */
-	uint16_t chain[NR_CHAINS];	/* first number of a hash chain, 0: empty */
+	unsigned int cap;	   /* numbers are 1 .. cap - 1 */
+	uint16_t chain[NR_CHAINS]; /* first number of a hash chain, 0: empty */
 	uint16_t next[MAX_IDS];
-	uint64_t identity[MAX_IDS];	/* 0: the number is free */
+	uint64_t identity[MAX_IDS]; /* 0: the number is free */
 };
 
 struct image_ids {
@@ -86,10 +86,10 @@ uint16_t image_ids_get(struct image_ids *ids, char kind, uint64_t identity)
 
 	if (id)
 		return id;
-	for (id = 1; id < t->cap; id++) {
-		if (!t->identity[id]) {
-			enter(t, identity, id);
-			return id;
+	for (unsigned int i = 1; i < t->cap; i++) {
+		if (!t->identity[i]) {
+			enter(t, identity, (uint16_t)i);
+			return (uint16_t)i;
 		}
 	}
 	return 0;
@@ -129,7 +129,9 @@ size_t image_ids_collect(struct image_ids *ids, const struct image *img,
 	for (size_t k = 0; k < sizeof(kinds); k++) {
 		struct id_table *t = table_of(ids, kinds[k]);
 
-		for (uint16_t id = 1; id < t->cap; id++) {
+		for (unsigned int i = 1; i < t->cap; i++) {
+			uint16_t id = (uint16_t)i;
+
 			if (!t->identity[id] || in_image(img, kinds[k], id))
 				continue;
 			if (kinds[k] != 'b' && !is_free(arg, kinds[k], id))

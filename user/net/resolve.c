@@ -22,13 +22,12 @@ enum {
 
 static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
-	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct route_entry *r = arg;
 	const struct nlattr *attr;
 
 	if (nlh->nlmsg_type != RTM_NEWROUTE)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*rtm)) {
+	mnl_attr_for_each(attr, nlh, sizeof(struct rtmsg)) {
 		unsigned int type = mnl_attr_get_type(attr);
 
 		if (mnl_attr_get_payload_len(attr) < sizeof(uint32_t))
@@ -107,6 +106,9 @@ static void keep_warm(struct net *n, struct target_entry *t)
 
 	HASH_FIND(hh, n->neighs, &t->key, sizeof(t->key), e);
 	state = e ? e->state : NUD_NONE;
+	/* The last solicitation was answered: the next need not wait for it. */
+	if (state & NUD_REACHABLE)
+		t->kicked_ms = 0;
 	/* Fine, or the kernel is asking already. */
 	if (state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_DELAY | NUD_PROBE | NUD_INCOMPLETE))
 		return;

@@ -7,7 +7,7 @@
 
 #include "protocol/command.h"
 
-static const char *const severity_names[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
+static const char *const severity_names[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
 
 static void say_prefix(struct call *c, enum call_severity severity)
 {

@@ -6,22 +6,22 @@
 
 struct cell cell_u32(uint64_t n)
 {
-	return (struct cell){.type = CELL_U32, .n = n > UINT32_MAX ? UINT32_MAX : n};
+	return (struct cell){ .type = CELL_U32, .n = n > UINT32_MAX ? UINT32_MAX : n };
 }
 
 struct cell cell_u64(uint64_t n)
 {
-	return (struct cell){.type = CELL_U64, .n = n};
+	return (struct cell){ .type = CELL_U64, .n = n };
 }
 
 struct cell cell_s32(int32_t n)
 {
-	return (struct cell){.type = CELL_S32, .n = (uint64_t)(int64_t)n};
+	return (struct cell){ .type = CELL_S32, .n = (uint64_t)(int64_t)n };
 }
 
 struct cell cell_str(const char *text)
 {
-	return (struct cell){.type = text ? CELL_STR : CELL_EMPTY, .text = text};
+	return (struct cell){ .type = text ? CELL_STR : CELL_EMPTY, .text = text };
 }
 
 static void put_number(struct buf *out, const struct cell *cell)
@@ -95,20 +95,20 @@ static const char *tag_word(unsigned int position, char letter)
 		char letter;
 		const char *word;
 	} words[3][13] = {
-		{{'M', "Metric"}, {'S', "Status"}, {'K', "Key"}, {'C', "Config"}, {'P', "Product"}},
-		{{'G', "Gauge"},
-		 {'L', "Limit"},
-		 {'m', "Min"},
-		 {'M', "Max"},
-		 {'R', "Rate"},
-		 {'C', "Counter"},
-		 {'D', "Duration"},
-		 {'A', "Age"},
-		 {'T', "Time"},
-		 {'N', "Name"},
-		 {'O', "Output"},
-		 {'a', "Avg"}},
-		{{'C', "Cluster"}, {'P', "Process"}, {'S', "Service"}, {'s', "System"}},
+		{ { 'M', "Metric" }, { 'S', "Status" }, { 'K', "Key" }, { 'C', "Config" }, { 'P', "Product" } },
+		{ { 'G', "Gauge" },
+		  { 'L', "Limit" },
+		  { 'm', "Min" },
+		  { 'M', "Max" },
+		  { 'R', "Rate" },
+		  { 'C', "Counter" },
+		  { 'D', "Duration" },
+		  { 'A', "Age" },
+		  { 'T', "Time" },
+		  { 'N', "Name" },
+		  { 'O', "Output" },
+		  { 'a', "Avg" } },
+		{ { 'C', "Cluster" }, { 'P', "Process" }, { 'S', "Service" }, { 's', "System" } },
 	};
 	unsigned int i;
 

@@ -17,7 +17,7 @@ void run_set_weight(struct call *c)
 {
 	struct server *s = call_server(c, 2, "\n");
 	struct diag_list diags;
-	struct change ch = {c->host, c->arg, &diags};
+	struct change ch = { c->host, c->arg, &diags };
 	unsigned int weight;
 	const char *error;
 	int err;
@@ -40,7 +40,7 @@ static void run_state(struct call *c, enum change_state to)
 {
 	struct server *s = call_server(c, 2, "\n");
 	struct diag_list diags;
-	struct change ch = {c->host, c->arg, &diags};
+	struct change ch = { c->host, c->arg, &diags };
 	int err;
 
 	if (!s)
@@ -52,7 +52,7 @@ static void run_state(struct call *c, enum change_state to)
 	diag_fini(&diags);
 }
 
-/* HAProxy's `enable server` leaves drain alone only if it was maintenance that it ended; both are over here. */
+/* Ends drain as well as maintenance, as in HAProxy. */
 void run_enable_server(struct call *c)
 {
 	run_state(c, CHANGE_READY);

@@ -34,7 +34,7 @@ void run_lower_to_user(struct call *c)
 
 void run_set_severity(struct call *c)
 {
-	static const char *const words[] = {"none", "number", "string"};
+	static const char *const words[] = { "none", "number", "string" };
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
@@ -52,7 +52,7 @@ static unsigned int parse_seconds(const char *text)
 	static const struct {
 		const char *unit;
 		unsigned int seconds;
-	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
 	unsigned long n;
 	size_t i;
 	char *end;

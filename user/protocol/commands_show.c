@@ -10,7 +10,7 @@
 #include "base/version.h"
 #include "protocol/command.h"
 
-static const char *const level_names[] = {"user", "operator", "admin"};
+static const char *const level_names[] = { "user", "operator", "admin" };
 
 void run_show_backend(struct call *c)
 {
@@ -28,7 +28,7 @@ void run_show_cli_level(struct call *c)
 
 void run_show_cli_sockets(struct call *c)
 {
-	struct runtime_info info = {0};
+	struct runtime_info info = { 0 };
 	const struct stats_socket *s;
 	char text[ADDR_TEXT_MAX];
 

@@ -64,7 +64,8 @@ static void finish_action(struct request *r, int err, enum control_exit code)
 }
 
 static const char *const mode_names[] = {
-	[ATTACH_AUTO] = "auto", [ATTACH_NATIVE] = "native", [ATTACH_GENERIC] = "generic"};
+	[ATTACH_AUTO] = "auto", [ATTACH_NATIVE] = "native", [ATTACH_GENERIC] = "generic"
+};
 
 static void control_attach(struct request *r)
 {
@@ -210,7 +211,7 @@ static void set_check(struct request *r, const struct change *ch, struct server 
 
 static void set_check_port(struct request *r, const struct change *ch, struct server *s, const char *value)
 {
-	struct addr none = {0};
+	struct addr none = { 0 };
 	unsigned int port;
 	int err;
 
@@ -226,8 +227,8 @@ static const struct {
 	const char *word;
 	void (*set)(struct request *r, const struct change *ch, struct server *s, const char *value);
 } properties[] = {
-	{"addr", set_addr},	{"check", set_check},	   {"check-port", set_check_port},
-	{"health", set_health}, {"weight", server_weight},
+	{ "addr", set_addr },	  { "check", set_check },      { "check-port", set_check_port },
+	{ "health", set_health }, { "weight", server_weight },
 };
 
 static void server_set(struct request *r, const struct change *ch, struct server *s)
@@ -326,7 +327,7 @@ static void server_add(struct request *r, const struct change *ch)
 
 static void control_server(struct request *r)
 {
-	struct change ch = {r->host, r->arg, &r->diags};
+	struct change ch = { r->host, r->arg, &r->diags };
 	const char *action = request_text(r, "action");
 	struct server *s;
 
@@ -358,10 +359,10 @@ static const struct {
 	enum access_level level;
 	void (*run)(struct request *r);
 } controls[] = {
-	{"attach", ACCESS_ADMIN, control_attach},  {"detach", ACCESS_ADMIN, control_detach},
-	{"reload", ACCESS_ADMIN, control_reload},  {"server", ACCESS_ADMIN, control_server},
-	{"show", ACCESS_USER, control_show},	   {"status", ACCESS_USER, control_status},
-	{"version", ACCESS_USER, control_version},
+	{ "attach", ACCESS_ADMIN, control_attach },  { "detach", ACCESS_ADMIN, control_detach },
+	{ "reload", ACCESS_ADMIN, control_reload },  { "server", ACCESS_ADMIN, control_server },
+	{ "show", ACCESS_USER, control_show },	     { "status", ACCESS_USER, control_status },
+	{ "version", ACCESS_USER, control_version },
 };
 
 static void run_request(struct request *r)
@@ -381,17 +382,38 @@ static void run_request(struct request *r)
 		controls[i].run(r);
 }
 
+json_t *control_text(const char *text)
+{
+	json_t *value = text ? json_string(text) : json_null();
+	char *copy, *p;
+
+	if (value)
+		return value;
+	copy = strdup(text);
+	for (p = copy; p && *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	value = copy ? json_string(copy) : NULL;
+	free(copy);
+	return value;
+}
+
 static json_t *diags_to_json(const struct diag_list *diags)
 {
-	static const char *const levels[] = {"note", "warning", "error"};
-	json_t *list = json_array();
+	static const char *const levels[] = { "note", "warning", "error" };
+	json_t *list = json_array(), *o;
 	const struct diag *d;
 
-	TAILQ_FOREACH(d, &diags->head, next)
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:i,s:i,s:i}", "level",
-						      levels[d->level], "code", d->code, "text", d->text, "hint",
-						      d->hint, "file", d->file, "source_line", d->source_line, "line",
-						      (int)d->line, "col", (int)d->col, "len", (int)d->len));
+	TAILQ_FOREACH(d, &diags->head, next) {
+		o = json_pack("{s:s,s:i,s:i,s:i}", "level", levels[d->level], "line", (int)d->line, "col", (int)d->col,
+			      "len", (int)d->len);
+		json_object_set_new(o, "code", control_text(d->code));
+		json_object_set_new(o, "text", control_text(d->text));
+		json_object_set_new(o, "hint", control_text(d->hint));
+		json_object_set_new(o, "file", control_text(d->file));
+		json_object_set_new(o, "source_line", control_text(d->source_line));
+		json_array_append_new(list, o);
+	}
 	return list;
 }
 
@@ -405,7 +427,7 @@ static void put_answer(struct request *r)
 		r->result = NULL;
 	} else {
 		json_object_set_new(answer, "exit", json_integer(r->exit));
-		json_object_set_new(answer, "error", json_string(r->error.data ? r->error.data : "Out of memory."));
+		json_object_set_new(answer, "error", control_text(r->error.data ? r->error.data : "Out of memory."));
 	}
 	json_object_set_new(answer, "diagnostics", diags_to_json(&r->diags));
 	text = json_dumps(answer, JSON_COMPACT);
@@ -417,7 +439,7 @@ static void put_answer(struct request *r)
 
 void control_line(struct runtime_session *s, const char *text, size_t len, struct buf *out)
 {
-	struct request r = {.s = s, .host = s->host, .arg = s->host_arg, .out = out};
+	struct request r = { .s = s, .host = s->host, .arg = s->host_arg, .out = out };
 	json_error_t error;
 
 	diag_init(&r.diags);

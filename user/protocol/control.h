@@ -39,6 +39,9 @@ void request_fail(struct request *r, enum control_exit code, const char *fmt, ..
 /* What the daemon tells of an attached interface; NULL if it does not list it. */
 json_t *control_interface(struct request *r, const char *ifname);
 
+/* A JSON string; bytes that are no UTF-8 become '?'. NULL becomes null. */
+json_t *control_text(const char *text);
+
 void control_status(struct request *r);
 void control_show(struct request *r);
 void control_version(struct request *r);

@@ -19,7 +19,7 @@ static void set_count(json_t *o, const char *name, uint64_t n)
 
 static void set_text(json_t *o, const char *name, const char *text)
 {
-	json_object_set_new(o, name, text ? json_string(text) : json_null());
+	json_object_set_new(o, name, control_text(text));
 }
 
 static void set_counters(json_t *o, const struct runtime_counters *n)
@@ -61,7 +61,7 @@ static json_t *interfaces_of(const struct runtime_info *info)
 
 json_t *control_interface(struct request *r, const char *ifname)
 {
-	struct runtime_info info = {0};
+	struct runtime_info info = { 0 };
 	unsigned int i;
 
 	r->host->info(r->arg, &info);
@@ -94,7 +94,7 @@ static void count_servers(const struct model *m, json_t *o)
 
 void control_status(struct request *r)
 {
-	struct runtime_info info = {0};
+	struct runtime_info info = { 0 };
 	json_t *o = json_object();
 
 	r->host->info(r->arg, &info);
@@ -122,7 +122,7 @@ void control_status(struct request *r)
 
 void control_version(struct request *r)
 {
-	struct runtime_info info = {0};
+	struct runtime_info info = { 0 };
 
 	r->host->info(r->arg, &info);
 	r->result = json_object();
@@ -159,7 +159,7 @@ static void show_frontends(struct request *r)
 	json_t *o, *binds;
 
 	TAILQ_FOREACH(f, &r->model->frontends, next) {
-		n = (struct runtime_counters){0};
+		n = (struct runtime_counters){ 0 };
 		r->host->frontend_counters(r->arg, f, &n);
 		binds = json_array();
 		TAILQ_FOREACH(b, &f->binds, next)
@@ -183,7 +183,7 @@ static void show_backends(struct request *r)
 	json_t *o;
 
 	TAILQ_FOREACH(b, &r->model->backends, next) {
-		n = (struct runtime_counters){0};
+		n = (struct runtime_counters){ 0 };
 		r->host->backend_counters(r->arg, b, &n);
 		active = backup = 0;
 		backend_count(b, &active, &backup);
@@ -201,7 +201,7 @@ static void show_backends(struct request *r)
 
 static json_t *server_row(struct request *r, const struct backend *b, const struct server *s, uint64_t now_ms)
 {
-	struct runtime_counters n = {0};
+	struct runtime_counters n = { 0 };
 	char text[ADDR_TEXT_MAX], status[32];
 	bool checked = s->run.check_enabled;
 	json_t *o = json_object();
@@ -266,7 +266,7 @@ static const struct {
 	const char *text, *advice;
 } reasons[XLB_R_MAX] = {
 #define REASON_ROW(name, verdict, expected, text, advice)                                                              \
-	[XLB_R_##name] = {#name, XLB_V_##verdict, expected, text, advice},
+	[XLB_R_##name] = { #name, XLB_V_##verdict, expected, text, advice },
 	XLB_REASONS(REASON_ROW)
 #undef REASON_ROW
 };
@@ -287,7 +287,7 @@ static const char *verdict_name(enum xlb_verdict verdict)
 /* Every reason, also those that count 0 and those of packets that were not dropped: their sum is what was received. */
 static void show_drops(struct request *r)
 {
-	uint64_t count[XLB_R_MAX] = {0};
+	uint64_t count[XLB_R_MAX] = { 0 };
 	unsigned int i;
 	json_t *o;
 
@@ -341,7 +341,7 @@ static bool put_flow(void *arg, const struct runtime_flow *f)
 static void show_flows(struct request *r)
 {
 	json_int_t limit = json_integer_value(json_object_get(r->in, "limit"));
-	struct flow_dump d = {.out = r->out, .limit = limit > 0 ? (uint64_t)limit : 0};
+	struct flow_dump d = { .out = r->out, .limit = limit > 0 ? (uint64_t)limit : 0 };
 
 	if (r->s->level < ACCESS_OPERATOR) {
 		request_fail(r, CONTROL_PERMISSION, "This socket's level does not allow 'show flows'.");
@@ -357,8 +357,8 @@ static const struct {
 	const char *what;
 	void (*show)(struct request *r);
 } shows[] = {
-	{"backends", show_backends}, {"binds", show_binds},	    {"drops", show_drops},
-	{"flows", show_flows},	     {"frontends", show_frontends}, {"servers", show_servers},
+	{ "backends", show_backends }, { "binds", show_binds },		{ "drops", show_drops },
+	{ "flows", show_flows },       { "frontends", show_frontends }, { "servers", show_servers },
 };
 
 void control_show(struct request *r)

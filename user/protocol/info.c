@@ -61,13 +61,13 @@
 	X(COMPRESS_IN, "CompressBpsIn", "MRP", cell_u32(0))                                                            \
 	X(COMPRESS_OUT, "CompressBpsOut", "MRP", cell_u32(0))                                                          \
 	X(COMPRESS_LIMIT, "CompressBpsRateLim", "CLP", cell_u32(0))                                                    \
-	X(ZLIB_MEM, "ZlibMemUsage", "MGP", (struct cell){0})                                                           \
-	X(ZLIB_MAX, "MaxZlibMemUsage", "CLP", (struct cell){0})                                                        \
+	X(ZLIB_MEM, "ZlibMemUsage", "MGP", (struct cell){ 0 })                                                         \
+	X(ZLIB_MAX, "MaxZlibMemUsage", "CLP", (struct cell){ 0 })                                                      \
 	X(TASKS, "Tasks", "MGP", cell_u32(x->checks))                                                                  \
 	X(RUN_QUEUE, "Run_queue", "MGP", cell_u32(0))                                                                  \
 	X(IDLE_PCT, "Idle_pct", "MaP", cell_u32(x->idle_pct))                                                          \
 	X(NODE, "node", "COS", cell_str(x->node))                                                                      \
-	X(DESCRIPTION, "description", "COS", cell_str(x->info.description ? x->info.description : ""))                 \
+	X(DESCRIPTION, "description", "COS", cell_str(x->info.description))                                            \
 	X(STOPPING, "Stopping", "MGP", cell_u32(0))                                                                    \
 	X(JOBS, "Jobs", "MGP", cell_u32(x->info.flows_used))                                                           \
 	X(UNSTOPPABLE, "Unstoppable Jobs", "MGP", cell_u32(0))                                                         \
@@ -79,7 +79,7 @@
 	X(FAILED_RESOLUTIONS, "FailedResolutions", "MGP", cell_u32(0))                                                 \
 	X(TOTAL_BYTES_OUT, "TotalBytesOut", "MGP", cell_u64(x->bytes_out))                                             \
 	X(TOTAL_SPLICED, "TotalSplicdedBytesOut", "MGP", cell_u64(0))                                                  \
-	X(BYTES_OUT_RATE, "BytesOutRate", "MRP", (struct cell){0})                                                     \
+	X(BYTES_OUT_RATE, "BytesOutRate", "MRP", (struct cell){ 0 })                                                   \
 	X(DEBUG_COMMANDS, "DebugCommandsIssued", "MGP", cell_u32(0))                                                   \
 	X(CUM_RECV_LOGS, "CumRecvLogs", "MCP", cell_u32(0))                                                            \
 	X(BUILD_INFO, "Build info", "POS", cell_str(XLB_VERSION))                                                      \
@@ -97,7 +97,7 @@ enum info_row {
 };
 
 static const struct cell_column columns[] = {
-#define INFO_COLUMN(row, name, tags, value) {name, tags},
+#define INFO_COLUMN(row, name, tags, value) { name, tags },
 	INFO_ROWS(INFO_COLUMN)
 #undef INFO_COLUMN
 };
@@ -138,7 +138,7 @@ static void count_model(struct call *c, struct facts *x)
 	const struct bind *bind;
 
 	TAILQ_FOREACH(f, &c->model->frontends, next) {
-		n = (struct runtime_counters){0};
+		n = (struct runtime_counters){ 0 };
 		c->host->frontend_counters(c->arg, f, &n);
 		x->bytes_out += n.s.bytes_out;
 		TAILQ_FOREACH(bind, &f->binds, next)
@@ -187,10 +187,10 @@ static void put_plain(struct buf *out, const struct cell *cells)
 
 void run_show_info(struct call *c)
 {
-	const struct cell_owner process = {0};
+	const struct cell_owner process = { 0 };
 	enum cell_format format = CELL_CSV;
 	struct cell cells[INFO_NR];
-	struct facts facts = {0};
+	struct facts facts = { 0 };
 	const struct facts *x = &facts;
 	unsigned int i;
 

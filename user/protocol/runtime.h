@@ -28,8 +28,8 @@ struct runtime_if {
 
 struct runtime_info {
 	int pid;
-	uint64_t uptime_s;	 /* of the daemon */
-	uint64_t counting_s;	 /* age of the counters: longer when maps were adopted */
+	uint64_t uptime_s;   /* of the daemon */
+	uint64_t counting_s; /* age of the counters: longer when maps were adopted */
 	bool adopted;
 	unsigned int interfaces;
 	struct runtime_if ifs[16];
@@ -53,7 +53,7 @@ struct runtime_flow {
 	struct addr client, vip, server, source;
 	uint16_t client_port, vip_port, server_port, source_port;
 	uint8_t proto;
-	const char *state;    /* "half-open", "established", ... */
+	const char *state;			      /* "half-open", "established", ... */
 	const char *frontend, *backend, *server_name; /* "-" when the configuration does not know them any more */
 	uint32_t idle_s;
 };

@@ -71,7 +71,7 @@ static int set_check_addr(struct call *c, const struct change *ch, struct server
 
 static int set_check_port(struct call *c, const struct change *ch, struct server *s)
 {
-	struct addr none = {0};
+	struct addr none = { 0 };
 	unsigned int port;
 
 	if (!c->argv[4][0])
@@ -115,7 +115,7 @@ static bool new_port(const struct call *c, const struct server *s, struct buf *t
 static int set_addr(struct call *c, const struct change *ch, struct server *s)
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
-	struct buf text = {0};
+	struct buf text = { 0 };
 	unsigned int port = s->port;
 	struct addr addr;
 	bool changed;
@@ -189,25 +189,25 @@ static const struct {
 	const char *word;
 	property_fn *set;
 } properties[] = {
-	{"addr", set_addr},
-	{"agent", refuse_agent},
-	{"agent-addr", refuse_agent_target},
-	{"agent-port", refuse_agent_target},
-	{"agent-send", refuse_agent},
-	{"check-addr", set_check_addr},
-	{"check-port", set_check_port},
-	{"fqdn", refuse_fqdn},
-	{"health", set_health},
-	{"ssl", refuse_ssl},
-	{"state", set_state},
-	{"weight", set_weight},
+	{ "addr", set_addr },
+	{ "agent", refuse_agent },
+	{ "agent-addr", refuse_agent_target },
+	{ "agent-port", refuse_agent_target },
+	{ "agent-send", refuse_agent },
+	{ "check-addr", set_check_addr },
+	{ "check-port", set_check_port },
+	{ "fqdn", refuse_fqdn },
+	{ "health", set_health },
+	{ "ssl", refuse_ssl },
+	{ "state", set_state },
+	{ "weight", set_weight },
 };
 
 void run_set_server(struct call *c)
 {
 	struct server *s = call_server(c, 2, "\n");
 	struct diag_list diags;
-	struct change ch = {c->host, c->arg, &diags};
+	struct change ch = { c->host, c->arg, &diags };
 	size_t i;
 	int err;
 

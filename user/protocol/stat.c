@@ -21,7 +21,7 @@ enum stat_column {
 };
 
 static const struct cell_column columns[] = {
-#define COLUMN_ROW(name, tags) {#name, tags},
+#define COLUMN_ROW(name, tags) { #name, tags },
 	STAT_COLUMNS(COLUMN_ROW)
 #undef COLUMN_ROW
 };
@@ -30,9 +30,9 @@ static const struct cell_column columns[] = {
 enum stat_type { TYPE_FRONTEND, TYPE_BACKEND, TYPE_SERVER };
 
 static const struct cell_owner owners[] = {
-	[TYPE_FRONTEND] = {.letter = 'F', .object = "Frontend"},
-	[TYPE_BACKEND] = {.letter = 'B', .object = "Backend"},
-	[TYPE_SERVER] = {.letter = 'S', .object = "Server"},
+	[TYPE_FRONTEND] = { .letter = 'F', .object = "Frontend" },
+	[TYPE_BACKEND] = { .letter = 'B', .object = "Backend" },
+	[TYPE_SERVER] = { .letter = 'S', .object = "Server" },
 };
 
 struct stat_filter {
@@ -132,7 +132,6 @@ static void fill_serving(struct row *row, const struct runtime_counters *n)
 	row->cell[STAT_qtime_max] = cell_u32(0);
 	row->cell[STAT_connect] = cell_u64(n->s.connections);
 	row->cell[STAT_reuse] = cell_u64(0);
-	row->cell[STAT_used_conn_cur] = cell_u32(n->active);
 }
 
 static const char *frontend_status(const struct frontend *f)
@@ -144,8 +143,8 @@ static const char *frontend_status(const struct frontend *f)
 
 static void dump_frontend(struct dump *d, const struct frontend *f)
 {
-	struct runtime_counters n = {.last_new_s = UINT64_MAX};
-	struct row row = {0};
+	struct runtime_counters n = { .last_new_s = UINT64_MAX };
+	struct row row = { 0 };
 
 	if (!(d->filter.type_mask & 1 << TYPE_FRONTEND) || (d->filter.sid > 0))
 		return;
@@ -203,9 +202,9 @@ static uint64_t downtime_s(const struct dump *d, uint64_t total_ms, uint64_t dow
 
 static void dump_server(struct dump *d, const struct backend *b, const struct server *s)
 {
-	struct runtime_counters n = {.last_new_s = UINT64_MAX};
+	struct runtime_counters n = { .last_new_s = UINT64_MAX };
 	bool maint = s->run.admin & SERVER_MAINT;
-	struct row row = {0};
+	struct row row = { 0 };
 	char status[32];
 
 	if (!(d->filter.type_mask & 1 << TYPE_SERVER) || (d->filter.sid != -1 && d->filter.sid != (long)s->id))
@@ -222,6 +221,7 @@ static void dump_server(struct dump *d, const struct backend *b, const struct se
 	row.cell[STAT_uweight] = cell_u32(s->run.weight);
 	row.cell[STAT_act] = cell_u32(!s->backup);
 	row.cell[STAT_bck] = cell_u32(s->backup);
+	row.cell[STAT_used_conn_cur] = cell_u32(n.active);
 	row.cell[STAT_lastchg] = cell_u32(seconds_since(d, s->run.last_change_ms));
 	if (s->run.check_enabled) {
 		fill_check(&row, s, maint);
@@ -267,9 +267,9 @@ static void backend_status(const struct dump *d, const struct backend *b, unsign
 
 static void dump_backend(struct dump *d, const struct backend *b)
 {
-	struct runtime_counters n = {.last_new_s = UINT64_MAX};
+	struct runtime_counters n = { .last_new_s = UINT64_MAX };
 	unsigned int active = 0, backup = 0, weight;
-	struct row row = {0};
+	struct row row = { 0 };
 
 	if (!(d->filter.type_mask & 1 << TYPE_BACKEND) || d->filter.sid > 0)
 		return;
@@ -312,7 +312,7 @@ static struct proxy *proxy_list(const struct model *m, size_t *ret_nr)
 	if (!list)
 		return NULL;
 	TAILQ_FOREACH(f, &m->frontends, next)
-		list[nr++] = (struct proxy){.id = f->id, .f = f};
+		list[nr++] = (struct proxy){ .id = f->id, .f = f };
 	TAILQ_FOREACH(b, &m->backends, next) {
 		for (i = 0; b->is_listen && i < nr; i++)
 			if (list[i].f && list[i].f->is_listen && strcmp(list[i].f->name, b->name) == 0)
@@ -320,7 +320,7 @@ static struct proxy *proxy_list(const struct model *m, size_t *ret_nr)
 		if (b->is_listen && i < nr)
 			list[i].b = b;
 		else
-			list[nr++] = (struct proxy){.id = b->id, .b = b};
+			list[nr++] = (struct proxy){ .id = b->id, .b = b };
 	}
 	qsort(list, nr, sizeof(*list), by_id);
 	*ret_nr = nr;
@@ -343,8 +343,8 @@ static void put_header(struct dump *d)
 
 static void dump_all(const struct runtime_host *host, void *arg, const struct stat_filter *filter, struct buf *out)
 {
-	struct dump d = {.host = host, .arg = arg, .out = out, .filter = *filter, .now_ms = host->now_ms(arg)};
-	struct runtime_info info = {0};
+	struct dump d = { .host = host, .arg = arg, .out = out, .filter = *filter, .now_ms = host->now_ms(arg) };
+	struct runtime_info info = { 0 };
 	const struct server *s;
 	struct proxy *list;
 	size_t nr, i;
@@ -373,7 +373,7 @@ static void dump_all(const struct runtime_host *host, void *arg, const struct st
 	free(list);
 }
 
-static const struct stat_filter everything = {.iid = -1, .sid = -1, .type_mask = -1};
+static const struct stat_filter everything = { .iid = -1, .sid = -1, .type_mask = -1 };
 
 void stat_csv(const struct runtime_host *host, void *arg, struct buf *out)
 {

@@ -6,6 +6,7 @@
 #ifndef PROTOCOL_STAT_COLUMNS_H
 #define PROTOCOL_STAT_COLUMNS_H
 
+/* clang-format off */
 #define STAT_COLUMNS(X) \
 	X(pxname, "KNS") X(svname, "KNS") X(qcur, "MGP") X(qmax, "MMP") X(scur, "MGP") X(smax, "MMP") \
 	X(slim, "CLP") X(stot, "MCP") X(bin, "MCP") X(bout, "MCP") X(dreq, "MCP") X(dresp, "MCP") \
@@ -32,5 +33,6 @@
 	X(req_other, "MCP") X(h1req, "MCP") X(h2req, "MCP") X(h3req, "MCP") X(proto, "CNS") \
 	X(priv_idle_cur, "MCP") X(reqbin, "MCP") X(reqbout, "MCP") X(resbin, "MCP") X(resbout, "MCP") \
 	X(cache_hint_hits, "MCP")
+/* clang-format on */
 
 #endif

@@ -89,6 +89,12 @@ static unsigned int admin_bits(const struct server *s)
 	return s->run.admin & SERVER_CMAINT ? s->run.admin | SERVER_FMAINT : s->run.admin;
 }
 
+/* HAProxy shows no health of a server in maintenance. */
+static int shown_health(const struct server *s)
+{
+	return s->run.admin & SERVER_MAINT ? 0 : s->run.check.health;
+}
+
 static void print_state(struct call *c, const struct backend *b, const struct server *s, uint64_t now_ms)
 {
 	char addr[ADDR_TEXT_MAX], check_addr[ADDR_TEXT_MAX];
@@ -97,13 +103,13 @@ static void print_state(struct call *c, const struct backend *b, const struct se
 	buf_printf(c->out, "%u %s %u %s %s %d %u %u %u %llu %d %d %d %u 0 0 %d %s %u - 0 %u %s - 0\n", b->id, b->name,
 		   s->id, s->name, addr_format(&s->addr, addr), runs ? 2 : 0, admin_bits(s), s->run.weight, s->weight,
 		   (unsigned long long)(now_ms - s->run.last_change_ms) / 1000, status_number(s->run.check.code),
-		   result_number(s->run.check.code), s->run.check.health, check_state_bits(s), s->id_forced,
+		   result_number(s->run.check.code), shown_health(s), check_state_bits(s), s->id_forced,
 		   s->host ? s->host : "-", s->port, s->check.port, addr_format(&s->check.addr, check_addr));
 }
 
 static void print_conn(struct call *c, const struct backend *b, const struct server *s)
 {
-	struct runtime_counters n = {0};
+	struct runtime_counters n = { 0 };
 	char addr[ADDR_TEXT_MAX];
 
 	c->host->server_counters(c->arg, s, &n);

@@ -97,7 +97,7 @@ static enum diag_level level_of(const char *word)
 }
 
 /* Prints the daemon's messages as xlbd prints them. Returns the number of errors among them. */
-static size_t print_diagnostics(const json_t *list)
+static size_t print_diagnostics(struct ctl *c, const json_t *list)
 {
 	struct diag_list diags;
 	struct diag_place place;
@@ -108,6 +108,11 @@ static size_t print_diagnostics(const json_t *list)
 	diag_init(&diags);
 	json_array_foreach(list, i, o) {
 		text = text_or_null(o, "text");
+		if (c->keep_closing && text && i + 1 == json_array_size(list) && !text_or_null(o, "file") &&
+		    level_of(text_or_null(o, "level")) == DIAG_NOTE) {
+			snprintf(c->closing, sizeof(c->closing), "%s", text);
+			break;
+		}
 		place = (struct diag_place){
 			.file = text_or_null(o, "file"),
 			.line = (unsigned int)json_integer_value(json_object_get(o, "line")),
@@ -136,7 +141,7 @@ static enum ctl_exit failure_of(const json_t *answer, size_t errors)
 	return (enum ctl_exit)code;
 }
 
-static enum ctl_exit read_answer(const struct buf *in, json_t **ret_result)
+static enum ctl_exit read_answer(struct ctl *c, const struct buf *in, json_t **ret_result)
 {
 	json_error_t error;
 	json_t *answer = json_loadb(in->data ? in->data : "", in->len, 0, &error);
@@ -148,7 +153,7 @@ static enum ctl_exit read_answer(const struct buf *in, json_t **ret_result)
 			return ctl_fail(CTL_FAILED, "the daemon closed the connection without an answer.");
 		return ctl_fail(CTL_FAILED, "the daemon's answer is not JSON (%s): %.80s", error.text, in->data);
 	}
-	errors = print_diagnostics(json_object_get(answer, "diagnostics"));
+	errors = print_diagnostics(c, json_object_get(answer, "diagnostics"));
 	if (json_is_true(json_object_get(answer, "ok")))
 		*ret_result = json_incref(json_object_get(answer, "result"));
 	else
@@ -180,7 +185,7 @@ static enum ctl_exit exchange(struct ctl *c, json_t *request, bool quiet, json_t
 	if (err)
 		code = ctl_fail(CTL_FAILED, "the connection to %s failed: %s.", c->paths.socket, strerror(-err));
 	else
-		code = read_answer(&in, ret_result);
+		code = read_answer(c, &in, ret_result);
 	close(fd);
 	free(text);
 	buf_fini(&out);

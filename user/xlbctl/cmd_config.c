@@ -71,16 +71,16 @@ enum ctl_exit cmd_reload(struct ctl *c)
 	json_t *result = NULL;
 	enum ctl_exit code;
 
+	c->keep_closing = true;
 	code = ask(c, json_pack("{s:s,s:b}", "cmd", "reload", "dry_run", c->values.dry_run), &result);
 	if (code && code != CTL_NO_DAEMON && code != CTL_PERMISSION)
-		fprintf(stderr, "running configuration unchanged\n");
+		fprintf(stderr, "%s\n", *c->closing ? c->closing : "running configuration unchanged");
 	if (code)
 		return code;
 	if (c->values.json)
 		print_json(result);
 	else
-		puts(c->values.dry_run ? "configuration is valid; running configuration unchanged" :
-					 "configuration reloaded");
+		puts(*c->closing ? c->closing : "done");
 	json_decref(result);
 	return CTL_OK;
 }

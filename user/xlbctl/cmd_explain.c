@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* explain: what a reason means, from the list that the data plane itself is made of. Needs no daemon. */
+/* explain: what a reason or the code of a message means, from the lists that they are made of. Needs no daemon. */
 #include <stdio.h>
 #include <string.h>
 
 #include <xlb/reason.h>
 
+#include "base/codes.h"
 #include "base/diag.h"
 #include "xlbctl/ctl.h"
 
@@ -89,6 +90,21 @@ static enum ctl_exit explain_all(const struct ctl *c)
 	return CTL_OK;
 }
 
+/* The code of a message about a configuration, such as C0102. */
+static enum ctl_exit explain_code(const struct ctl *c, const char *help)
+{
+	json_t *o;
+
+	if (!c->values.json) {
+		printf("%s\n", help);
+		return CTL_OK;
+	}
+	o = json_pack("{s:s,s:s}", "code", c->words[0], "text", help);
+	print_json(o);
+	json_decref(o);
+	return CTL_OK;
+}
+
 enum ctl_exit cmd_explain(struct ctl *c)
 {
 	const char *names[NR_REASONS + 1], *near;
@@ -97,6 +113,8 @@ enum ctl_exit cmd_explain(struct ctl *c)
 
 	if (!c->nr_words)
 		return explain_all(c);
+	if (code_explain(c->words[0]))
+		return explain_code(c, code_explain(c->words[0]));
 	for (i = 0; i < NR_REASONS; i++) {
 		names[i] = reasons[i].name;
 		if (!same_name(c->words[0], reasons[i].name))

@@ -87,7 +87,7 @@ const struct ctl_cmd ctl_commands[] = {
 	{ "server weight", "BACKEND/SERVER N|N%", 2, 2,
 	  "change its share of new connections; % is of the configured weight", "xlbctl server weight web/s1 50%", NULL,
 	  cmd_server, NULL },
-	{ "explain", "[REASON]", 0, 1, "what a reason of 'show drops' means and what to look at",
+	{ "explain", "[REASON|CODE]", 0, 1, "what a reason of 'show drops' or the code of a message means",
 	  "xlbctl explain NO_ROUTE", NULL, cmd_explain, NULL },
 	{ "version", "", 0, 0, "versions of xlbctl and of the running daemon", "xlbctl version", NULL, cmd_version,
 	  NULL },

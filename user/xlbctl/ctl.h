@@ -48,7 +48,9 @@ struct ctl {
 	struct paths paths;
 	struct ctl_values values;
 	const struct ctl_cmd *cmd;
-	int nr_words; /* after the command's name */
+	char closing[256]; /* the daemon's last word on a request, when it was a note: what the running system did */
+	bool keep_closing; /* the command prints it */
+	int nr_words;	   /* after the command's name */
 	const char *words[CTL_MAX_WORDS + 1];
 };
 

@@ -17,7 +17,7 @@ enum { NR_ARGS = CTL_MAX_WORDS + 8, START_SECONDS = 15 };
 /* xlbd beside this program or in the sbin next to it, as installed; if there is none, the one in PATH. */
 static const char *find_daemon(char buf[PATH_MAX])
 {
-	static const char *const places[] = {"xlbd", "../sbin/xlbd"};
+	static const char *const places[] = { "xlbd", "../sbin/xlbd" };
 	ssize_t n = readlink("/proc/self/exe", buf, PATH_MAX - 16);
 	char *slash;
 	size_t i;

@@ -22,15 +22,16 @@ const char *short_count(json_int_t n, char *buf)
 {
 	static const char units[] = "kMGTPE";
 	double value = (double)n;
-	size_t i;
+	size_t i = 0;
 
 	if (n < 100000) {
 		snprintf(buf, 32, "%lld", (long long)n);
 		return buf;
 	}
-	for (i = 0; value >= 1000 && i < strlen(units); i++)
+	do
 		value /= 1000;
-	snprintf(buf, 32, value < 100 ? "%.1f%c" : "%.0f%c", value, units[i - 1]);
+	while (value >= 1000 && units[++i + 1]);
+	snprintf(buf, 32, value < 100 ? "%.1f%c" : "%.0f%c", value, units[i]);
 	return buf;
 }
 

@@ -13,6 +13,7 @@
 enum {
 	INPUT_MAX = RUNTIME_LINE_MAX + 1, /* the longest line and its newline */
 	BATCH = 64,			  /* commands per turn of the loop */
+	DISCARD_MAX = 16 << 20,		  /* bytes of an endless line that are read and thrown away */
 };
 
 struct client {
@@ -32,6 +33,9 @@ struct client {
 	struct buf out; /* being sent */
 	size_t waiting; /* bytes not taken by the client when it was last looked at */
 	bool writing, reading, eof, closing;
+	bool discarding;  /* the line was too long: what still comes is of it, and is not looked at */
+	size_t discarded; /* bytes */
+	uv_shutdown_t shutdown;
 	uint64_t active_ms; /* loop time of the last sign of life */
 };
 
@@ -106,6 +110,11 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 			client_close(cl);
 			return;
 		}
+	} else if (cl->discarding) {
+		cl->discarded += (size_t)len;
+		if (cl->discarded > DISCARD_MAX)
+			client_close(cl);
+		return;
 	} else {
 		cl->in_len += (size_t)len;
 		touch(cl);
@@ -161,6 +170,7 @@ static bool next_line(struct client *cl)
 			return false;
 		runtime_line_too_long(&cl->session, &cl->out);
 		cl->session.hangup = true;
+		cl->discarding = true;
 		cl->in_len = 0;
 		return true;
 	}
@@ -176,7 +186,7 @@ static bool next_line(struct client *cl)
 
 static void read_more(struct client *cl)
 {
-	bool room = cl->in_len < INPUT_MAX && !cl->session.quit && !cl->eof;
+	bool room = cl->in_len < INPUT_MAX && (!cl->session.quit || cl->discarding) && !cl->eof;
 
 	if (room && !cl->reading)
 		cl->reading = !uv_read_start(&cl->uv.stream, on_alloc, on_read);
@@ -198,10 +208,15 @@ static void serve(struct client *cl)
 	}
 	if (cl->closing)
 		return;
-	/* Nothing left to say, and nobody there to ask again. */
+	/*
+	 * Nothing left to say, and nobody there to ask again. One who is still sending an endless line would not see the
+	 * answer if the connection went now: we only stop writing, and wait until the client has had enough.
+	 */
 	if (!cl->writing && !more && (cl->session.quit || cl->eof)) {
-		client_close(cl);
-		return;
+		if (!cl->discarding || cl->eof || uv_shutdown(&cl->shutdown, &cl->uv.stream, NULL)) {
+			client_close(cl);
+			return;
+		}
 	}
 	read_more(cl);
 }
