@@ -385,6 +385,20 @@ static void server__addresses__each_its_document(void **state)
 	assert_answer(*state, "GET /metricsx" CLOSE "\r\n", "HTTP/1.1 404", "nothing");
 }
 
+static void server__connection__kept_for_the_next_request(void **state)
+{
+	struct http_conf conf = { .uri = "/st" };
+	struct buf b;
+
+	serve(*state, &conf);
+	b = ask(*state, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /st;csv HTTP/1.1\r\nHost: x\r\n\r\n"
+		"GET /st" CLOSE "\r\n");
+	assert_int_equal(strncmp(b.data, "HTTP/1.1 404", 12), 0);
+	assert_has(&b, "# pxname,svname");
+	assert_has(&b, "<h1>xlb");
+	buf_fini(&b);
+}
+
 static void server__norefresh__no_header(void **state)
 {
 	struct http_conf conf = { .uri = "/", .refresh_s = 10 };
@@ -490,6 +504,7 @@ int main(void)
 		WITH_HOST(metrics__whole_text__well_formed),
 		WITH_HOST(metrics__names_with_quotes__escaped),
 		WITH_HOST(server__addresses__each_its_document),
+		WITH_HOST(server__connection__kept_for_the_next_request),
 		WITH_HOST(server__norefresh__no_header),
 		WITH_HOST(server__anything_but_reading__refused),
 		WITH_HOST(server__auth__asked_and_checked),

@@ -193,20 +193,35 @@ static bool is_metrics(const struct http *h, const char *uri)
 	return !uri[sizeof(path) - 1] || uri[sizeof(path) - 1] == '?';
 }
 
-/* '*request' is the address as it came, from on_uri(): libmicrohttpd's own is cut at the question mark. */
+/* One request: the address as it came, since libmicrohttpd cuts its own at the question mark. */
+struct request {
+	bool seen;
+	char uri[];
+};
+
+/*
+ * libmicrohttpd calls this with the headers, then with each part of a body, which nobody wants, then for the answer: one
+ * that came earlier would cost the client its connection.
+ */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_len, void **request)
 {
+	struct request *req = *request;
 	struct http *h = arg;
 	struct buf out = { 0 };
-	const char *uri = *request ? *request : url, *suffix;
+	const char *uri, *suffix;
 
+	(void)url;
 	(void)version;
 	(void)upload;
-	if (*upload_len) { /* the body of a request that is answered already */
+	if (!req)
+		return MHD_NO; /* no memory was left for it */
+	if (!req->seen || *upload_len) {
+		req->seen = true;
 		*upload_len = 0;
 		return MHD_YES;
 	}
+	uri = req->uri;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return send_text(conn, MHD_HTTP_METHOD_NOT_ALLOWED, "This page can only be read.\n");
 	if (!is_allowed(h, conn))
@@ -223,9 +238,16 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 
 static void *on_uri(void *arg, const char *uri, struct MHD_Connection *conn)
 {
+	size_t len = strlen(uri) + 1;
+	struct request *req = malloc(sizeof(*req) + len);
+
 	(void)arg;
 	(void)conn;
-	return strdup(uri);
+	if (!req)
+		return NULL;
+	req->seen = false;
+	memcpy(req->uri, uri, len);
+	return req;
 }
 
 static void on_completed(void *arg, struct MHD_Connection *conn, void **request, enum MHD_RequestTerminationCode why)

@@ -26,7 +26,7 @@ static const char style[] =
 	".up{background:#c8f2c8}.falling{background:#fbf7a5}.rising{background:#ffd75e}.down{background:#ff9d9d}\n"
 	".bup{background:#c4daff}.bfalling{background:#d3a8f5}.brising{background:#f5a8ec}\n"
 	".drain{background:#7cc2f5}.maint{background:#d39a56}.plain{background:#e4e4e4}\n"
-	".bad{background:#ffd0d0}\n";
+	".bad{background:#ffd0d0}table.px{width:100%}\n";
 
 /* HTML's own characters, and control characters, made harmless. */
 static void put_text(struct buf *out, const char *text)
@@ -348,7 +348,7 @@ static void put_table_head(struct buf *out, const char *proxy)
 {
 	buf_puts(out, "<h2>");
 	put_text(out, proxy);
-	buf_puts(out, "</h2>\n<table>\n<tr><th rowspan=\"2\"></th><th colspan=\"2\">New flows/s</th>"
+	buf_puts(out, "</h2>\n<table class=\"px\">\n<tr><th rowspan=\"2\"></th><th colspan=\"2\">New flows/s</th>"
 		 "<th colspan=\"5\">Flows</th><th colspan=\"2\">Packets</th><th colspan=\"2\">Bytes</th>"
 		 "<th rowspan=\"2\">Refused</th><th colspan=\"2\">Resets by</th><th colspan=\"8\">Server</th></tr>\n"
 		 "<tr><th>Cur</th><th>Max</th><th>Cur</th><th>Max</th><th>Limit</th><th>Total</th><th>Last</th>"
