@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* HAProxy's check arithmetic. The long rows were read off HAProxy 2.6.12's stats socket with a listener opened and closed. */
+/* HAProxy's check arithmetic. The recorded rows were read off the stats socket of HAProxy 2.6.12. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -203,11 +203,9 @@ static void check_timeouts__as_timeout_check_says(void **state)
 	static const struct {
 		unsigned int inter, connect, check, expect_connect, expect_total;
 	} rows[] = {
-		{ 2000, 0, 0, 2000, 2000 },
-		{ 2000, 300, 0, 2000, 2000 },	/* without 'timeout check' the check has all of inter */
-		{ 2000, 0, 500, 2000, 2500 },
-		{ 2000, 300, 500, 300, 800 },
-		{ 2000, 5000, 10000, 2000, 12000 },
+		/* Without 'timeout check' the check has all of inter. */
+		{ 2000, 0, 0, 2000, 2000 },   { 2000, 300, 0, 2000, 2000 },	  { 2000, 0, 500, 2000, 2500 },
+		{ 2000, 300, 500, 300, 800 }, { 2000, 5000, 10000, 2000, 12000 },
 	};
 
 	(void)state;

@@ -352,7 +352,8 @@ static void check_port_and_addr__given__used_instead(void **state)
 	o.conf.addr = loopback();
 	assert_int_equal(listen(fd, 4), 0);
 	assert_int_equal(health_start(((struct fixture *)*state)->health, &o.conf, &o.state, &elsewhere, 0, 0, &ops, &o,
-				      &o.probe), 0);
+				      &o.probe),
+			 0);
 	run_until(*state, &o.finished, 1);
 	assert_int_equal(o.code, CHECK_L4OK);
 	health_stop(o.probe);
@@ -363,7 +364,7 @@ static void health_start__nothing_to_ask__refused(void **state)
 {
 	struct fixture *x = *state;
 	struct health_probe *p = NULL;
-	struct addr a = loopback(), none = {0};
+	struct addr a = loopback(), none = { 0 };
 	struct owner o;
 
 	owner_init(&o, CHECK_TCP);
@@ -387,7 +388,8 @@ static void http__each_answer__its_code(void **state)
 	} rows[] = {
 		{ "HTTP/1.0 200 OK\r\n\r\n", CHECK_L7OK, 200, "" },
 		{ "HTTP/1.1 204 No Content\r\n\r\n", CHECK_L7OK, 204, "" },
-		{ "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", CHECK_L7OK, 302, "" },
+		{ "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", CHECK_L7OK, 302,
+		  "" },
 		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\n\r\n", CHECK_L7STS, 503, "Busy" },
 		{ "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello", CHECK_L7STS, 404, "Not Found" },
 		{ "HTTP/1.1 500\r\n\r\n", CHECK_L7STS, 500, "" },

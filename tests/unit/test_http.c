@@ -45,10 +45,19 @@ static void host_info(void *arg, struct runtime_info *ret)
 static void fill(struct runtime_counters *n, uint64_t base)
 {
 	*n = (struct runtime_counters){
-		.s = { .packets_in = base + 1, .bytes_in = base + 2, .packets_out = base + 3, .bytes_out = base + 4,
-		       .connections = base + 5, .refused = base + 6, .client_resets = base + 7, .server_resets = base + 8 },
-		.active = (uint32_t)base + 10, .active_max = (uint32_t)base + 11,
-		.rate = (uint32_t)base + 12, .rate_max = (uint32_t)base + 13, .last_new_s = 3,
+		.s = { .packets_in = base + 1,
+		       .bytes_in = base + 2,
+		       .packets_out = base + 3,
+		       .bytes_out = base + 4,
+		       .connections = base + 5,
+		       .refused = base + 6,
+		       .client_resets = base + 7,
+		       .server_resets = base + 8 },
+		.active = (uint32_t)base + 10,
+		.active_max = (uint32_t)base + 11,
+		.rate = (uint32_t)base + 12,
+		.rate_max = (uint32_t)base + 13,
+		.last_new_s = 3,
 	};
 }
 
@@ -128,9 +137,16 @@ static int setup(void **state)
 	x->odd = add_server(b, "odd", 4);
 	x->odd->run.check_enabled = false;
 	x->info = (struct runtime_info){
-		.pid = 77, .uptime_s = 3700, .counting_s = 90000, .interfaces = 1,
-		.ifs = { { .name = "eth0", .mode = "native" } }, .flows_used = 12345, .flows_capacity = 262144,
-		.flows_memory = 64 << 20, .connections_total = 99, .node = "lb\"1\"",
+		.pid = 77,
+		.uptime_s = 3700,
+		.counting_s = 90000,
+		.interfaces = 1,
+		.ifs = { { .name = "eth0", .mode = "native" } },
+		.flows_used = 12345,
+		.flows_capacity = 262144,
+		.flows_memory = 64 << 20,
+		.connections_total = 99,
+		.node = "lb\"1\"",
 	};
 	uv_loop_init(&x->loop);
 	*state = x;
@@ -331,7 +347,8 @@ static void serve(struct fixture *x, const struct http_conf *conf)
 /* Sends 'request' and gathers what comes until the server closes. */
 static struct buf ask(struct fixture *x, const char *request)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(http_port(x->http)),
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+				   .sin_port = htons(http_port(x->http)),
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct buf answer = { 0 };
@@ -392,7 +409,7 @@ static void server__connection__kept_for_the_next_request(void **state)
 
 	serve(*state, &conf);
 	b = ask(*state, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /st;csv HTTP/1.1\r\nHost: x\r\n\r\n"
-		"GET /st" CLOSE "\r\n");
+			"GET /st" CLOSE "\r\n");
 	assert_int_equal(strncmp(b.data, "HTTP/1.1 404", 12), 0);
 	assert_has(&b, "# pxname,svname");
 	assert_has(&b, "<h1>xlb");
@@ -436,7 +453,8 @@ static void server__auth__asked_and_checked(void **state)
 	serve(*state, &conf);
 	assert_answer(*state, "GET /st" CLOSE "\r\n", "HTTP/1.1 401", "realm=\"HAProxy Statistics\"");
 	assert_answer(*state, "GET /metrics" CLOSE "\r\n", "HTTP/1.1 401", "WWW-Authenticate");
-	assert_answer(*state, "GET /st;csv" CLOSE "Authorization: Basic YWRtaW46c2VjcmV0\r\n\r\n", "HTTP/1.1 200", "pxname");
+	assert_answer(*state, "GET /st;csv" CLOSE "Authorization: Basic YWRtaW46c2VjcmV0\r\n\r\n", "HTTP/1.1 200",
+		      "pxname");
 	assert_answer(*state, "GET /st" CLOSE "Authorization: Basic YWRtaW46c2VjcmV0eA==\r\n\r\n", "HTTP/1.1 401", "");
 	assert_answer(*state, "GET /st" CLOSE "Authorization: Basic YWRtaW46\r\n\r\n", "HTTP/1.1 401", "");
 	assert_answer(*state, "GET /st" CLOSE "Authorization: Basic !!!!\r\n\r\n", "HTTP/1.1 401", "");

@@ -143,7 +143,7 @@ static void backend_eligible__active_then_backup__haproxys_choice(void **state)
 	struct backend *b = model_backend_add(m, "b");
 	struct server *a1 = add_server(b, "a1", 1, false), *k1 = add_server(b, "k1", 1, true);
 	struct server *a2 = add_server(b, "a2", 1, false), *k2 = add_server(b, "k2", 1, true);
-	struct server *out[4] = {0};
+	struct server *out[4] = { 0 };
 	unsigned int act, bck;
 
 	(void)state;

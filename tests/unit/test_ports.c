@@ -13,13 +13,13 @@ static void ports_default__takes_the_larger_part_outside_the_ephemeral_range(voi
 	static const struct {
 		struct port_range ephemeral, expect;
 	} rows[] = {
-		{ { 32768, 60999 }, { 1024, 32767 } },	/* Linux' own default */
+		{ { 32768, 60999 }, { 1024, 32767 } }, /* Linux' own default */
 		{ { 1024, 4999 }, { 5000, 65535 } },
 		{ { 15000, 65535 }, { 1024, 14999 } },
 		{ { 1024, 65534 }, { 65535, 65535 } },
 		{ { 1, 500 }, { 1024, 65535 } },
 		{ { 1, 0 }, { 1024, 65535 } },
-		{ { 33280, 33280 }, { 1024, 33279 } },	/* parts of equal size: the lower */
+		{ { 33280, 33280 }, { 1024, 33279 } }, /* parts of equal size: the lower */
 	};
 
 	(void)state;

@@ -14,7 +14,7 @@
 /* The algorithm in its plain form: every server gains its weight, the richest pays the total. */
 static size_t plain_order(const unsigned int *weights, size_t nr, uint16_t *ring, size_t len)
 {
-	long credit[64] = {0}, total = 0;
+	long credit[64] = { 0 }, total = 0;
 
 	for (size_t i = 0; i < nr; i++)
 		total += weights[i];

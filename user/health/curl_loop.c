@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * libcurl asks for sockets to watch and for one timer; libuv has both. libcurl opens and closes the sockets itself, so a
- * watch is taken off before the socket goes.
+ * libcurl asks for sockets to watch and for one timer; libuv has both. libcurl opens and closes the sockets itself, so
+ * a watch is taken off before the socket goes.
  */
 #include "health/curl_loop.h"
 

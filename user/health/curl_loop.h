@@ -15,8 +15,8 @@ int curl_loop_new(uv_loop_t *loop, struct curl_loop **ret);
 void curl_loop_free(struct curl_loop *c);
 
 /*
- * Runs 'easy' until 'done' is called with its result, which may free it; it is no part of the loop any more by then. Never
- * calls 'done' before it returns. Returns 0 or -ENOMEM. CURLOPT_PRIVATE is taken by this.
+ * Runs 'easy' until 'done' is called with its result, which may free it; it is no part of the loop any more by then.
+ * Never calls 'done' before it returns. Returns 0 or -ENOMEM. CURLOPT_PRIVATE is taken by this.
  */
 struct curl_transfer {
 	CURL *easy;

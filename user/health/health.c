@@ -91,7 +91,7 @@ void probe_connected(struct health_probe *p)
 
 static void ask(struct health_probe *p)
 {
-	struct health_result res = {0};
+	struct health_result res = { 0 };
 	bool under_way;
 
 	p->started_ns = uv_hrtime();

@@ -18,7 +18,7 @@ struct health_probe;
 
 struct health_result {
 	enum check_code code;
-	int status;	  /* of HTTP, or 0 */
+	int status; /* of HTTP, or 0 */
 	long duration_ms;
 	const char *desc; /* "Connection refused", or NULL; valid during the call */
 };
@@ -35,8 +35,8 @@ int health_new(uv_loop_t *loop, struct health **ret);
 void health_free(struct health *h); /* all probes must be stopped; NULL is fine */
 
 /*
- * Starts checking 'addr':'port' as 'conf' says; the first probe comes after 'delay_ms'. 'conf' is copied. 'timeouts' are
- * those of check_connect_timeout() and check_total_timeout(), asked anew at each probe through 'state'.
+ * Starts checking 'addr':'port' as 'conf' says; the first probe comes after 'delay_ms'. 'conf' is copied. 'timeouts'
+ * are those of check_connect_timeout() and check_total_timeout(), asked anew at each probe through 'state'.
  */
 int health_start(struct health *h, const struct check_conf *conf, const struct check_state *state,
 		 const struct addr *addr, uint16_t port, unsigned int delay_ms, const struct health_ops *ops, void *arg,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * 'option httpchk' by libcurl. The request is HAProxy's, byte for byte: the request line, Host if one is configured, and
- * 'Connection: close' for HTTP/1.1; nothing that libcurl would add.
+ * 'option httpchk' by libcurl. The request is HAProxy's, byte for byte: the request line, Host if one is configured,
+ * and 'Connection: close' for HTTP/1.1; nothing that libcurl would add.
  *
  * The status line and the end of the headers decide. The transfer is ended there, so that the size of a page costs
  * nothing and a server cannot keep a check busy with an endless body; headers beyond HEADERS_MAX are no answer.
@@ -21,11 +21,11 @@ struct http_question {
 	struct curl_transfer transfer;
 	struct health_probe *probe;
 	struct curl_slist *headers;
-	int socket_err;	    /* positive errno if no socket could be made */
-	size_t header_len;  /* received so far */
-	bool in_headers;    /* the status line is in */
-	bool complete;	    /* the headers of a final answer are in */
-	char reason[64];    /* of the status line */
+	int socket_err;	   /* positive errno if no socket could be made */
+	size_t header_len; /* received so far */
+	bool in_headers;   /* the status line is in */
+	bool complete;	   /* the headers of a final answer are in */
+	char reason[64];   /* of the status line */
 };
 
 static void question_free(struct http_question *q)

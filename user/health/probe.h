@@ -31,17 +31,17 @@ struct probe_method {
 struct health_probe {
 	struct health *health;
 	const struct probe_method *method;
-	struct check_conf conf;		  /* own copy */
-	const struct check_state *state;  /* the caller's */
+	struct check_conf conf;		 /* own copy */
+	const struct check_state *state; /* the caller's */
 	const struct health_ops *ops;
 	void *arg;
 	struct sockaddr_storage to;
 	socklen_t to_len;
 	enum probe_phase phase;
 	uv_timer_t timer;
-	uint64_t started_ns;		  /* uv_hrtime() at the start of the question */
-	bool overdue;			  /* the deadline has passed once */
-	void *question;			  /* the method's, while asking */
+	uint64_t started_ns; /* uv_hrtime() at the start of the question */
+	bool overdue;	     /* the deadline has passed once */
+	void *question;	     /* the method's, while asking */
 };
 
 struct health {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The check that only connects. As HAProxy does, it leaves by a reset instead of FIN, so that a check costs neither side
- * a socket in TIME-WAIT, and it holds back the acknowledgement that completes the handshake, so that the server's
+ * The check that only connects. As HAProxy does, it leaves by a reset instead of FIN, so that a check costs neither
+ * side a socket in TIME-WAIT, and it holds back the acknowledgement that completes the handshake, so that the server's
  * program mostly never sees the connection.
  */
 #include <errno.h>

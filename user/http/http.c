@@ -117,7 +117,8 @@ static enum MHD_Result send_text(struct MHD_Connection *conn, unsigned int statu
 static enum MHD_Result ask_password(const struct http *h, struct MHD_Connection *conn)
 {
 	static const char text[] = "This page asks for a name and a password.\n";
-	struct MHD_Response *r = MHD_create_response_from_buffer(sizeof(text) - 1, (void *)text, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *r =
+		MHD_create_response_from_buffer(sizeof(text) - 1, (void *)text, MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result ret;
 
 	if (!r)
@@ -200,8 +201,8 @@ struct request {
 };
 
 /*
- * libmicrohttpd calls this with the headers, then with each part of a body, which nobody wants, then for the answer: one
- * that came earlier would cost the client its connection.
+ * libmicrohttpd calls this with the headers, then with each part of a body, which nobody wants, then for the answer:
+ * one that came earlier would cost the client its connection.
  */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_len, void **request)
@@ -323,15 +324,17 @@ static int open_listener(const struct addr *addr, uint16_t port, uint16_t *ret_p
 /* Takes over 'fd'. */
 static struct MHD_Daemon *start_daemon(struct http *h, int fd)
 {
-	struct MHD_Daemon *d = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, h,
-		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
-		MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_END);
+	struct MHD_OptionItem options[] = {
+		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_MEMORY, NULL },
+		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_uri, NULL },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_ARRAY, options,
+						MHD_OPTION_END);
 
 	if (!d)
 		close(fd);

@@ -19,8 +19,8 @@
 struct http;
 
 /*
- * What is served. 'uri' is the page, and 'uri' followed by ";csv" the same numbers as CSV; further suffixes of HAProxy are
- * understood: ";norefresh", ";up", ";no-maint". Anything else is answered by 404.
+ * What is served. 'uri' is the page, and 'uri' followed by ";csv" the same numbers as CSV; further suffixes of HAProxy
+ * are understood: ";norefresh", ";up", ";no-maint". Anything else is answered by 404.
  */
 struct http_conf {
 	const char *uri;	/* of the stats page, e.g. "/haproxy?stats"; NULL: no page */
@@ -31,8 +31,8 @@ struct http_conf {
 };
 
 /*
- * Listens on 'addr':'port' and serves. 'conf' is copied; 'host' and 'arg' must outlive the object. Returns 0, -EINVAL (no
- * address), or what socket(2), bind(2) and listen(2) said: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...
+ * Listens on 'addr':'port' and serves. 'conf' is copied; 'host' and 'arg' must outlive the object. Returns 0, -EINVAL
+ * (no address), or what socket(2), bind(2) and listen(2) said: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...
  */
 int http_open(uv_loop_t *loop, const struct addr *addr, uint16_t port, const struct http_conf *conf,
 	      const struct runtime_host *host, void *arg, struct http **ret);

@@ -77,7 +77,17 @@ static const struct metric metrics[] = {
 
 /* Of the whole process: no labels. */
 enum process_value {
-	P_ONE, P_PID, P_UPTIME, P_CAPACITY, P_USED, P_CONNECTIONS, P_RATE, P_RATE_MAX, P_AGE, P_MEMORY, P_ADOPTED
+	P_ONE,
+	P_PID,
+	P_UPTIME,
+	P_CAPACITY,
+	P_USED,
+	P_CONNECTIONS,
+	P_RATE,
+	P_RATE_MAX,
+	P_AGE,
+	P_MEMORY,
+	P_ADOPTED
 };
 
 static const struct {

@@ -181,8 +181,10 @@ static void put_legend(struct buf *out)
 
 	buf_puts(out, "<table class=\"legend\">\n");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		buf_printf(out, "<tr><td class=\"c %s\" title=\"active\"></td><td class=\"c %s\" title=\"backup\"></td>"
-			   "<td>%s</td></tr>\n", rows[i].css, rows[i].backup_css, rows[i].text);
+		buf_printf(out,
+			   "<tr><td class=\"c %s\" title=\"active\"></td><td class=\"c %s\" title=\"backup\"></td>"
+			   "<td>%s</td></tr>\n",
+			   rows[i].css, rows[i].backup_css, rows[i].text);
 	buf_puts(out, "</table>\n");
 }
 
@@ -348,7 +350,8 @@ static void put_table_head(struct buf *out, const char *proxy)
 {
 	buf_puts(out, "<h2>");
 	put_text(out, proxy);
-	buf_puts(out, "</h2>\n<table class=\"px\">\n<tr><th rowspan=\"2\"></th><th colspan=\"2\">New flows/s</th>"
+	buf_puts(out,
+		 "</h2>\n<table class=\"px\">\n<tr><th rowspan=\"2\"></th><th colspan=\"2\">New flows/s</th>"
 		 "<th colspan=\"5\">Flows</th><th colspan=\"2\">Packets</th><th colspan=\"2\">Bytes</th>"
 		 "<th rowspan=\"2\">Refused</th><th colspan=\"2\">Resets by</th><th colspan=\"8\">Server</th></tr>\n"
 		 "<tr><th>Cur</th><th>Max</th><th>Cur</th><th>Max</th><th>Limit</th><th>Total</th><th>Last</th>"

@@ -18,14 +18,14 @@ enum sample_kind { SAMPLE_FRONTEND, SAMPLE_SERVER, SAMPLE_BACKEND };
 
 struct sample {
 	enum sample_kind kind;
-	unsigned int proxy_id;	  /* one for all rows of a proxy */
+	unsigned int proxy_id;	    /* one for all rows of a proxy */
 	const char *proxy, *server; /* 'server' NULL unless SAMPLE_SERVER */
 	const struct frontend *f;
 	const struct backend *b;
 	const struct server *s;
-	char status[48];	  /* HAProxy's word */
-	const char *state;	  /* the same reduced to UP, DOWN, MAINT or DRAIN */
-	const char *check;	  /* code of the last check, or NULL */
+	char status[48];   /* HAProxy's word */
+	const char *state; /* the same reduced to UP, DOWN, MAINT or DRAIN */
+	const char *check; /* code of the last check, or NULL */
 	/* From here on numbers that a metric can name. */
 	int64_t active, active_max, limit, total;
 	int64_t rate, rate_max, last_new_s;

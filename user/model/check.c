@@ -103,9 +103,9 @@ bool check_conf_equal(const struct check_conf *a, const struct check_conf *b)
 	return a->type == b->type && a->inter == b->inter && a->fastinter == b->fastinter &&
 	       a->downinter == b->downinter && a->rise == b->rise && a->fall == b->fall &&
 	       a->timeout_connect == b->timeout_connect && a->timeout_check == b->timeout_check &&
-	       addr_equal(&a->addr, &b->addr) && a->port == b->port &&
-	       strings_equal(a->http_method, b->http_method) && strings_equal(a->http_uri, b->http_uri) &&
-	       strings_equal(a->http_version, b->http_version) && strings_equal(a->http_host, b->http_host);
+	       addr_equal(&a->addr, &b->addr) && a->port == b->port && strings_equal(a->http_method, b->http_method) &&
+	       strings_equal(a->http_uri, b->http_uri) && strings_equal(a->http_version, b->http_version) &&
+	       strings_equal(a->http_host, b->http_host);
 }
 
 static int health_max(const struct check_conf *c)

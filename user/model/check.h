@@ -18,9 +18,24 @@ enum check_type { CHECK_NONE, CHECK_TCP, CHECK_HTTP };
 
 /* HAProxy's codes, in the order of its source; texts by check_code_name() and check_code_desc(). */
 enum check_code {
-	CHECK_UNKNOWN, CHECK_INI, CHECK_SOCKERR, CHECK_L4OK, CHECK_L4TOUT, CHECK_L4CON, CHECK_L6OK, CHECK_L6TOUT,
-	CHECK_L6RSP, CHECK_L7TOUT, CHECK_L7RSP, CHECK_L7OK, CHECK_L7OKC, CHECK_L7STS, CHECK_PROCERR, CHECK_PROCTOUT,
-	CHECK_PROCOK, CHECK_NR_CODES
+	CHECK_UNKNOWN,
+	CHECK_INI,
+	CHECK_SOCKERR,
+	CHECK_L4OK,
+	CHECK_L4TOUT,
+	CHECK_L4CON,
+	CHECK_L6OK,
+	CHECK_L6TOUT,
+	CHECK_L6RSP,
+	CHECK_L7TOUT,
+	CHECK_L7RSP,
+	CHECK_L7OK,
+	CHECK_L7OKC,
+	CHECK_L7STS,
+	CHECK_PROCERR,
+	CHECK_PROCTOUT,
+	CHECK_PROCOK,
+	CHECK_NR_CODES
 };
 
 /* What to check and how often. Times in milliseconds; 0 for fastinter and downinter means 'inter'. */
@@ -40,13 +55,13 @@ struct check_conf {
 
 /* Where a server stands. Zero-initialise, then check_init(). */
 struct check_state {
-	int health;	       /* 0 .. rise + fall - 1 */
-	enum check_code code;  /* of the last finished check, CHECK_INI before */
-	int status;	       /* of HTTP, or 0 */
-	long duration_ms;      /* of the last check, -1 before */
-	unsigned long failed;  /* failed checks while up (chkfail) */
-	unsigned long downs;   /* times it went down (chkdown) */
-	char desc[128];	       /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
+	int health;	      /* 0 .. rise + fall - 1 */
+	enum check_code code; /* of the last finished check, CHECK_INI before */
+	int status;	      /* of HTTP, or 0 */
+	long duration_ms;     /* of the last check, -1 before */
+	unsigned long failed; /* failed checks while up (chkfail) */
+	unsigned long downs;  /* times it went down (chkdown) */
+	char desc[128];	      /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
 };
 
 enum check_change { CHECK_NO_CHANGE, CHECK_WENT_UP, CHECK_WENT_DOWN };
@@ -76,7 +91,8 @@ enum check_change check_result(struct check_state *s, const struct check_conf *c
 /* Sets health by hand (`set server b/s health up|stopping|down`) or from a state file; clamped to its range. */
 enum check_change check_set_health(struct check_state *s, const struct check_conf *c, int health);
 
-/* Milliseconds from the start of one check to the start of the next: inter, fastinter in transition, downinter when down. */
+/* Milliseconds from the start of one check to the start of the next: inter, fastinter in transition, downinter when
+ * down. */
 unsigned int check_interval(const struct check_state *s, const struct check_conf *c);
 
 /*

@@ -51,22 +51,29 @@ static void frontend_free(struct frontend *f)
 	free(f);
 }
 
-void model_server_del(struct server *s)
+static void server_free(struct server *s)
 {
-	TAILQ_REMOVE(&s->backend->servers, s, next);
-	s->backend->nr_servers--;
 	check_conf_free_strings(&s->check);
 	free(s->name);
 	free(s->host);
 	free(s);
 }
 
+void model_server_del(struct server *s)
+{
+	TAILQ_REMOVE(&s->backend->servers, s, next);
+	s->backend->nr_servers--;
+	server_free(s);
+}
+
 static void backend_free(struct backend *b)
 {
 	struct server *s;
 
-	while ((s = TAILQ_FIRST(&b->servers)))
-		model_server_del(s);
+	while ((s = TAILQ_FIRST(&b->servers))) {
+		TAILQ_REMOVE(&b->servers, s, next);
+		server_free(s);
+	}
 	free(b->name);
 	free(b);
 }

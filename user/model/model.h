@@ -35,15 +35,15 @@ enum server_admin {
 
 /* Run-time state of a server. Zeroed by model_server_add(); set up by server_run_init(). */
 struct server_run {
-	unsigned int admin;	  /* enum server_admin */
-	unsigned int weight;	  /* now; starts as server.weight */
-	bool check_enabled;	  /* a check is configured and not disabled by command */
-	bool check_running;	  /* a probe is under way: '* ' before check_status */
+	unsigned int admin;  /* enum server_admin */
+	unsigned int weight; /* now; starts as server.weight */
+	bool check_enabled;  /* a check is configured and not disabled by command */
+	bool check_running;  /* a probe is under way: '* ' before check_status */
 	struct check_state check;
-	uint64_t last_change_ms;  /* CLOCK_MONOTONIC of the last change of up/down/maint */
-	uint64_t down_since_ms;   /* while down: since when; else 0 */
-	uint64_t downtime_ms;	  /* total of earlier outages */
-	uint16_t dp_id;		  /* index into xlb_servers, 0: none yet */
+	uint64_t last_change_ms; /* CLOCK_MONOTONIC of the last change of up/down/maint */
+	uint64_t down_since_ms;	 /* while down: since when; else 0 */
+	uint64_t downtime_ms;	 /* total of earlier outages */
+	uint16_t dp_id;		 /* index into xlb_servers, 0: none yet */
 };
 
 /* 'server' line. */
@@ -51,17 +51,17 @@ struct server {
 	TAILQ_ENTRY(server) next;
 	struct backend *backend;
 	char *name;
-	unsigned int id;	 /* HAProxy's sid: 1, 2, .. within the backend, or 'id N' */
+	unsigned int id; /* HAProxy's sid: 1, 2, .. within the backend, or 'id N' */
 	bool id_forced;
 	struct addr addr;
-	char *host;		 /* the address as written, when it was a name; else NULL */
-	uint16_t port;		 /* host order; 0: the port that the client asked for */
-	unsigned int weight;	 /* 0..256 as in the file */
+	char *host;	     /* the address as written, when it was a name; else NULL */
+	uint16_t port;	     /* host order; 0: the port that the client asked for */
+	unsigned int weight; /* 0..256 as in the file */
 	bool backup;
 	bool disabled;
-	unsigned int line;	 /* of the file, 0: by command */
-	struct check_conf check; /* type CHECK_NONE: not checked, counts as up */
-	struct addr source;	 /* family 0: the backend's */
+	unsigned int line;		/* of the file, 0: by command */
+	struct check_conf check;	/* type CHECK_NONE: not checked, counts as up */
+	struct addr source;		/* family 0: the backend's */
 	struct port_range source_ports; /* empty: the backend's */
 	struct server_run run;
 };
@@ -100,9 +100,9 @@ struct bind {
 	TAILQ_ENTRY(bind) next;
 	struct addr addr; /* 0.0.0.0: every IPv4 address of the attached interfaces */
 	uint16_t port_lo, port_hi;
-	uint8_t proto;	  /* IPPROTO_TCP, or IPPROTO_UDP by pragma */
-	char *interface;  /* or NULL */
-	char *name;	  /* or NULL */
+	uint8_t proto;	 /* IPPROTO_TCP, or IPPROTO_UDP by pragma */
+	char *interface; /* or NULL */
+	char *name;	 /* or NULL */
 	unsigned int line;
 };
 
@@ -115,21 +115,21 @@ struct frontend {
 	unsigned int id;
 	bool is_listen;
 	bool mode_http;
-	bool disabled;	 /* 'disabled' in the file, or by command */
+	bool disabled;	    /* 'disabled' in the file, or by command */
 	bool left_to_stack; /* needs layer 7: no bind of it is taken; 'stack_reason' says which line decided */
 	char *stack_reason;
 	struct bind_list binds;
-	char *default_backend; /* name as written, or NULL */
+	char *default_backend;	 /* name as written, or NULL */
 	struct backend *backend; /* resolved, or NULL */
 	struct timeouts timeouts;
-	unsigned int maxconn;  /* 0: not given */
+	unsigned int maxconn; /* 0: not given */
 	struct {
-		bool enabled;  /* served by xlbd over HTTP */
-		char *uri;     /* default /haproxy?stats */
+		bool enabled; /* served by xlbd over HTTP */
+		char *uri;    /* default /haproxy?stats */
 		char *realm;
-		char *auth;    /* "user:password", or NULL */
+		char *auth; /* "user:password", or NULL */
 		unsigned int refresh_s;
-		bool metrics;  /* http-request use-service prometheus-exporter */
+		bool metrics; /* http-request use-service prometheus-exporter */
 	} stats;
 	unsigned int line;
 	uint16_t dp_id; /* index into xlb_services, 0: none yet */
@@ -153,8 +153,8 @@ enum access_level { ACCESS_USER, ACCESS_OPERATOR, ACCESS_ADMIN };
 
 struct stats_socket {
 	TAILQ_ENTRY(stats_socket) next;
-	char *path;	   /* unix socket, or NULL */
-	struct addr addr;  /* else TCP */
+	char *path;	  /* unix socket, or NULL */
+	struct addr addr; /* else TCP */
 	uint16_t port;
 	unsigned int mode; /* of the file; 0: not given */
 	char *user, *group;
@@ -170,8 +170,8 @@ struct log_target {
 	char *path;	  /* /dev/log, or NULL */
 	struct addr addr; /* else UDP */
 	uint16_t port;
-	int facility;	  /* of syslog(3) */
-	int max_level;	  /* of syslog(3), 7: all */
+	int facility;  /* of syslog(3) */
+	int max_level; /* of syslog(3), 7: all */
 };
 
 TAILQ_HEAD(log_target_list, log_target);
@@ -183,11 +183,11 @@ struct model {
 	struct stats_socket_list sockets;
 	struct log_target_list logs;
 	unsigned int nr_frontends, nr_backends;
-	unsigned int last_proxy_id;  /* highest iid given out */
-	unsigned int flows;	     /* '#@xlb flows N', default 262144 */
-	unsigned int maxconn;	     /* of global, 0: not given */
+	unsigned int last_proxy_id;    /* highest iid given out */
+	unsigned int flows;	       /* '#@xlb flows N', default 262144 */
+	unsigned int maxconn;	       /* of global, 0: not given */
 	unsigned int stats_timeout_ms; /* of 'stats timeout', default 10000 */
-	unsigned int spread_checks;  /* 0..50 per cent */
+	unsigned int spread_checks;    /* 0..50 per cent */
 	char *node, *description;
 };
 
@@ -211,8 +211,8 @@ struct backend *model_backend_find(const struct model *m, const char *name);
 struct server *model_server_find(const struct backend *b, const char *name);
 
 /*
- * Sets run to what a fresh start gives: weight, CMAINT if disabled, health at 'rise', the check enabled if there is one.
- * Keeps dp_id.
+ * Sets run to what a fresh start gives: weight, CMAINT if disabled, health at 'rise', the check enabled if there is
+ * one. Keeps dp_id.
  */
 void server_run_init(struct server *s, uint64_t now_ms);
 
@@ -231,9 +231,9 @@ bool server_is_usable(const struct server *s);
 bool server_is_up(const struct server *s);
 
 /*
- * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at full
- * health h/fall with h = health - rise + 1; while down and recovering health/rise. 'buf' of SERVER_STATUS_MAX bytes.
- * Returns buf.
+ * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at
+ * full health h/fall with h = health - rise + 1; while down and recovering health/rise. 'buf' of SERVER_STATUS_MAX
+ * bytes. Returns buf.
  */
 enum { SERVER_STATUS_MAX = 32 };
 const char *server_status(const struct server *s, char *buf);

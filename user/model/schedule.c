@@ -18,8 +18,8 @@
 struct group {
 	long weight;
 	size_t first, nr;
-	size_t next;   /* of the members: whose turn it is */
-	long credit;   /* of that member */
+	size_t next; /* of the members: whose turn it is */
+	long credit; /* of that member */
 };
 
 struct member {
