@@ -39,13 +39,17 @@ static void layer7__in_any_place__leaves_frontend_to_stack(void **state)
 		  .text = "defaults\n mode tcp\n balance roundrobin\nfrontend f\n bind :80\n default_backend b\n"
 			  "frontend g\n bind :81 ssl crt /x\n bind unix@/x\n default_backend c\nbackend b\n"
 			  " server s 1.1.1.1:80 ssl verify none\nbackend c\n server s 1.1.1.1:80\n"
-			  "defaults\n option http-buffer-request\nlisten m\n bind :82\n server s 1.1.1.1:80\n",
+			  "defaults\n option http-buffer-request\nlisten m\n mode http\n bind :82\n server s "
+			  "1.1.1.1:80\n"
+			  "listen n\n bind :83\n server s 1.1.1.1:80\n",
 		  .diags = "W C0401 8:11\nW C0401 12:22\nW C0401 16:2\n",
 		  .model = "frontend f#1 left[t:12: 'ssl' needs a proxy: packets cannot be encrypted on their way to a "
 			   "server] 0.0.0.0:80\n"
 			   "frontend g#2 -> c left[t:8: 'ssl' needs a proxy: TLS ends in a proxy] 0.0.0.0:81\n"
-			   "frontend m#5 left[t:16: 'option' needs a proxy: it works on requests] 0.0.0.0:82\n"
-			   "backend c#4\nserver c/s#1 1.1.1.1:80 w1\n" },
+			   "frontend m#5 http left[t:16: 'option http-buffer-request' needs a proxy: it works on "
+			   "requests] 0.0.0.0:82\n"
+			   "listen n#6 -> n 0.0.0.0:83\n"
+			   "backend c#4\nserver c/s#1 1.1.1.1:80 w1\nbackend n#6\nserver n/s#1 1.1.1.1:80 w1\n" },
 		{ .name = "a choice of backends",
 		  .text = "frontend f\n bind :80\n use_backend a if { path /x }\n default_backend b\nbackend a\n "
 			  "server s 1.1.1.1:80\n"
@@ -61,6 +65,12 @@ static void layer7__in_any_place__leaves_frontend_to_stack(void **state)
 		  .diags = "",
 		  .model = "frontend f#1 -> a 0.0.0.0:80\nbackend a#2\nserver a/s#1 1.1.1.1:80 w1\nbackend b#3\nserver "
 			   "b/s#1 1.1.1.1:80 w1\n" },
+		{ .name = "rules for requests in mode tcp, which HAProxy ignores",
+		  .text = "listen l\n bind :80\n http-request deny if x\n acl x path /\n cookie S insert\n balance "
+			  "uri\n"
+			  " server s 1.1.1.1:80\n",
+		  .diags = "W C0504 3:2\n",
+		  .model = PLAIN_FRONT PLAIN_BACK },
 		{ .name = "a backend that nobody uses",
 		  .text = PLAIN "backend b\n server s 1.1.1.1:80 send-proxy\n",
 		  .diags = "W C0406 5:22\n",
@@ -101,18 +111,18 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 		  .diags = "E C0402 3:2\nE C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0402 "
 			   "9:22\nE C0402 10:2\nE C0402 11:2\n" },
 		{ .name = "in a section of which no part is ours",
-		  .text = PLAIN
-		  "frontend f\n bind :81\n http-request deny\n default_backend b\nbackend b\n balance leastconn\n"
-		  " stick-table type ip size 1k\n server s [::1]:80 track x\n server t 1.1.1.1:80\n",
-		  .diags = "W C0401 6:2\n",
-		  .model =
-			  PLAIN_FRONT "frontend f#2 -> b left[t:6: 'http-request' needs a proxy: it works on requests] "
-				      "0.0.0.0:81\n" PLAIN_BACK "backend b#3\nserver b/t#1 1.1.1.1:80 w1\n" },
+		  .text = PLAIN "frontend f\n bind :81\n mode http\n http-request deny\n default_backend b\nbackend "
+				"b\n balance leastconn\n"
+				" stick-table type ip size 1k\n server s [::1]:80 track x\n server t 1.1.1.1:80\n",
+		  .diags = "W C0401 7:2\n",
+		  .model = PLAIN_FRONT
+		  "frontend f#2 -> b http left[t:7: 'http-request' needs a proxy: it works on requests] "
+		  "0.0.0.0:81\n" PLAIN_BACK "backend b#3\nserver b/t#1 1.1.1.1:80 w1\n" },
 		{ .name = "in a section that a frontend of ours uses as well",
-		  .text = "frontend e\n bind :80\n default_backend b\nfrontend f\n bind :81\n http-request deny\n "
-			  "default_backend b\n"
-			  "backend b\n balance leastconn\n server s 1.1.1.1:80\n",
-		  .diags = "W C0401 6:2\nE C0402 9:10\n" },
+		  .text = "frontend e\n bind :80\n default_backend b\nfrontend f\n bind :81\n mode http\n"
+			  " http-request deny\n default_backend b\nbackend b\n balance leastconn\n server s "
+			  "1.1.1.1:80\n",
+		  .diags = "W C0401 7:2\nE C0402 10:10\n" },
 	};
 
 	RUN(cases);

@@ -183,7 +183,7 @@ static bool proxy_id_is_taken(const struct parser *p, unsigned int id)
  */
 static int build_proxy(struct parser *p, struct proxy *x, unsigned int id)
 {
-	bool back = x->kind != SECTION_FRONTEND && !x->set.need.word;
+	bool back = x->kind != SECTION_FRONTEND && !x->is_left_out;
 	int err = 0;
 
 	if (x->kind != SECTION_BACKEND)

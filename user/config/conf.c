@@ -102,6 +102,7 @@ static void read_dir(struct parser *p, const char *dir)
 {
 	struct dirent **entries = NULL;
 	const char *path;
+	struct stat st;
 	int nr, i;
 
 	nr = scandir(dir, &entries, is_cfg, by_name);
@@ -113,9 +114,10 @@ static void read_dir(struct parser *p, const char *dir)
 		report_file(p, DIAG_ERROR, dir, CODE_FILE_EMPTY, "only files whose names end in .cfg are read",
 			    "the directory holds no configuration file", "");
 	for (i = 0; i < nr; i++) {
+		/* As HAProxy does, what is no file is passed over. */
 		path = arena_printf(&p->arena, "%s%s%s", dir, *dir && dir[strlen(dir) - 1] == '/' ? "" : "/",
 				    entries[i]->d_name);
-		if (path)
+		if (path && (stat(path, &st) || S_ISREG(st.st_mode)))
 			read_file(p, path, true);
 		free(entries[i]);
 	}

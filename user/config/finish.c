@@ -22,6 +22,14 @@ static bool has_back(const struct proxy *x)
 	return x->kind == SECTION_BACKEND || x->kind == SECTION_LISTEN;
 }
 
+/* Why the section needs a proxy, or NULL. */
+static const struct need *need_of(const struct proxy *x)
+{
+	if (x->set.need.word)
+		return &x->set.need;
+	return x->set.mode_http && x->set.need_http.word ? &x->set.need_http : NULL;
+}
+
 static const char *hint_backend(struct parser *p, const char *name)
 {
 	const char *words[65];
@@ -80,7 +88,7 @@ static void decide_stats(struct parser *p, struct proxy *x)
 			report(p, DIAG_WARNING, &set->stats_place, CODE_STATS, "add 'mode http'",
 			       "HAProxy ignores 'stats' without 'mode http'; xlbd serves the page all the same");
 	} else if (set->mode_http) {
-		if (!set->need.word)
+		if (!need_of(x))
 			set->need = (struct need){ set->metrics && !set->stats_on ? "http-request" : "stats",
 						   "the page shares its address with other traffic", set->stats_place };
 	} else {
@@ -107,10 +115,10 @@ static void decide_frontend(struct parser *p, struct proxy *x)
 {
 	resolve_backend(p, x);
 	decide_stats(p, x);
-	if (x->set.need.word)
-		leave_to_stack(p, x, &x->set.need);
-	else if (x->target && x->target->set.need.word)
-		leave_to_stack(p, x, &x->target->set.need);
+	if (need_of(x))
+		leave_to_stack(p, x, need_of(x));
+	else if (x->target && need_of(x->target))
+		leave_to_stack(p, x, need_of(x->target));
 	if (!x->target)
 		return;
 	if (x->is_left)
@@ -241,15 +249,16 @@ static void remark_server(struct parser *p, const struct proxy *x, const struct 
 		       "the server is checked by an HTTP request of '%s'", s->path);
 }
 
-static void remark_backend(struct parser *p, const struct proxy *x)
+static void remark_backend(struct parser *p, struct proxy *x)
 {
+	const struct need *need = need_of(x);
 	const struct server_decl *s;
 
-	if (x->set.need.word) {
+	x->is_left_out = need != NULL;
+	if (need) {
 		if (!x->is_used_by_left && x->kind == SECTION_BACKEND)
-			report(p, DIAG_WARNING, &x->set.need.place, CODE_UNUSED, NULL,
-			       "'%s' needs a proxy: %s. Backend '%s' is left out", x->set.need.word, x->set.need.why,
-			       x->name);
+			report(p, DIAG_WARNING, &need->place, CODE_UNUSED, NULL,
+			       "'%s' needs a proxy: %s. Backend '%s' is left out", need->word, need->why, x->name);
 		return;
 	}
 	TAILQ_FOREACH(s, &x->servers, next)
@@ -264,7 +273,7 @@ static bool is_aside(const struct proxy *x)
 {
 	if (x->is_used)
 		return false;
-	return x->is_left || x->set.need.word || x->is_used_by_left;
+	return x->is_left || need_of(x) || x->is_used_by_left;
 }
 
 static void report_refusals(struct parser *p, const struct proxy *x)
@@ -277,6 +286,17 @@ static void report_refusals(struct parser *p, const struct proxy *x)
 		report(p, DIAG_ERROR, &r->place, CODE_NOT_YET, r->hint, "%s", r->text);
 }
 
+/* A line of the section itself that works on requests, in mode tcp. Lines of defaults are meant for others, too. */
+static void remark_http(struct parser *p, const struct proxy *x)
+{
+	const struct need *need = &x->set.need_http;
+
+	if (!need->word || x->set.mode_http || need->place.file != x->place.file || need->place.line < x->place.line)
+		return;
+	report(p, DIAG_WARNING, &need->place, CODE_IGNORED_HERE, NULL,
+	       "'%s' is ignored, in HAProxy as here: it needs 'mode http'", need->word);
+}
+
 int finish(struct parser *p)
 {
 	struct proxy *x;
@@ -285,7 +305,10 @@ int finish(struct parser *p)
 		if (has_front(x))
 			decide_frontend(p, x);
 	TAILQ_FOREACH(x, &p->proxies, next) {
+		if (x->kind == SECTION_DEFAULTS)
+			continue;
 		report_refusals(p, x);
+		remark_http(p, x);
 		if (has_front(x))
 			remark_frontend(p, x);
 		if (has_back(x))

@@ -37,20 +37,21 @@ static const char *section_name(enum section s)
 }
 
 /*
- * Does the row's word stand at 'at'? It has one word or two, and may end in ".*" for all words that begin so. Returns
+ * Does the row's word stand at 'at'? It has one word or two, and may end in '*' for all words that begin so. Returns
  * how many words it has, 0 for no.
  */
 static size_t matches(const struct parser *p, const struct keyword *kw, size_t at)
 {
 	const char *first = parser_word(p, at), *second = parser_word(p, at + 1);
-	const char *space, *star;
+	const char *space;
+	size_t len;
 
 	if (kw->word[0] != first[0])
 		return 0; /* most rows, most of the time */
 	space = strchr(kw->word, ' ');
-	star = strstr(kw->word, ".*");
-	if (star)
-		return !strncmp(kw->word, first, (size_t)(star - kw->word) + 1);
+	len = strlen(kw->word);
+	if (kw->word[len - 1] == '*')
+		return !strncmp(kw->word, first, len - 1);
 	if (!space)
 		return !strcmp(kw->word, first);
 	if (!second || strlen(first) != (size_t)(space - kw->word) || strncmp(kw->word, first, strlen(first)) != 0)
@@ -93,7 +94,7 @@ static void candidates(struct parser *p, const struct keyword *const *from, size
 			const char *space = strchr(kw->word, ' ');
 			size_t first_len = space ? (size_t)(space - kw->word) : strlen(kw->word);
 
-			if (!(kw->sections & 1u << p->section))
+			if (!(kw->sections & 1u << p->section) || strchr(kw->word, '*'))
 				continue;
 			if (!first)
 				ret[nr++] = space ? arena_copy(&p->arena, kw->word, first_len) : kw->word;
@@ -206,6 +207,10 @@ static void act(struct parser *p, const struct keyword *kw, size_t at, size_t ar
 		if (!off)
 			need_proxy(p, at, kw->note);
 		break;
+	case KW_HTTP:
+		if (!off)
+			need_http(p, at, kw->note);
+		break;
 	case KW_REFUSED:
 		if (!off)
 			refuse(p, at, kw->note, "'%s' is not available in this version", kw->word);
@@ -309,6 +314,7 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 			caution(p, at, CODE_NOT_ENFORCED, NULL, "'%s' is ignored: %s", row->word, row->note);
 			break;
 		case KW_PROXY:
+		case KW_HTTP:
 			need_proxy(p, at, row->note);
 			break;
 		case KW_REFUSED:

@@ -367,6 +367,8 @@ const struct keyword keywords_global[] = {
 	PROCESS("wurfl-data-file", 1, 1),
 	FLAG("zero-warning"),
 	PROCESS("warn-blocked-traffic-after", 1, 1),
+	PROCESS("limited-quic", 0, 0),
+	{ "httpclient.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
 	{ "tune.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

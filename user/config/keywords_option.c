@@ -23,7 +23,7 @@ static void on_forwardfor(struct parser *p, size_t at)
 	}
 #define REQUESTS(name, where)                                                                                          \
 	{                                                                                                              \
-		"option " name, where, 0, ARGS_ANY, KW_PROXY, NULL, "it works on requests", true                       \
+		"option " name, where, 0, ARGS_ANY, KW_HTTP, NULL, "it works on requests", true                        \
 	}
 
 const struct keyword keywords_option[] = {
@@ -32,7 +32,7 @@ const struct keyword keywords_option[] = {
 	{ "option forwarded", IN_ANY_BACK, 0, ARGS_ANY, KW_WARNED, NULL, "no header can be added to packets", false },
 	{ "option originalto", IN_ANY_PROXY, 0, ARGS_ANY, KW_WARNED, NULL, "no header can be added to packets", false },
 	{ "option transparent", IN_ANY_BACK, 0, 0, KW_REFUSED, NULL, "name the servers", true },
-	{ "option http_proxy", IN_ANY_PROXY, 0, 0, KW_PROXY, NULL, "it reads requests", true },
+	{ "option http_proxy", IN_ANY_PROXY, 0, 0, KW_HTTP, NULL, "it reads requests", true },
 	TUNING("httplog", IN_ANY_PROXY),
 	TUNING("httpslog", IN_ANY_FRONT),
 	TUNING("tcplog", IN_ANY_PROXY),

@@ -36,8 +36,8 @@ static const struct {
 	enum keyword_status status;
 } algorithms[] = {
 	{ "roundrobin", KW_ACCEPT }, { "static-rr", KW_ACCEPT }, { "leastconn", KW_REFUSED }, { "source", KW_REFUSED },
-	{ "random", KW_REFUSED },    { "first", KW_REFUSED },	 { "hash", KW_REFUSED },      { "uri", KW_PROXY },
-	{ "url_param", KW_PROXY },   { "hdr", KW_PROXY },	 { "rdp-cookie", KW_PROXY },  { "log-hash", KW_PROXY },
+	{ "random", KW_REFUSED },    { "first", KW_REFUSED },	 { "hash", KW_REFUSED },      { "uri", KW_HTTP },
+	{ "url_param", KW_HTTP },    { "hdr", KW_HTTP },	 { "rdp-cookie", KW_PROXY },  { "log-hash", KW_PROXY },
 	{ "sticky", KW_PROXY },
 };
 
@@ -57,6 +57,8 @@ static void on_balance(struct parser *p, size_t at)
 	if (i == NR_ALGORITHMS) {
 		names[i] = NULL;
 		complain(p, at, CODE_WORD, did_you_mean(p, word, names), "'%s' is no balancing algorithm", word);
+	} else if (algorithms[i].status == KW_HTTP) {
+		need_http(p, at, "this algorithm reads the request");
 	} else if (algorithms[i].status == KW_PROXY) {
 		need_proxy(p, at, "this algorithm reads the request");
 	} else if (algorithms[i].status == KW_REFUSED) {
@@ -241,6 +243,9 @@ const struct keyword keywords_proxy[] = {
 	{ "bind-process", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
 	{ "fullconn", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "grace", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "clitcpka-*", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "srvtcpka-*", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "retry-on", IN_ANY_BACK, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
 	{ "max-keep-alive-queue", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "max-session-srv-conns", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "http-reuse", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
@@ -258,6 +263,11 @@ const struct keyword keywords_proxy[] = {
 	{ "load-server-state-from-file", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "server-state-file-name", IN_ANY_BACK, 0, 1, KW_IGNORED, NULL, NULL, false },
 
+	{ "clitimeout", IN_ANY_FRONT, 1, 1, KW_REFUSED, NULL, "write 'timeout client', as HAProxy asks as well",
+	  false },
+	{ "srvtimeout", IN_ANY_BACK, 1, 1, KW_REFUSED, NULL, "write 'timeout server', as HAProxy asks as well", false },
+	{ "contimeout", IN_ANY_BACK, 1, 1, KW_REFUSED, NULL, "write 'timeout connect', as HAProxy asks as well",
+	  false },
 	{ "dispatch", IN_BACK, 1, 1, KW_REFUSED, NULL, "write a 'server' line instead", false },
 	{ "transparent", IN_BACK, 0, 0, KW_REFUSED, NULL, "name the servers", false },
 	{ "rate-limit sessions", IN_ANY_FRONT, 1, 1, KW_REFUSED, NULL, "remove it, or limit by nftables in front",

@@ -276,9 +276,13 @@ static const struct param server_params[] = {
 	{ "no-check-send-proxy", 0, KW_IGNORED, NULL, NULL },
 	{ "no-send-proxy", 0, KW_IGNORED, NULL, NULL },
 	{ "no-send-proxy-v2", 0, KW_IGNORED, NULL, NULL },
+	{ "no-send-proxy-v2-ssl", 0, KW_IGNORED, NULL, NULL },
+	{ "no-send-proxy-v2-ssl-cn", 0, KW_IGNORED, NULL, NULL },
+	{ "proxy-v2-options", 1, KW_IGNORED, NULL, NULL }, /* counts only with send-proxy-v2 */
 	{ "no-verifyhost", 0, KW_IGNORED, NULL, NULL },
 	{ "tls-tickets", 0, KW_IGNORED, NULL, NULL },
 	{ "no-tls-tickets", 0, KW_IGNORED, NULL, NULL },
+	{ "force-sslv3", 0, KW_IGNORED, NULL, NULL },
 	{ "force-tlsv10", 0, KW_IGNORED, NULL, NULL },
 	{ "force-tlsv11", 0, KW_IGNORED, NULL, NULL },
 	{ "force-tlsv12", 0, KW_IGNORED, NULL, NULL },

@@ -77,7 +77,7 @@ const struct keyword keywords_stats[] = {
 	{ "stats show-modules", IN_ANY_PROXY, 0, 0, KW_IGNORED, turn_on, NULL, false },
 	{ "stats show-node", IN_ANY_PROXY, 0, 1, KW_IGNORED, turn_on, NULL, false },
 	{ "stats show-desc", IN_ANY_PROXY, 0, ARGS_ANY, KW_IGNORED, turn_on, NULL, false },
-	{ "stats http-request", IN_PROXY, 1, ARGS_ANY, KW_PROXY, NULL, "rules for requests of the page are HAProxy's",
+	{ "stats http-request", IN_PROXY, 1, ARGS_ANY, KW_HTTP, NULL, "rules for requests of the page are HAProxy's",
 	  false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

@@ -118,20 +118,29 @@ const char *did_you_mean(struct parser *p, const char *word, const char *const *
 	return near ? arena_printf(&p->arena, "did you mean '%s'?", near) : NULL;
 }
 
-void need_proxy(struct parser *p, size_t at, const char *why)
+static void set_need(struct parser *p, struct need *need, size_t at, const char *why)
 {
-	struct need *need;
-
-	if (!p->proxy) {
-		complain(p, at, CODE_NOT_YET, NULL, "'%s' cannot be used here: %s", parser_word(p, at), why);
-		return;
-	}
-	need = &p->proxy->set.need;
 	if (need->word)
 		return;
 	need->word = parser_word(p, at);
+	/* 'option' alone would say little. */
+	if (at <= 1 && p->keyword_words == 2)
+		need->word = arena_printf(&p->arena, "%s %s", need->word, parser_word(p, at + 1));
 	need->why = why;
 	need->place = parser_place(p, at);
+}
+
+void need_proxy(struct parser *p, size_t at, const char *why)
+{
+	if (p->proxy)
+		set_need(p, &p->proxy->set.need, at, why);
+	else
+		complain(p, at, CODE_NOT_YET, NULL, "'%s' cannot be used here: %s", parser_word(p, at), why);
+}
+
+void need_http(struct parser *p, size_t at, const char *why)
+{
+	set_need(p, &p->proxy->set.need_http, at, why);
 }
 
 void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...)

@@ -53,6 +53,7 @@ enum keyword_status {
 	KW_IGNORED, /* without meaning for packets: all of them are listed in one note per file */
 	KW_WARNED,  /* ignored, and the note is shown as a warning, for someone may count on it */
 	KW_PROXY,   /* needs a proxy: the frontend is left to the stack; the note says why */
+	KW_HTTP,    /* the same in mode http; in mode tcp HAProxy ignores it, and so does xlb */
 	KW_REFUSED, /* would change traffic and is not available: an error; the note says what to do */
 };
 
@@ -134,7 +135,7 @@ struct settings {
 	unsigned int maxconn;
 	const char *default_backend;
 	struct diag_place default_backend_place;
-	struct need need;
+	struct need need, need_http; /* in any mode, in mode http */
 	bool stats_on, metrics;
 	const char *stats_uri, *stats_realm, *stats_auth;
 	unsigned int stats_refresh_s;
@@ -176,6 +177,7 @@ struct proxy {
 	bool is_stats;	      /* xlbd serves the page */
 	bool is_left;	      /* to the stack, for 'left_reason' */
 	const char *left_reason;
+	bool is_left_out;	       /* the backend half: it needs a proxy */
 	bool is_used, is_used_by_left; /* as a target, by a frontend that xlb serves, or that it does not */
 	/* Made by build.c. */
 	struct frontend *frontend;
@@ -257,6 +259,8 @@ bool parser_failed(const struct parser *p);
 
 /* The section cannot be served without a proxy. */
 void need_proxy(struct parser *p, size_t at, const char *why);
+/* Nor, if its mode is http. */
+void need_http(struct parser *p, size_t at, const char *why);
 /* Not available in this version: an error, unless nothing that xlb serves uses the section. */
 void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Adds word 'at' to the note on ignored words. */
