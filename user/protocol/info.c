@@ -67,7 +67,7 @@
 	X(RUN_QUEUE, "Run_queue", "MGP", cell_u32(0))                                                                  \
 	X(IDLE_PCT, "Idle_pct", "MaP", cell_u32(x->idle_pct))                                                          \
 	X(NODE, "node", "COS", cell_str(x->node))                                                                      \
-	X(DESCRIPTION, "description", "COS", cell_str(x->info.description))                                            \
+	X(DESCRIPTION, "description", "COS", cell_str(x->description))                                                 \
 	X(STOPPING, "Stopping", "MGP", cell_u32(0))                                                                    \
 	X(JOBS, "Jobs", "MGP", cell_u32(x->info.flows_used))                                                           \
 	X(UNSTOPPABLE, "Unstoppable Jobs", "MGP", cell_u32(0))                                                         \
@@ -106,6 +106,7 @@ static const struct cell_column columns[] = {
 struct facts {
 	struct runtime_info info;
 	char uptime[32], node[64];
+	const char *description; /* NULL when there is none: HAProxy leaves the line out then */
 	uint64_t max_fds, maxconn, bytes_out, start_time;
 	unsigned int checks, binds, idle_pct;
 };
@@ -163,6 +164,8 @@ static void collect(struct call *c, struct facts *x)
 		snprintf(x->node, sizeof(x->node), "%s", x->info.node);
 	else if (gethostname(x->node, sizeof(x->node) - 1))
 		x->node[0] = '\0';
+	if (x->info.description && *x->info.description)
+		x->description = x->info.description;
 	x->max_fds = open_files_limit();
 	x->maxconn = c->model->maxconn ? c->model->maxconn : x->info.flows_capacity;
 	x->start_time = (uint64_t)time(NULL) - up;

@@ -30,7 +30,7 @@ const char *short_count(json_int_t n, char *buf)
 	}
 	do
 		value /= 1000;
-	while (value >= 1000 && units[++i + 1]);
+	while (value >= 1000 && units[i + 1] && ++i);
 	snprintf(buf, 32, value < 100 ? "%.1f%c" : "%.0f%c", value, units[i]);
 	return buf;
 }
