@@ -33,7 +33,7 @@
 	X(MAXSOCK, "Maxsock", "CLP", cell_u32(x->max_fds))                                                             \
 	X(MAXCONN, "Maxconn", "CLP", cell_u32(x->maxconn))                                                             \
 	X(HARD_MAXCONN, "Hard_maxconn", "CLP", cell_u32(x->info.flows_capacity))                                       \
-	X(CURR_CONNS, "CurrConns", "MGP", cell_u32(x->info.flows_used))                                                \
+	X(CURR_CONNS, "CurrConns", "MGP", cell_u32(x->active))                                                         \
 	X(CUM_CONNS, "CumConns", "MCP", cell_u32(x->info.connections_total))                                           \
 	X(CUM_REQ, "CumReq", "MCP", cell_u32(x->info.connections_total))                                               \
 	X(MAX_SSL_CONNS, "MaxSslConns", "MMP", cell_u32(0))                                                            \
@@ -69,7 +69,7 @@
 	X(NODE, "node", "COS", cell_str(x->node))                                                                      \
 	X(DESCRIPTION, "description", "COS", cell_str(x->description))                                                 \
 	X(STOPPING, "Stopping", "MGP", cell_u32(0))                                                                    \
-	X(JOBS, "Jobs", "MGP", cell_u32(x->info.flows_used))                                                           \
+	X(JOBS, "Jobs", "MGP", cell_u32(x->active))                                                                    \
 	X(UNSTOPPABLE, "Unstoppable Jobs", "MGP", cell_u32(0))                                                         \
 	X(LISTENERS, "Listeners", "MGP", cell_u32(x->binds))                                                           \
 	X(ACTIVE_PEERS, "ActivePeers", "MGP", cell_u32(0))                                                             \
@@ -108,6 +108,7 @@ struct facts {
 	char uptime[32], node[64];
 	const char *description; /* NULL when there is none: HAProxy leaves the line out then */
 	uint64_t max_fds, maxconn, bytes_out, start_time;
+	uint64_t active; /* flows that are not closing or closed */
 	unsigned int checks, binds, idle_pct;
 };
 
@@ -142,6 +143,7 @@ static void count_model(struct call *c, struct facts *x)
 		n = (struct runtime_counters){ 0 };
 		c->host->frontend_counters(c->arg, f, &n);
 		x->bytes_out += n.s.bytes_out;
+		x->active += n.active;
 		TAILQ_FOREACH(bind, &f->binds, next)
 			x->binds++;
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -11,8 +12,12 @@
 #include "base/diag.h"
 #include "xlbctl/ctl.h"
 
+/* An answer takes moments; attach waits for the verifier, a reload for name servers. */
+enum { ANSWER_SECONDS = 60 };
+
 static int connect_to(const char *path)
 {
+	const struct timeval patience = { .tv_sec = ANSWER_SECONDS };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd, err;
 
@@ -22,7 +27,9 @@ static int connect_to(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun))) {
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun))) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -182,7 +189,11 @@ static enum ctl_exit exchange(struct ctl *c, json_t *request, bool quiet, json_t
 	err = out.failed ? -ENOMEM : send_all(fd, out.data, out.len);
 	if (!err)
 		err = receive_line(fd, &in);
-	if (err)
+	if (err == -EAGAIN)
+		code = ctl_fail(CTL_FAILED,
+				"the daemon has not answered for %d seconds: is it stopped? Its pid is in %s.",
+				ANSWER_SECONDS, c->paths.pid_file);
+	else if (err)
 		code = ctl_fail(CTL_FAILED, "the connection to %s failed: %s.", c->paths.socket, strerror(-err));
 	else
 		code = read_answer(c, &in, ret_result);
