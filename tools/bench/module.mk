@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Benches: see tools/bench/README.md. BENCH_ARGS goes to bench-packets.
 
-.PHONY: bench bench-packets
+.PHONY: bench bench-packets bench-e2e
 
 BENCH_ARGS ?=
 BENCH_SRC := $(wildcard tools/bench/*.c)
@@ -23,4 +23,18 @@ bench-packets: $(O)/bench-packets ## nanoseconds per packet beside the yardstick
 	$(Q)mkdir -p $(O)/bench
 	$(Q)$(O)/bench-packets -o $(O)/bench/packets.csv $(BENCH_ARGS)
 
-bench: bench-packets ## all benches, tables here and CSV in $(O)/bench (root)
+# Small programs of the end-to-end bench.
+$(call obj,tools/bench/net/bare_attach.c): $(O)/gen/bench_bare.skel.h
+
+$(O)/bench-bare: $(call obj,tools/bench/net/bare_attach.c)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
+
+$(O)/bench-udp: $(call obj,tools/bench/net/udp.c)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^
+
+bench-e2e: all lab-programs $(O)/bench-bare $(O)/bench-udp ## requests per second beside HAProxy, nginx, nftables (root)
+	$(Q)O=$(O) tools/bench/e2e
+
+bench: bench-packets bench-e2e ## all benches, tables here and CSV in $(O)/bench (root)
