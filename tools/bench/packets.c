@@ -28,7 +28,7 @@ static const char *const path_names[NR_PATHS] = {
 
 struct options {
 	int rounds;
-	uint32_t packets; /* per round */
+	uint32_t packets;	    /* per round */
 	uint32_t flows[MAX_COUNTS]; /* up to the first 0 */
 	uint32_t capacity;	    /* flows that the tables have room for; more if there are more flows */
 	const char *only;	    /* part of the names of the paths to measure; NULL: all */
@@ -199,8 +199,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			break;
 		case 'f':
 			if (!parse_counts(optarg, opt->flows)) {
-				fprintf(stderr, "bench: -f %s: give up to %d numbers from 1 to %d, with commas\n", optarg,
-					MAX_COUNTS - 1, MAX_FLOWS);
+				fprintf(stderr, "bench: -f %s: give up to %d numbers from 1 to %d, with commas\n",
+					optarg, MAX_COUNTS - 1, MAX_FLOWS);
 				return -EINVAL;
 			}
 			break;
@@ -214,7 +214,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			opt->csv = optarg;
 			break;
 		default:
-			fprintf(stderr, "usage: bench-packets [-r ROUNDS] [-p PACKETS-PER-ROUND] [-f FLOWS,...] [-c CAPACITY] [-k PATH] [-o CSV]\n");
+			fprintf(stderr, "usage: bench-packets [-r ROUNDS] [-p PACKETS-PER-ROUND] [-f FLOWS,...] [-c "
+					"CAPACITY] [-k PATH] [-o CSV]\n");
 			return -EINVAL;
 		}
 	}
@@ -237,8 +238,9 @@ static void stay_here(void)
 
 int main(int argc, char **argv)
 {
-	struct options opt = { .rounds = 11, .packets = 1 << 16, .capacity = DEFAULT_CAPACITY,
-			       .flows = { 1, 10000, 65536, MAX_FLOWS } };
+	struct options opt = {
+		.rounds = 11, .packets = 1 << 16, .capacity = DEFAULT_CAPACITY, .flows = { 1, 10000, 65536, MAX_FLOWS }
+	};
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	struct row rows[NR_PATHS * MAX_COUNTS];
 	struct scene scene;

@@ -21,14 +21,13 @@ const uint8_t router_mac[6] = { 0x02, 0, 0, 0, 0, 0xfe };
 const uint8_t server_mac[6] = { 0x02, 0, 0, 0, 0, 0x51 };
 static const uint8_t own_mac[6] = { 0x02, 0, 0, 0, 0, 0x01 };
 
-static const char setup[] =
-	"set -e; ip link set lo up;"
-	"ip link add bench0 address 02:00:00:00:00:01 type veth peer name bench1;"
-	"ip link set bench0 up; ip link set bench1 up;"
-	"ip addr add 192.0.2.1/24 dev bench0; ip route add default via 192.0.2.254;"
-	"ip neigh add 192.0.2.254 lladdr 02:00:00:00:00:fe dev bench0 nud permanent;"
-	"echo 1 > /proc/sys/net/ipv4/ip_forward;"
-	"echo 1 > /proc/sys/net/ipv4/conf/bench0/forwarding";
+static const char setup[] = "set -e; ip link set lo up;"
+			    "ip link add bench0 address 02:00:00:00:00:01 type veth peer name bench1;"
+			    "ip link set bench0 up; ip link set bench1 up;"
+			    "ip addr add 192.0.2.1/24 dev bench0; ip route add default via 192.0.2.254;"
+			    "ip neigh add 192.0.2.254 lladdr 02:00:00:00:00:fe dev bench0 nud permanent;"
+			    "echo 1 > /proc/sys/net/ipv4/ip_forward;"
+			    "echo 1 > /proc/sys/net/ipv4/conf/bench0/forwarding";
 
 int scene_open(struct scene *ret)
 {
@@ -63,8 +62,14 @@ static uint32_t tcp_sum(const uint8_t *frame)
 void frame_build(const struct scene *scene, const struct bench_tuple *t, uint8_t tcp_flags, uint8_t *ret_frame)
 {
 	struct ethhdr eth = { .h_proto = htons(ETH_P_IP) };
-	struct iphdr ip = { .version = 4, .ihl = 5, .tot_len = htons(FRAME_LEN - sizeof(eth)), .frag_off = htons(0x4000),
-			    .ttl = 64, .protocol = IPPROTO_TCP, .saddr = t->saddr, .daddr = t->daddr };
+	struct iphdr ip = { .version = 4,
+			    .ihl = 5,
+			    .tot_len = htons(FRAME_LEN - sizeof(eth)),
+			    .frag_off = htons(0x4000),
+			    .ttl = 64,
+			    .protocol = IPPROTO_TCP,
+			    .saddr = t->saddr,
+			    .daddr = t->daddr };
 	struct tcphdr tcp = { .source = t->sport, .dest = t->dport, .doff = 5, .window = 0xffff };
 
 	memset(ret_frame, 0, FRAME_LEN);

@@ -16,8 +16,8 @@ extern const uint8_t router_mac[6]; /* every client lies behind this router */
 extern const uint8_t server_mac[6]; /* of all servers */
 
 struct scene {
-	uint32_t ifindex;	/* a veth with the balancer's address and a default route through the router */
-	uint8_t mac[6];		/* of that veth */
+	uint32_t ifindex; /* a veth with the balancer's address and a default route through the router */
+	uint8_t mac[6];	  /* of that veth */
 };
 
 /* Moves the process into a network namespace of its own, which ends with it, and builds the scene there. 0, -errno. */

@@ -29,8 +29,9 @@ static int put(const struct bpf_map *map, uint32_t key, const void *value)
 static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 {
 	struct xlb_addr addr = { .addr = htonl(VIP_ADDR), .pool_lo = POOL_LO, .pool_hi = POOL_HI };
-	struct xlb_vip_bucket binds = { .way[0] = { .addr = htonl(VIP_ADDR), .port = htons(VIP_PORT),
-						    .proto = IPPROTO_TCP, .service = 1 } };
+	struct xlb_vip_bucket binds = {
+		.way[0] = { .addr = htonl(VIP_ADDR), .port = htons(VIP_PORT), .proto = IPPROTO_TCP, .service = 1 }
+	};
 	struct xlb_service svc = { .backend = 1, .flags = XLB_SVC_ENABLED, .identity = 1 };
 	uint32_t bit = xlb_port_bit(htons(VIP_PORT), IPPROTO_TCP), slot = xlb_addr_hash(secrets, addr.addr);
 	uint64_t filter[XLB_LINE / 8] = { 0 };
@@ -42,7 +43,8 @@ static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 		svc.timeout[i] = IDLE_FOREVER;
 	err = put(skel->maps.xlb_services, 1, &svc);
 	if (!err)
-		err = put(skel->maps.xlb_vips, xlb_vip_hash(secrets, addr.addr, htons(VIP_PORT), IPPROTO_TCP, 0), &binds);
+		err = put(skel->maps.xlb_vips, xlb_vip_hash(secrets, addr.addr, htons(VIP_PORT), IPPROTO_TCP, 0),
+			  &binds);
 	if (!err)
 		err = put(skel->maps.xlb_addrs, slot, &addr);
 	if (!err)
@@ -58,9 +60,14 @@ static int fill_backend(const struct xlb_bpf *skel, const struct scene *scene)
 	int err = put(skel->maps.xlb_control, 0, &control);
 
 	for (uint16_t id = 1; id <= NR_SERVERS && !err; id++) {
-		struct xlb_server server = { .addr = htonl(SERVER_ADDR(id)), .source = htonl(VIP_ADDR),
-					     .port = htons(SERVER_PORT), .pool_lo = POOL_LO, .pool_hi = POOL_HI,
-					     .oif = 1, .identity = id, .backend = 1 };
+		struct xlb_server server = { .addr = htonl(SERVER_ADDR(id)),
+					     .source = htonl(VIP_ADDR),
+					     .port = htons(SERVER_PORT),
+					     .pool_lo = POOL_LO,
+					     .pool_hi = POOL_HI,
+					     .oif = 1,
+					     .identity = id,
+					     .backend = 1 };
 
 		memcpy(server.dmac, server_mac, sizeof(server.dmac));
 		memcpy(server.smac, scene->mac, sizeof(server.smac));

@@ -41,7 +41,8 @@ static int fill(struct bench_yardstick_bpf *skel)
 	int err = bpf_map_update_elem(bpf_map__fd(skel->maps.ys_vips), &vip, &svc, BPF_ANY);
 
 	for (uint32_t id = 1; id <= NR_SERVERS && !err; id++) {
-		struct ys_server server = { .addr = htonl(SERVER_ADDR(id)), .source = htonl(VIP_ADDR),
+		struct ys_server server = { .addr = htonl(SERVER_ADDR(id)),
+					    .source = htonl(VIP_ADDR),
 					    .port = htons(SERVER_PORT) };
 
 		memcpy(server.mac, server_mac, sizeof(server.mac));
@@ -80,7 +81,8 @@ static int yardstick_counts(void *self, struct target_counts *ret)
 
 	if (err)
 		return err;
-	*ret = (struct target_counts){ .passed = n[YS_PASS], .sent = n[YS_SENT],
+	*ret = (struct target_counts){ .passed = n[YS_PASS],
+				       .sent = n[YS_SENT],
 				       .other = n[YS_SHORT] + n[YS_BAD] + n[YS_NO_FLOW] + n[YS_REFUSED] };
 	return 0;
 }

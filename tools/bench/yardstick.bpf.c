@@ -96,7 +96,7 @@ static __always_inline void count(void *map, __u32 key, int reply, __u32 bytes)
 /* RFC 1624, equation 3. */
 static __always_inline void csum_replace2(__u16 *sum, __u16 old, __u16 new)
 {
-	__u32 s = (__u16)~*sum + (__u16)~old + new;
+	__u32 s = (__u16) ~*sum + (__u16)~old + new;
 
 	s = (s & 0xffff) + (s >> 16);
 	s = (s & 0xffff) + (s >> 16);
@@ -105,7 +105,7 @@ static __always_inline void csum_replace2(__u16 *sum, __u16 old, __u16 new)
 
 static __always_inline void csum_replace4(__u16 *sum, __u32 old, __u32 new)
 {
-	__u32 s = (__u16)~*sum + (__u16)~old + (__u16)~(old >> 16) + (__u16)new + (new >> 16);
+	__u32 s = (__u16) ~*sum + (__u16)~old + (__u16) ~(old >> 16) + (__u16) new + (new >> 16);
 
 	s = (s & 0xffff) + (s >> 16);
 	s = (s & 0xffff) + (s >> 16);

@@ -54,7 +54,8 @@ int main(int argc, char **argv)
 	skel->rodata->bare_vip_port = htons((uint16_t)atoi(argv[3]));
 	skel->rodata->bare_server_port = htons((uint16_t)atoi(argv[4]));
 	if (inet_pton(AF_INET, argv[2], (void *)&skel->rodata->bare_vip) != 1 ||
-	    !parse_host(argv[5], (__be32 *)&skel->rodata->bare_client, (unsigned char *)skel->rodata->bare_client_mac) ||
+	    !parse_host(argv[5], (__be32 *)&skel->rodata->bare_client,
+			(unsigned char *)skel->rodata->bare_client_mac) ||
 	    !parse_host(argv[6], (__be32 *)&skel->rodata->bare_server[0],
 			(unsigned char *)skel->rodata->bare_server_mac[0]) ||
 	    !parse_host(argv[7], (__be32 *)&skel->rodata->bare_server[1],
