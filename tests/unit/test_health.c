@@ -626,6 +626,58 @@ static void health_stop__inside_callbacks__silence(void **state)
 	close(fd);
 }
 
+static void health_limit__all_slots_taken__the_next_waits_its_turn(void **state)
+{
+	struct fixture *x = *state;
+	struct web *silent = web_open(x, NULL), *w = web_open(x, "HTTP/1.0 200 OK\r\n\r\n");
+	struct owner o[5];
+
+	health_limit(x->health, 2);
+	for (int i = 0; i < 5; i++)
+		owner_init(&o[i], CHECK_HTTP);
+	start(x, &o[0], silent->port);
+	start(x, &o[1], silent->port);
+	run_until(x, &silent->accepted, 2);
+	start(x, &o[2], silent->port);
+	run_until(x, &o[0].started, 1);
+	spin(x);
+	start(x, &o[3], w->port);
+	start(x, &o[4], w->port);
+	spin(x);
+	assert_int_equal(o[2].started + o[3].started + o[4].started, 0);
+	health_stop(o[2].probe); /* out of the queue */
+	health_stop(o[0].probe); /* a slot falls free, and again when o[3] has ended */
+	run_until(x, &o[4].finished, 1);
+	assert_int_equal(o[3].finished, 1);
+	assert_int_equal(o[3].code, CHECK_L7OK);
+	assert_int_equal(o[2].started, 0);
+	assert_int_equal(o[1].finished, 0);
+	health_stop(o[1].probe);
+	health_stop(o[3].probe);
+	health_stop(o[4].probe);
+}
+
+static void health_limit__of_one__many_take_turns(void **state)
+{
+	struct fixture *x = *state;
+	struct owner o[20];
+	uint16_t port;
+	int fd = bound_socket(&port);
+
+	assert_int_equal(listen(fd, 64), 0);
+	health_limit(x->health, 1);
+	for (int i = 0; i < 20; i++) {
+		owner_init(&o[i], CHECK_TCP);
+		o[i].next_ms = 1;
+		start(x, &o[i], port);
+	}
+	for (int i = 0; i < 20; i++)
+		run_until(x, &o[i].finished, 10);
+	for (int i = 0; i < 20; i++)
+		health_stop(o[i].probe);
+	close(fd);
+}
+
 static void stall(uv_timer_t *timer)
 {
 	usleep(200000);
@@ -676,6 +728,8 @@ int main(void)
 		WITH_LOOP(slow_check__does_not_delay_another),
 		WITH_LOOP(health_stop__in_any_phase__silence),
 		WITH_LOOP(health_stop__inside_callbacks__silence),
+		WITH_LOOP(health_limit__all_slots_taken__the_next_waits_its_turn),
+		WITH_LOOP(health_limit__of_one__many_take_turns),
 		WITH_LOOP(deadline__answer_unread_after_a_stall__answer_counts),
 	};
 

@@ -12,11 +12,12 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "health/curl_loop.h"
 #include "health/probe.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, MAX_ASKING = 30000 };
 
 static void on_timer(uv_timer_t *timer);
 
@@ -61,10 +62,31 @@ static unsigned long left_of(const struct health_probe *p, unsigned long ms)
 	return gone < ms ? ms - gone : 0;
 }
 
+/* Gives the slot to the first in the queue, whose question starts in the next turn of the loop. */
+static void release_slot(struct health_probe *p)
+{
+	struct health *h = p->health;
+	struct health_probe *first;
+
+	if (!p->has_slot)
+		return;
+	p->has_slot = false;
+	h->nr_asking--;
+	first = TAILQ_FIRST(&h->queue);
+	if (!first || h->nr_asking >= h->max_asking)
+		return;
+	TAILQ_REMOVE(&h->queue, first, queued);
+	first->has_slot = true;
+	h->nr_asking++;
+	first->phase = PROBE_WAITING;
+	set_timer(first, 0);
+}
+
 static void report(struct health_probe *p, struct health_result *res)
 {
 	unsigned int next;
 
+	release_slot(p);
 	p->phase = PROBE_WAITING;
 	res->duration_ms = (long)elapsed_ms(p);
 	next = p->ops->finished(p->arg, res);
@@ -107,6 +129,24 @@ static void ask(struct health_probe *p)
 		report(p, &res);
 }
 
+/* Its time has come. The wait in the queue is no part of the question: neither its deadline nor its duration counts it.
+ */
+static void ask_or_queue(struct health_probe *p)
+{
+	struct health *h = p->health;
+
+	if (!p->has_slot && h->nr_asking >= h->max_asking) {
+		p->phase = PROBE_QUEUED;
+		TAILQ_INSERT_TAIL(&h->queue, p, queued);
+		return;
+	}
+	if (!p->has_slot) {
+		p->has_slot = true;
+		h->nr_asking++;
+	}
+	ask(p);
+}
+
 /*
  * The deadline. libuv runs timers before it looks at sockets, so after a long stall an answer may lie there unread:
  * the first call only gives the loop a turn to read it.
@@ -130,12 +170,13 @@ static void on_timer(uv_timer_t *timer)
 
 	switch (p->phase) {
 	case PROBE_WAITING:
-		ask(p);
+		ask_or_queue(p);
 		break;
 	case PROBE_CONNECTING:
 	case PROBE_CONNECTED:
 		on_deadline(p);
 		break;
+	case PROBE_QUEUED:
 	case PROBE_STOPPED:
 		break;
 	}
@@ -210,7 +251,6 @@ int health_start(struct health *h, const struct check_conf *conf, const struct c
 	uv_timer_init(h->loop, &p->timer); /* cannot fail */
 	p->timer.data = p;
 	set_timer(p, delay_ms);
-	h->nr_probes++;
 	*ret = p;
 	return 0;
 out_conf:
@@ -232,11 +272,28 @@ void health_stop(struct health_probe *p)
 {
 	if (!p || p->phase == PROBE_STOPPED)
 		return;
-	if (p->phase != PROBE_WAITING && p->question)
+	if (p->question)
 		p->method->abandon(p);
+	if (p->phase == PROBE_QUEUED)
+		TAILQ_REMOVE(&p->health->queue, p, queued);
 	p->phase = PROBE_STOPPED;
-	p->health->nr_probes--;
+	release_slot(p);
 	uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}
+
+/* A question takes one descriptor; the rest is for sockets of commands, pages, routes and for files. */
+static unsigned int default_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur > MAX_ASKING / 3 * 4)
+		return MAX_ASKING;
+	return files.rlim_cur >= 4 ? (unsigned int)files.rlim_cur / 4 * 3 : 1;
+}
+
+void health_limit(struct health *h, unsigned int max)
+{
+	h->max_asking = max ? max : default_limit();
 }
 
 int health_new(uv_loop_t *loop, struct health **ret)
@@ -247,6 +304,8 @@ int health_new(uv_loop_t *loop, struct health **ret)
 	if (!h)
 		return -ENOMEM;
 	h->loop = loop;
+	h->max_asking = default_limit();
+	TAILQ_INIT(&h->queue);
 	err = curl_loop_new(loop, &h->curl);
 	if (err) {
 		free(h);

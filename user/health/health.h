@@ -35,6 +35,13 @@ int health_new(uv_loop_t *loop, struct health **ret);
 void health_free(struct health *h); /* all probes must be stopped; NULL is fine */
 
 /*
+ * At most 'max' probes ask at one time, others wait their turn in the order of their times, so that many servers that
+ * do not answer cannot use up the process's descriptors. 0, and the state after health_new(): three quarters of what
+ * RLIMIT_NOFILE allows at that moment.
+ */
+void health_limit(struct health *h, unsigned int max);
+
+/*
  * Starts checking 'addr':'port' as 'conf' says; the first probe comes after 'delay_ms'. 'conf' is copied. 'timeouts'
  * are those of check_connect_timeout() and check_total_timeout(), asked anew at each probe through 'state'.
  */

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <uv.h>
 
@@ -19,7 +20,7 @@
 
 struct curl_loop;
 
-enum probe_phase { PROBE_WAITING, PROBE_CONNECTING, PROBE_CONNECTED, PROBE_STOPPED };
+enum probe_phase { PROBE_WAITING, PROBE_QUEUED, PROBE_CONNECTING, PROBE_CONNECTED, PROBE_STOPPED };
 
 struct probe_method {
 	/* Asks. True: a question is under way. False: it is over already, and 'ret' says how. */
@@ -38,6 +39,8 @@ struct health_probe {
 	struct sockaddr_storage to;
 	socklen_t to_len;
 	enum probe_phase phase;
+	bool has_slot;			  /* counts in health.nr_asking */
+	TAILQ_ENTRY(health_probe) queued; /* while PROBE_QUEUED */
 	uv_timer_t timer;
 	uint64_t started_ns; /* uv_hrtime() at the start of the question */
 	bool overdue;	     /* the deadline has passed once */
@@ -47,7 +50,8 @@ struct health_probe {
 struct health {
 	uv_loop_t *loop;
 	struct curl_loop *curl;
-	unsigned int nr_probes;
+	unsigned int nr_asking, max_asking;
+	TAILQ_HEAD(, health_probe) queue; /* those whose time has come while all slots were taken */
 };
 
 extern const struct probe_method probe_tcp, probe_http;
