@@ -119,6 +119,7 @@ static int start(struct state *st, struct diag_list *diags)
 		model_free(m);
 		return rc;
 	}
+	place_raise_files();
 	rc = state_start(st, m, diags);
 	if (!rc)
 		place_drop_privileges(diags);

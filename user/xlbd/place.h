@@ -22,6 +22,12 @@ int place_lock(const struct paths *paths, struct diag_list *diags, int *ret_fd);
 /* Makes sure that a bpf file system is mounted where the pins go; mounts it if it may, and says so with a note. */
 int place_bpffs(const struct paths *paths, struct diag_list *diags);
 
+/*
+ * Lets the process open as many files as the system allows it, up to 65536: each health check under way takes one, and
+ * the usual 1024 are few for thousands of servers. Failure leaves things as they were.
+ */
+void place_raise_files(void);
+
 /* Gives up every privilege that the daemon does not need from now on. Failure is a warning, not an error. */
 void place_drop_privileges(struct diag_list *diags);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -20,6 +21,8 @@
 
 #include "base/log.h"
 #include "xlbd/place.h"
+
+enum { FILES_WANTED = 65536 };
 
 /* What remains, and what for. The daemon keeps user id 0: the pins belong to it. */
 static const struct {
@@ -33,6 +36,16 @@ static const struct {
 	{ CAP_NET_BIND_SERVICE, "stats listeners below port 1024 that a reload adds" },
 	{ CAP_CHOWN, "group of control sockets that a reload adds" },
 };
+
+void place_raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= FILES_WANTED)
+		return;
+	files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
 
 void place_drop_privileges(struct diag_list *diags)
 {
