@@ -120,6 +120,13 @@ uint32_t dp_active_of_service(const struct dp *dp, uint16_t id);
 bool dp_server_unreferenced(const struct dp *dp, uint16_t id);
 bool dp_service_unreferenced(const struct dp *dp, uint16_t id);
 
+/*
+ * Servers that the configuration does not have any more and flows still do: the first number above 'after' and its
+ * address, 0 when there is none. Their next hop follows the network by the second function, an unknown one is ignored.
+ */
+uint16_t dp_next_retired(const struct dp *dp, uint16_t after, struct addr *ret_addr);
+void dp_set_retired_hop(struct dp *dp, uint16_t id, const struct next_hop *hop);
+
 /* Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false. */
 void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks),
 		      void *arg);

@@ -290,6 +290,19 @@ int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret)
 	return 0;
 }
 
+void hosts_follow_retired(struct hosts *h)
+{
+	struct next_hop hop = { 0 };
+	uint32_t ifindex;
+
+	for (uint16_t id = 0; (id = dp_next_retired(h->st->dp, id, &hop.server));) {
+		if (net_resolve(h->st->net, &hop, &ifindex))
+			continue;
+		hop.oif = dp_if_number(h->st->dp, ifindex);
+		dp_set_retired_hop(h->st->dp, id, &hop);
+	}
+}
+
 static void link_gone(struct hosts *h, const struct net_event *ev)
 {
 	struct wish *w;
@@ -346,11 +359,13 @@ int hosts_attach(struct hosts *h, const char *ifname, enum attach_mode mode, str
 int hosts_detach(struct hosts *h, const char *ifname, struct diag_list *diags)
 {
 	struct wish *w = wish_find(h, ifname);
-	int rc = dp_detach(h->st->dp, ifname, diags);
 	size_t nr;
+	int rc = 0;
 
 	/* An interface that is away at the moment is detached by forgetting it. */
-	if (rc && !(rc == -ENOENT && w))
+	if (attached(h, ifname) || !w)
+		rc = dp_detach(h->st->dp, ifname, diags);
+	if (rc)
 		return rc;
 	if (w)
 		wish_del(h, w);

@@ -18,6 +18,9 @@ void hosts_stop(struct hosts *h); /* NULL is fine */
 /* Fills 'ret' for 'm'; its pointers are valid until the next call. 0, -ENOMEM. */
 int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret);
 
+/* Keeps the next hops of servers true that only flows know any more. After a hosts_facts(). */
+void hosts_follow_retired(struct hosts *h);
+
 /* A network event. */
 void hosts_event(struct hosts *h, const struct net_event *ev);
 

@@ -90,6 +90,7 @@ int state_apply(struct state *st, struct model *m, struct diag_list *diags)
 	}
 	image_free(st->image);
 	st->image = image;
+	hosts_follow_retired(st->hosts);
 	return 0;
 }
 
