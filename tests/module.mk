@@ -14,7 +14,10 @@ $(O)/tests/libunit.a: $(call obj,$(UNIT_LIB_SRC))
 
 $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson cmocka $(PKGS_$*))
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson cmocka $(PKGS_$*)) $(UNIT_LDFLAGS_$*)
+
+# This one stands in for the allocator.
+UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
 
 # Modules above model and config that a test links besides.
 PKGS_net := libmnl libuv

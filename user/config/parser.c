@@ -407,6 +407,8 @@ static void read_line(struct parser *p, const char *text)
 
 		report(p, DIAG_ERROR, &place, CODE_SYNTAX, err.hint, "%s", err.text);
 	}
+	if (rc == -ENOMEM)
+		p->arena.failed = true;
 	if (rc)
 		return;
 	if (p->line.comment_col && !pragma && p->line.nr && is_pragma(text + p->line.comment_col - 1)) {

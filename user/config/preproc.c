@@ -104,6 +104,7 @@ static int eval_condition(struct parser *p, size_t at)
 		buf_puts(&text, parser_word(p, at));
 	buf_add(&text, "", 1);
 	if (text.failed) {
+		p->arena.failed = true;
 		buf_fini(&text);
 		return 0;
 	}
