@@ -149,8 +149,8 @@ static __always_inline void flow_end(struct xlb_flow *f)
 	flow_mark(f, READ_ONCE(f->word), 0, XLB_F_LIVE);
 }
 
-/* Has the entry been idle for longer than its state allows? */
-static __always_inline bool flow_expired(const struct xlb_flow *f, __u32 word, __u32 now)
+/* Has the entry itself been idle for longer than its state allows? */
+static __always_inline bool entry_expired(const struct xlb_flow *f, __u32 word, __u32 now)
 {
 	__u32 key = f->service;
 	struct xlb_service *svc = bpf_map_lookup_elem(&xlb_services, &key);
@@ -159,6 +159,17 @@ static __always_inline bool flow_expired(const struct xlb_flow *f, __u32 word, _
 	if (!svc || state >= XLB_NR_STATES)
 		return true;
 	return (__s32)(now - READ_ONCE(f->seen)) > (__s32)svc->timeout[state];
+}
+
+/* Has the flow been idle for too long? Packets of one direction keep both entries: asked only when one is overdue. */
+static __always_inline bool flow_expired(const struct xlb_flow *f, __u32 word, __u32 now)
+{
+	struct xlb_flow *p;
+
+	if (!entry_expired(f, word, now))
+		return false;
+	p = flow_peer(f);
+	return !p || entry_expired(p, word, now);
 }
 
 static __always_inline __u32 flow_idle(const struct xlb_flow *f, __u32 now)
@@ -290,6 +301,7 @@ static __always_inline void insert_write(struct xlb_bucket *b, __u32 slot, const
 	f->proto = e->proto;
 	f->kind = e->kind;
 	f->home = home;
+	f->epoch = e->epoch;
 	*(__u64 *)&f->new_saddr = *(const __u64 *)&e->new_saddr;
 	*(__u32 *)&f->new_sport = *(const __u32 *)&e->new_sport;
 	*(__u32 *)&f->ip_delta = *(const __u32 *)&e->ip_delta;

@@ -26,13 +26,26 @@ static __always_inline __u32 if_number(__u32 ifindex)
 	return 0;
 }
 
+/* What xlb_flow.epoch becomes when next hops are looked up now. */
+static __always_inline __u8 epoch_now(void)
+{
+	struct xlb_control *control;
+	__u32 zero = 0;
+
+	control = bpf_map_lookup_elem(&xlb_control, &zero);
+	return control ? READ_ONCE(control->epoch) : 0;
+}
+
+/* Results of xlb_nexthop(). */
+enum { NEXTHOP_FORBIDDEN, NEXTHOP_FOUND, NEXTHOP_UNKNOWN };
+
 /*
- * Fills dmac, smac and oif of 'f', the reply entry of a client whose packet is at hand. Follows the routing table where
- * it gives a complete answer through an attached interface. Where it cannot (forwarding is off for the interface, the
- * neighbour is unknown) the packet goes back to the station that sent the client's packet, by the interface it came by.
- * Returns 1, or 0 when the routing table forbids the destination.
+ * Fills dmac, smac and oif of reply entry 'f', whose client is f->new_daddr. Follows the routing table where it gives a
+ * complete answer through an attached interface. Where it cannot (forwarding is off for the interface, the neighbour is
+ * unknown), and 'from_client' says that the packet at hand is the client's, the reply goes back to the station that
+ * sent it, by the interface it came by. NEXTHOP_FORBIDDEN: the routing table refuses the destination.
  */
-__noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_flow *f)
+__noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_flow *f, __u32 from_client)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct bpf_fib_lookup fib = { .family = AF_INET_, .ifindex = ctx->ingress_ifindex };
@@ -40,7 +53,7 @@ __noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_flow *f)
 	long ret;
 
 	if (!f)
-		return 0;
+		return NEXTHOP_FORBIDDEN;
 	fib.ipv4_src = f->new_saddr;
 	fib.ipv4_dst = f->new_daddr;
 	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
@@ -49,18 +62,18 @@ __noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_flow *f)
 		if (f->oif) {
 			__builtin_memcpy(f->dmac, fib.dmac, 6);
 			__builtin_memcpy(f->smac, fib.smac, 6);
-			return 1;
+			return NEXTHOP_FOUND;
 		}
 	}
 	if (ret == BPF_FIB_LKUP_RET_BLACKHOLE || ret == BPF_FIB_LKUP_RET_UNREACHABLE ||
 	    ret == BPF_FIB_LKUP_RET_PROHIBIT)
-		return 0;
-	if ((void *)(eth + 1) > end)
-		return 0;
+		return NEXTHOP_FORBIDDEN;
+	if (!from_client || (void *)(eth + 1) > end)
+		return NEXTHOP_UNKNOWN;
 	f->oif = if_number(ctx->ingress_ifindex);
 	__builtin_memcpy(f->dmac, eth->h_source, 6);
 	__builtin_memcpy(f->smac, eth->h_dest, 6);
-	return 1;
+	return NEXTHOP_FOUND;
 }
 
 #endif

@@ -158,6 +158,7 @@ static __always_inline void open_reply_entry(struct xlb_flow *reply, const struc
 	reply->sport = srv->port ? srv->port : pkt->dport;
 	reply->proto = pkt->proto;
 	reply->kind = XLB_FLOW_REPLY;
+	reply->epoch = epoch_now();
 	reply->new_saddr = pkt->daddr;
 	reply->new_daddr = pkt->saddr;
 	reply->new_sport = pkt->dport;
@@ -179,6 +180,7 @@ static __always_inline void open_request_entry(struct xlb_flow *req, const struc
 	req->dport = reply->new_sport;
 	req->proto = reply->proto;
 	req->kind = XLB_FLOW_REQUEST;
+	req->epoch = reply->epoch;
 	req->new_saddr = reply->daddr;
 	req->new_daddr = reply->saddr;
 	req->new_sport = reply->dport;
@@ -203,7 +205,7 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, const st
 	long slot;
 
 	open_reply_entry(&s->reply, pkt, srv, server);
-	if (!xlb_nexthop(ctx, &s->reply))
+	if (xlb_nexthop(ctx, &s->reply, true) != NEXTHOP_FOUND)
 		return XLB_R_NO_ROUTE;
 	slot = xlb_claim_port(&s->reply, port_start(pkt, srv), lo, nr);
 	if (slot < 0)
@@ -275,7 +277,7 @@ static __always_inline enum xlb_reason open_again(struct xdp_md *ctx, struct xlb
 }
 
 /* Second half of xlb_open(): the packet is sound, of service pkt->service, and opens a flow if it has none yet. */
-__noinline enum xlb_reason xlb_open_flow(struct xdp_md *ctx, struct xlb_pkt *pkt)
+static __always_inline enum xlb_reason open_flow(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
 	__u32 key = 0, server = 0;
 	enum xlb_reason reason = XLB_R_NONE;
@@ -286,8 +288,6 @@ __noinline enum xlb_reason xlb_open_flow(struct xdp_md *ctx, struct xlb_pkt *pkt
 	struct xlb_server *srv;
 	__u64 ring;
 
-	if (!pkt)
-		return XLB_R_BUG;
 	s = bpf_map_lookup_elem(&xlb_scratch, &key);
 	key = pkt->service;
 	svc = bpf_map_lookup_elem(&xlb_services, &key);
@@ -351,7 +351,7 @@ __noinline enum xlb_reason xlb_open(struct xdp_md *ctx, struct xlb_pkt *pkt)
 		return reason;
 	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return pkt->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : xlb_answer(ctx, pkt, XLB_R_NO_FLOW_RST);
-	return xlb_open_flow(ctx, pkt);
+	return open_flow(ctx, pkt);
 }
 
 #endif

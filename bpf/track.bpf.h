@@ -10,6 +10,8 @@
 #include "nexthop.bpf.h"
 #include "options.bpf.h"
 
+enum { TICKS_OF_HOPS = 64 }; /* next hops are looked up anew this often, whether the daemon noticed a change or not */
+
 /*
  * Does this packet of a flow with 'word' need xlb_track(), the tick aside? Never for data on an established connection
  * and for UDP but the first answer.
@@ -55,29 +57,54 @@ static __always_inline __u32 track_clears(const struct xlb_pkt *pkt, __u8 kind, 
 	return XLB_F_RST | XLB_F_SERVER_RST;
 }
 
-/* Once a tick: next hop of a request from the server's record, of its reply from the routing table. */
+/*
+ * The tick's work on an established flow, for the hit path: notes the time. False when there is more to do: next hops
+ * may have changed, the flow may have ended, or 64 ticks are over.
+ */
+static __always_inline bool track_tick(struct xlb_flow *f, __u32 now)
+{
+	__u32 seen = READ_ONCE(f->seen), zero = 0;
+	struct xlb_control *control;
+
+	if (seen == now)
+		return true;
+	control = bpf_map_lookup_elem(&xlb_control, &zero);
+	if (!control || f->epoch != (__u8)READ_ONCE(control->epoch) || now - seen > READ_ONCE(control->idle_free) ||
+	    (now ^ seen) / TICKS_OF_HOPS)
+		return false;
+	WRITE_ONCE(f->seen, now);
+	return true;
+}
+
+/* Writes a next hop into a live entry. One store for the destination: no other CPU sees half an address. */
+static __always_inline void track_put_hop(struct xlb_flow *f, const __u8 *dmac_smac, __u16 oif, __u8 epoch)
+{
+	WRITE_ONCE(*(__u64 *)&f->dmac, *(const __u64 *)dmac_smac);
+	*(__u32 *)&f->smac[2] = *(const __u32 *)(dmac_smac + 8);
+	f->oif = oif;
+	f->epoch = epoch;
+}
+
+/* Next hop of an entry: of a request from the server's record, and its reply's with it; of a reply by route alone. */
 static __always_inline void track_nexthops(struct xdp_md *ctx, struct xlb_flow *f, struct xlb_flow *peer)
 {
-	struct xlb_flow reply = {};
+	bool from_client = f->kind == XLB_FLOW_REQUEST;
+	struct xlb_flow *reply = from_client ? peer : f, copy = {};
 	__u32 key = f->server;
 	struct xlb_server *srv;
+	__u8 epoch = epoch_now();
 
 	srv = bpf_map_lookup_elem(&xlb_servers, &key);
-	if (srv && srv->addr == f->new_daddr && srv->oif) {
-		/* One store for the destination: no other CPU sees half an address. */
-		WRITE_ONCE(*(__u64 *)&f->dmac, *(__u64 *)&srv->dmac);
-		*(__u32 *)&f->smac[2] = *(__u32 *)&srv->smac[2];
-		f->oif = srv->oif;
-	}
-	if (!peer)
+	if (from_client && srv && srv->addr == f->new_daddr && srv->oif)
+		track_put_hop(f, srv->dmac, srv->oif, epoch);
+	if (!reply)
 		return;
-	reply.new_saddr = peer->new_saddr;
-	reply.new_daddr = peer->new_daddr;
-	if (!xlb_nexthop(ctx, &reply))
-		return;
-	WRITE_ONCE(*(__u64 *)&peer->dmac, *(__u64 *)&reply.dmac);
-	*(__u32 *)&peer->smac[2] = *(__u32 *)&reply.smac[2];
-	peer->oif = reply.oif;
+	copy.new_saddr = reply->new_saddr;
+	copy.new_daddr = reply->new_daddr;
+	if (xlb_nexthop(ctx, &copy, from_client) == NEXTHOP_FOUND)
+		track_put_hop(reply, copy.dmac, copy.oif, epoch);
+	reply->epoch = epoch;
+	f->epoch = epoch;
 }
 
 static __always_inline void track_count_reset(const struct xlb_flow *f, bool by_server)
@@ -129,8 +156,7 @@ __noinline enum xlb_reason xlb_track(struct xdp_md *ctx, struct xlb_pkt *pkt)
 		WRITE_ONCE(f->seen, now);
 		if (peer)
 			WRITE_ONCE(peer->seen, now);
-		if (f->kind == XLB_FLOW_REQUEST)
-			track_nexthops(ctx, f, peer);
+		track_nexthops(ctx, f, peer);
 	}
 	set = track_flags(pkt, f->kind) & ~word;
 	clear = track_clears(pkt, f->kind, word);

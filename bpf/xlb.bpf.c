@@ -109,9 +109,11 @@ int xlb_xdp(struct xdp_md *ctx)
 	tot_len = bpf_ntohs(iph->tot_len);
 	reason = check_lengths(ctx, iph, l4, end, ip_len, tot_len, &flags);
 	/* A SYN most often opens a flow: the stage that does so looks for a known one itself. */
-	flow = reason || (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? NULL : flow_find(iph->saddr, iph->daddr, ports, iph->protocol, &word, &slot);
-	if (!flow || track_needed(word, iph->protocol, flags, flow->kind) || READ_ONCE(flow->seen) != now_tick() ||
-	    ip_len != IP_MIN_LEN) {
+	flow = NULL;
+	if (!reason && (flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		flow = flow_find(iph->saddr, iph->daddr, ports, iph->protocol, &word, &slot);
+	if (!flow || track_needed(word, iph->protocol, flags, flow->kind) || ip_len != IP_MIN_LEN ||
+	    !track_tick(flow, now_tick())) {
 		struct xlb_pkt pkt = {
 			.saddr = iph->saddr,
 			.daddr = iph->daddr,

@@ -40,6 +40,8 @@ struct xlb_meta {
  * mapping, one aligned word at a time; read by the program.
  */
 struct xlb_control {
+	__u32 epoch;			/* counts changes of next hops; a flow that carries another asks for its own anew */
+	__u32 idle_free;		/* ticks that any established flow may be idle: the least of their timeouts */
 	__u32 ifindex[XLB_MAX_IFS];	/* interface number -> ifindex, 0 = free; also the keys of devmap xlb_ports */
 };
 

@@ -62,7 +62,7 @@ struct xlb_flow {
 	__u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 kind;		/* enum xlb_flow_kind */
 	__u8 home;		/* number of the home slot in this bucket */
-	__u8 pad;
+	__u8 epoch;		/* low byte of xlb_control.epoch when the MAC addresses were last looked up */
 	/* Rewrite: the packet as it leaves. */
 	__be32 new_saddr;
 	__be32 new_daddr;
@@ -70,14 +70,14 @@ struct xlb_flow {
 	__be16 new_dport;
 	__u16 ip_delta;		/* what to add to the complement of the IP checksum, TTL step included (RFC 1624, eqn. 3) */
 	__u16 l4_delta;		/* the same for the TCP or UDP checksum */
-	__u8 dmac[6];		/* refreshed once a tick */
+	__u8 dmac[6];		/* followed at the next packet of the next tick after a change, and every 64 ticks */
 	__u8 smac[6];
 	__u16 oif;		/* interface number to leave by, index into xlb_control.ifindex */
 	__u16 server;		/* index into xlb_servers */
 	__u16 service;		/* index into xlb_services */
 	__u16 homes;		/* belongs to the slot, not to the entry: bit i = slot (this + i) % 16 holds an entry whose home is this slot */
 	__u32 peer;		/* number of the other entry of the flow (bucket * 16 + slot), or XLB_NO_PEER */
-	__u32 seen;		/* tick of the last packet in either direction, at most one tick old */
+	__u32 seen;		/* tick of the last packet by this entry; a flow has been idle as long as the fresher of its entries */
 	__u32 word;		/* version << 16 | flags, only changed by atomic operations */
 };
 

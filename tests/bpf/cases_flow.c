@@ -282,7 +282,8 @@ static void flow__idle_too_long__has_ended(void **state)
 	assert_int_equal(fix_live(f), 0);
 }
 
-static void flow__spoken_to_by_one_side__both_entries_stay_fresh(void **state)
+/* A long download, or a long upload: packets of one direction keep the flow, though the other entry is overdue. */
+static void flow__spoken_to_by_one_side__lives(void **state)
 {
 	struct fix *f = *state;
 	struct xlb_flow *req, *rep;
@@ -292,14 +293,25 @@ static void flow__spoken_to_by_one_side__both_entries_stay_fresh(void **state)
 	port = establish(f, 40000, &server);
 	req = fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP);
 	rep = fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port, IPPROTO_TCP);
-	req->seen -= 100;
-	rep->seen -= 100;
-	send_server(f, server, port, TH_ACK);
-	assert_int_equal(req->seen, rep->seen);
-	req->seen -= 100;
-	rep->seen -= 100;
+	req->seen -= 5000;
 	send_client(f, 40000, TH_ACK);
-	assert_int_equal(req->seen, rep->seen);
+	rep->seen -= 5000;
+	send_server(f, server, port, TH_ACK);
+	assert_int_equal(fix_live(f), 2);
+}
+
+static void tick__nothing_changed__time_noted(void **state)
+{
+	struct fix *f = *state;
+	struct xlb_flow *req;
+	uint32_t now;
+
+	establish(f, 40000, NULL);
+	req = fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP);
+	now = req->seen;
+	req->seen -= 1;
+	send_client(f, 40000, TH_ACK);
+	assert_in_range(req->seen, now, now + 5);
 }
 
 static void server_mac__changes__live_flow_follows_on_next_tick(void **state)
@@ -311,6 +323,7 @@ static void server_mac__changes__live_flow_follows_on_next_tick(void **state)
 
 	establish(f, 40000, &server);
 	memcpy(f->servers[server].dmac, moved, 6);
+	f->control->epoch++;
 	fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP)->seen -= 1;
 	client_tcp(&in, 40000, TH_ACK);
 	expect(f, &in, XDP_TX, XLB_R_REQUEST, &out);
@@ -389,7 +402,8 @@ const struct CMUnitTest flow_tests[] = {
 	T(syn__tuple_of_ended_flow__opens_new_one_at_once),
 	T(syn__tuple_of_live_flow__goes_to_same_server),
 	T(flow__idle_too_long__has_ended),
-	T(flow__spoken_to_by_one_side__both_entries_stay_fresh),
+	T(flow__spoken_to_by_one_side__lives),
+	T(tick__nothing_changed__time_noted),
 	T(server_mac__changes__live_flow_follows_on_next_tick),
 	T(server__behind_other_interface__redirected),
 	T(counters__one_connection__add_up),

@@ -117,6 +117,7 @@ static void fill_tables(struct fix *f)
 
 	f->control->ifindex[IF_LO] = 1;
 	f->control->ifindex[IF_OTHER] = 99;
+	f->control->idle_free = 200;
 	for (i = SVC_WEB; i <= SVC_DNS; i++) {
 		f->services[i].backend = BE_WEB;
 		f->services[i].flags = XLB_SVC_ENABLED;

@@ -55,7 +55,7 @@ static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 static int fill_backend(const struct xlb_bpf *skel, const struct scene *scene)
 {
 	struct xlb_backend be = { .ring = 1ull << 32 | NR_SERVERS, .identity = 1 };
-	struct xlb_control control = { .ifindex[1] = scene->ifindex };
+	struct xlb_control control = { .ifindex[1] = scene->ifindex, .idle_free = IDLE_FOREVER };
 	struct xlb_ring ring[(NR_SERVERS + XLB_RING_WAYS - 1) / XLB_RING_WAYS] = { 0 };
 	int err = put(skel->maps.xlb_control, 0, &control);
 

@@ -210,6 +210,27 @@ static bool plan_has(const struct plan *plan, enum plan_op op)
 	return false;
 }
 
+void dp_hops_changed(struct dp *dp)
+{
+	__atomic_fetch_add(&dp->control->epoch, 1, __ATOMIC_RELEASE);
+}
+
+/* The least idle time after which an established flow of any service may have ended, in ticks. */
+static uint32_t idle_free(const struct image *img)
+{
+	uint32_t least = INT32_MAX;
+
+	for (size_t i = 1; i < img->nr_services; i++) {
+		const uint32_t *t = img->services[i].timeout;
+
+		if (!img->services[i].identity)
+			continue;
+		least = t[XLB_S_ESTABLISHED] < least ? t[XLB_S_ESTABLISHED] : least;
+		least = t[XLB_S_UDP] < least ? t[XLB_S_UDP] : least;
+	}
+	return least;
+}
+
 int dp_apply(struct dp *dp, const struct image *from, const struct image *to, const struct plan *plan,
 	     struct diag_list *diags)
 {
@@ -220,8 +241,14 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 		err = check_tables(&a, plan, diags);
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_ADDR_DEL)))
 		err = address_want(dp, to);
+	if (!err) /* no service may have a shorter one when its record appears */
+		__atomic_store_n(&dp->control->idle_free, 0, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < plan->nr && !err; i++)
 		steps[plan->steps[i].op](&a, plan->steps[i].index);
+	if (!err) {
+		__atomic_store_n(&dp->control->idle_free, idle_free(to), __ATOMIC_RELEASE);
+		dp_hops_changed(dp);
+	}
 	free(a.areas);
 	return err;
 }

@@ -62,6 +62,12 @@ int dp_read_image(struct dp *dp, struct image **ret);
 int dp_apply(struct dp *dp, const struct image *from, const struct image *to, const struct plan *plan,
 	     struct diag_list *diags);
 
+/*
+ * Routes, neighbours or addresses of the host have changed: each flow asks for its next hop anew with its next packet
+ * of the next tick. dp_apply() implies it.
+ */
+void dp_hops_changed(struct dp *dp);
+
 /* An attached interface. */
 struct dp_if {
 	char name[16];

@@ -333,6 +333,7 @@ void hosts_event(struct hosts *h, const struct net_event *ev)
 	case NET_ADDR_CHANGED:
 	case NET_ROUTE_CHANGED:
 	case NET_NEIGH_CHANGED:
+		dp_hops_changed(h->st->dp);
 		break;
 	}
 	state_apply_soon(h->st, EVENT_DELAY_MS);
