@@ -111,7 +111,7 @@ static int stop(void **state)
 /* Runs xlbctl with these words. Returns its exit code; what it wrote is in 'output'. */
 static int ctl(const char *words)
 {
-	char command[PATH_MAX + 512];
+	char command[3 * PATH_MAX];
 	size_t len;
 	FILE *f;
 	int status;
@@ -308,7 +308,7 @@ static void reload__bad_file__exit_3_caret_and_unchanged(void **state)
 /* A socket that only root may use: the answer tells so. Root itself is never refused, so this runs as another user. */
 static void socket__not_permitted__exit_5(void **state)
 {
-	char words[PATH_MAX + 64];
+	char words[PATH_MAX + 128];
 
 	(void)state;
 	if (getuid() != 0 || access("/usr/bin/setpriv", X_OK) != 0)
@@ -316,6 +316,10 @@ static void socket__not_permitted__exit_5(void **state)
 	snprintf(words, sizeof(words), "-h > /dev/null; setpriv --reuid=65534 --clear-groups %s status", program);
 	assert_int_equal(ctl(words), 5);
 	has("not permitted");
+	snprintf(words, sizeof(words),
+		 "-h > /dev/null; setpriv --reuid=65534 --clear-groups %s --run-dir /none attach lo", program);
+	assert_int_equal(ctl(words), 5);
+	has("only root can start one");
 }
 
 int main(void)

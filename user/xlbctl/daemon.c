@@ -91,8 +91,12 @@ enum ctl_exit daemon_start(struct ctl *c)
 	const char *args[] = { "-D", "-n", c->paths.instance, "--run-dir", c->paths.run_dir, NULL };
 	enum ctl_exit code;
 	json_int_t pid = 0;
-	int err = daemon_run(args, -1);
+	int err;
 
+	if (geteuid() != 0)
+		return ctl_fail(CTL_PERMISSION, "no daemon answers on %s, and only root can start one.",
+				c->paths.socket);
+	err = daemon_run(args, -1);
 	if (err == -ENOENT)
 		return ctl_fail(CTL_NO_DAEMON,
 				"no daemon runs, and there is no xlbd beside xlbctl or in PATH to start.");
