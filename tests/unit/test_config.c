@@ -84,8 +84,8 @@ static void document__on_stock_sections__loads_with_warning_and_note(void **stat
 
 static void ignored_words__of_one_file__one_note(void **state)
 {
-	static const char text[] =
-		"global\n daemon\n tune.bufsize 16384\nlisten l\n bind :80\n log global\n server s 1.1.1.1:80\n";
+	static const char text[] = "global\n daemon\n tune.bufsize 16384\nlisten l\n bind :80\n  log global\n log "
+				   "global\n server s 1.1.1.1:80\n";
 	struct diag_list diags;
 	struct model *m = NULL;
 
@@ -94,7 +94,7 @@ static void ignored_words__of_one_file__one_note(void **state)
 	assert_int_equal(conf_load_text("t", text, sizeof(text) - 1, NULL, &diags, &m), 0);
 	assert_int_equal(diags.nr[DIAG_NOTE], 1);
 	assert_string_equal(TAILQ_FIRST(&diags.head)->text,
-			    "without meaning for packets, ignored (line): daemon (2), tune.bufsize (3), log (6)");
+			    "without meaning for packets, ignored (line): daemon (2), tune.bufsize (3), log (6-7)");
 	model_free(m);
 	diag_fini(&diags);
 }

@@ -167,16 +167,34 @@ void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...)
 		TAILQ_INSERT_TAIL(&p->proxy->refusals, r, next);
 }
 
-void ignore_word(struct parser *p, const char *word)
+/* Moves the run of lines with the same word into the list. */
+static void flush_ignored(struct parser *p)
 {
-	const char *list;
+	const char *before = p->ignored ? p->ignored : "", *comma = p->ignored ? ", " : "", *list;
 
-	if (p->nr_ignored++ >= 40)
-		return; /* enough to make the point */
-	list = p->ignored ? arena_printf(&p->arena, "%s, %s (%u)", p->ignored, word, p->line_nr) :
-			    arena_printf(&p->arena, "%s (%u)", word, p->line_nr);
+	if (!p->ignored_word)
+		return;
+	if (p->ignored_from == p->ignored_to)
+		list = arena_printf(&p->arena, "%s%s%s (%u)", before, comma, p->ignored_word, p->ignored_from);
+	else
+		list = arena_printf(&p->arena, "%s%s%s (%u-%u)", before, comma, p->ignored_word, p->ignored_from,
+				    p->ignored_to);
 	if (list)
 		p->ignored = list;
+	p->ignored_word = NULL;
+}
+
+void ignore_word(struct parser *p, const char *word)
+{
+	if (p->ignored_word && !strcmp(p->ignored_word, word) && p->line_nr <= p->ignored_to + 1) {
+		p->ignored_to = p->line_nr;
+		return;
+	}
+	if (p->nr_ignored++ >= 40)
+		return; /* enough to make the point */
+	flush_ignored(p);
+	p->ignored_word = word;
+	p->ignored_from = p->ignored_to = p->line_nr;
 }
 
 struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *name, const struct settings *from)
@@ -437,7 +455,7 @@ void parser_read(struct parser *p, const char *file, const char *text, size_t le
 		return;
 	p->section = SECTION_NONE;
 	p->proxy = NULL;
-	p->ignored = NULL;
+	p->ignored = p->ignored_word = NULL;
 	p->nr_ignored = 0;
 	p->nr_conds = 0;
 	/* A byte order mark, as some editors leave it, is no word. */
@@ -450,6 +468,7 @@ void parser_read(struct parser *p, const char *file, const char *text, size_t le
 		read_line(p, line);
 	}
 	preproc_end_of_file(p);
+	flush_ignored(p);
 	if (p->ignored) {
 		struct diag_place place = { .file = p->file };
 

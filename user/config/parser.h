@@ -227,6 +227,8 @@ struct parser {
 	unsigned int nr_sections;
 	const char *ignored; /* list for the note at the end of the file */
 	unsigned int nr_ignored;
+	const char *ignored_word; /* a run of lines that is not in the list yet */
+	unsigned int ignored_from, ignored_to;
 	size_t errors_before; /* errors that the list held when the parse began */
 };
 
