@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How commands answer and how they find what a word names. */
+/*
+ * How commands answer, and how they find what a word names.
+ *
+ * Backends and servers go by their name or by '#' and their number, in any mix ("#3/web1"), as in HAProxy. A name that
+ * begins with '#' cannot occur: the configuration's grammar does not allow it.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -32,6 +32,7 @@ static void put_number(struct buf *out, const struct cell *cell)
 		buf_printf(out, "%llu", (unsigned long long)cell->n);
 }
 
+/* RFC 4180 quoting; a newline in a text would end the row for most readers, so it becomes a blank. */
 void cell_put_csv(struct buf *out, const struct cell *cell)
 {
 	const char *p;

@@ -11,6 +11,7 @@
 
 #include "protocol/command.h"
 
+/* Up in the sense of `show stat`: what downtime is counted by. Drain is not down. */
 static bool takes_part(const struct server *s)
 {
 	return !(s->run.admin & SERVER_MAINT) && server_is_up(s);
@@ -31,7 +32,10 @@ static void note_change(const struct change *ch, struct server *s, bool was)
 	}
 }
 
-/* Brings the data plane after the model; on failure puts 'saved' back. */
+/*
+ * Brings the data plane after the model; on failure puts 'saved' back, but for the server's number in the data plane,
+ * which the attempt may have given and the next one will use.
+ */
 static int apply_run(const struct change *ch, struct server *s, const struct server_run *saved)
 {
 	int err = ch->host->servers_changed(ch->arg, ch->diags);
@@ -138,7 +142,7 @@ const char *weight_parse(const struct server *s, const char *text, unsigned int 
 	if (!*text)
 		return "Require <weight> or <weight%>.\n";
 	errno = 0;
-	w = strtol(text, &end, 10);
+	w = strtol(text, &end, 10); /* HAProxy's own reading: blanks and a sign are taken */
 	if (end == text)
 		return "Empty weight string empty or preceded by garbage";
 	if (strcmp(end, "%") == 0) {

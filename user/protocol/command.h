@@ -10,25 +10,27 @@
 
 #include "protocol/runtime.h"
 
-enum { CALL_MAX_ARGS = 64 };
+enum { CALL_MAX_ARGS = 64 }; /* as in HAProxy: words beyond are dropped */
 
+/* One command on its way. Lives on the stack of runtime.c; the words point into the line. */
 struct call {
 	struct runtime_session *s;
 	const struct runtime_host *host;
-	void *arg; /* of the host */
-	struct model *model;
+	void *arg;	     /* of the host */
+	struct model *model; /* asked for anew for each command: one before on the line may have been a reload */
 	struct buf *out;
 	unsigned int argc;
-	const char
-		*argv[CALL_MAX_ARGS + 1]; /* "" from argc on, so that a missing word compares unequal to all others */
+	/* "" from argc on, so that commands may look at a missing word: it compares unequal to every other. */
+	const char *argv[CALL_MAX_ARGS + 1];
 };
 
-enum { COMMAND_WORDS = 3 };
+enum { COMMAND_WORDS = 3 }; /* the longest name: "shutdown sessions server" */
 
+/* A row of the command table. */
 struct command {
-	const char *words[COMMAND_WORDS + 1]; /* NULL-terminated */
-	enum access_level level;
-	const char *usage; /* left column of the help, NULL: not listed */
+	const char *words[COMMAND_WORDS + 1]; /* its name, NULL-terminated */
+	enum access_level level;	      /* the least that may run it */
+	const char *usage;		      /* left column of the help, NULL: not listed */
 	const char *help;
 	void (*run)(struct call *c);
 };
@@ -44,6 +46,10 @@ void command_unknown(struct call *c);
 /* Values of syslog(3), what `set severity-output number` shows. */
 enum call_severity { CALL_ERROR = 3, CALL_WARNING = 4, CALL_NOTICE = 5, CALL_INFO = 6 };
 
+/*
+ * Appends a message, behind its severity when the session wants to see that. Data (tables, statistics) go straight to
+ * call.out: they have no severity, in HAProxy neither.
+ */
 void call_say(struct call *c, enum call_severity severity, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Says what 'diags' hold; a sentence made of 'err' when they hold no error. */

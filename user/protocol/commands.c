@@ -152,6 +152,7 @@ const struct command *command_find(const struct call *c)
 	return NULL;
 }
 
+/* The help of a session leaves out what its level does not allow. */
 static bool is_listed(const struct call *c, const struct command *cmd)
 {
 	return cmd->usage && cmd->level <= c->s->level;
@@ -199,7 +200,10 @@ static unsigned int distance(const char *a, const char *b)
 	return row[strlen(b)];
 }
 
-/* How far 'words' are from a command: 0 when they are a beginning of it. */
+/*
+ * How far 'words' are from a command: 0 when they are a beginning of it. Only as many words are compared as the name
+ * has, so that arguments do not count as misspelling.
+ */
 static unsigned int command_distance(const struct command *cmd, const char *const *words)
 {
 	char given[NEAR_TEXT], known[NEAR_TEXT];
@@ -215,7 +219,11 @@ static unsigned int command_distance(const struct command *cmd, const char *cons
 	return distance(given, known);
 }
 
-/* Prints the commands nearest to 'words' under 'title'. Returns false, having printed nothing, if none is near. */
+/*
+ * A row is near when few letters differ, one in three at most; rows as far as the nearest, or one letter farther, are
+ * listed with it. Beginnings of names ("show s") are at distance 0, and then all of these are listed.
+ *
+ * Prints the commands nearest to 'words' under 'title'. Returns false, having printed nothing, if none is near. */
 static bool list_near(struct call *c, const char *const *words, const char *title)
 {
 	unsigned int far[NR_COMMANDS], best = NEAR_TEXT, limit, listed = 0;

@@ -36,6 +36,7 @@ void run_set_weight(struct call *c)
 	diag_fini(&diags);
 }
 
+/* What `enable server` and `disable server` are: words of `set server ... state`. */
 static void run_state(struct call *c, enum change_state to)
 {
 	struct server *s = call_server(c, 2, "\n");
@@ -63,6 +64,7 @@ void run_disable_server(struct call *c)
 	run_state(c, CHANGE_MAINT);
 }
 
+/* Without a configured check there is nothing to disable, which is fine, and nothing to enable, which is not. */
 static void run_check(struct call *c, bool enabled)
 {
 	struct server *s = call_server(c, 2, "\n");
@@ -93,6 +95,7 @@ void run_disable_health(struct call *c)
 	run_check(c, false);
 }
 
+/* There are no agent checks: none is configured on any server, which is a case that HAProxy's clients know. */
 void run_enable_agent(struct call *c)
 {
 	if (call_server(c, 2, "\n"))
@@ -104,6 +107,10 @@ void run_disable_agent(struct call *c)
 	(void)call_server(c, 2, "\n");
 }
 
+/*
+ * The words after the name are those of a 'server' line; the daemon hands them to the configuration's keyword table.
+ * Some texts end without a newline, as they do in HAProxy.
+ */
 void run_add_server(struct call *c)
 {
 	const char *path = c->argv[2], *slash = strchr(path, '/');
@@ -210,6 +217,7 @@ void run_disable_frontend(struct call *c)
 	run_frontend(c, false);
 }
 
+/* Maxima may be cleared by an operator, everything only by an administrator. */
 void run_clear_counters(struct call *c)
 {
 	bool all = strcmp(c->argv[2], "all") == 0;

@@ -38,6 +38,7 @@ void request_fail(struct request *r, enum control_exit code, const char *fmt, ..
 	va_end(args);
 }
 
+/* What a failed action means to the shell. */
 static enum control_exit exit_of(int err)
 {
 	if (err == -EPERM || err == -EACCES)
@@ -107,6 +108,7 @@ static void control_reload(struct request *r)
 	finish_action(r, err, err == -EINVAL ? CONTROL_INVALID : exit_of(err));
 }
 
+/* The server that the request names, or NULL with the failure entered. */
 static struct server *find_server(struct request *r)
 {
 	const char *path = request_text(r, "server"), *error;
@@ -253,6 +255,10 @@ static void server_state(struct request *r, const struct change *ch, struct serv
 	finish_action(r, err, exit_of(err));
 }
 
+/*
+ * HAProxy's order is kept: maintenance, end of the flows, removal. 'force' does all three, because who removes a server
+ * by hand often wants just that.
+ */
 static void server_del(struct request *r, const struct change *ch, struct server *s)
 {
 	bool force = json_is_true(json_object_get(r->in, "force"));
@@ -365,6 +371,7 @@ static const struct {
 	{ "version", ACCESS_USER, control_version },
 };
 
+/* The level of the socket holds for these commands as for HAProxy's. */
 static void run_request(struct request *r)
 {
 	const char *cmd = request_text(r, "cmd");

@@ -22,6 +22,7 @@ static void set_text(json_t *o, const char *name, const char *text)
 	json_object_set_new(o, name, control_text(text));
 }
 
+/* The same members for frontends, backends and servers, so that a script can treat them alike. */
 static void set_counters(json_t *o, const struct runtime_counters *n)
 {
 	set_count(o, "connections_total", n->s.connections);
@@ -71,6 +72,7 @@ json_t *control_interface(struct request *r, const char *ifname)
 	return NULL;
 }
 
+/* Up, down and in maintenance add up to all; drained servers are up or down as their checks say. */
 static void count_servers(const struct model *m, json_t *o)
 {
 	unsigned int all = 0, up = 0, maint = 0;
@@ -132,6 +134,7 @@ void control_version(struct request *r)
 	set_count(r->result, "pid", (uint64_t)info.pid);
 }
 
+/* "left to the host": the frontend needs layer 7, so none of its binds is taken. */
 static const char *frontend_state(const struct frontend *f)
 {
 	if (f->left_to_stack)
@@ -199,6 +202,7 @@ static void show_backends(struct request *r)
 	}
 }
 
+/* Members of a server that has no check, or a disabled one, are null where they would tell of its check. */
 static json_t *server_row(struct request *r, const struct backend *b, const struct server *s, uint64_t now_ms)
 {
 	struct runtime_counters n = { 0 };

@@ -112,6 +112,7 @@ struct facts {
 	unsigned int checks, binds, idle_pct;
 };
 
+/* What HAProxy derives its limits from. Here only the sockets of checks and clients of the daemon count against it. */
 static uint64_t open_files_limit(void)
 {
 	struct rlimit limit;

@@ -51,6 +51,7 @@ static void split_words(struct call *c, char *p)
 		c->argv[i] = "";
 }
 
+/* After `quit` nothing more is sent, not even the empty line. */
 static void finish_answer(struct call *c)
 {
 	if (c->s->hangup)
@@ -80,6 +81,7 @@ static bool refuse_payload(struct call *c)
 	return true;
 }
 
+/* Unknown words come before the level: who may not run a command may still learn that he has misspelt it. */
 static void run_command(struct runtime_session *s, char *text, struct buf *out)
 {
 	struct call c = {
@@ -114,6 +116,7 @@ static void run_commands(struct runtime_session *s, char *line, size_t len, stru
 	} while (sep < end && !s->hangup && !s->in_payload);
 }
 
+/* A line of a payload that was refused: only its end matters. */
 static void payload_line(struct runtime_session *s, const char *line, size_t len)
 {
 	if (len == strlen(s->payload_end) && memcmp(line, s->payload_end, len) == 0)

@@ -112,6 +112,10 @@ static bool new_port(const struct call *c, const struct server *s, struct buf *t
 	return true;
 }
 
+/*
+ * HAProxy answers with what changed and what did not, in one sentence, and carries out the address also when the port
+ * is nonsense. Flows that exist keep the address they have.
+ */
 static int set_addr(struct call *c, const struct change *ch, struct server *s)
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
@@ -156,6 +160,7 @@ static int refuse_agent(struct call *c, const struct change *ch, struct server *
 	return 0;
 }
 
+/* The two that HAProxy answers without a full stop. */
 static int refuse_agent_target(struct call *c, const struct change *ch, struct server *s)
 {
 	(void)ch;

@@ -65,6 +65,7 @@ struct proxy {
 	const struct backend *b;
 };
 
+/* Rows of CSV end with HAProxy's separator "-" of the columns of modules, of which there are none. */
 static void put_row(struct dump *d, enum stat_type type, const struct row *row)
 {
 	struct cell_owner owner = owners[type];
@@ -91,6 +92,7 @@ static void put_row(struct dump *d, enum stat_type type, const struct row *row)
 	d->nr_rows++;
 }
 
+/* The mode is what happens to the packets: tcp, also where the file says http. */
 static void fill_name(struct row *row, const char *proxy, const char *name, unsigned int iid, unsigned int sid,
 		      enum stat_type type)
 {
@@ -103,6 +105,7 @@ static void fill_name(struct row *row, const char *proxy, const char *name, unsi
 	row->cell[STAT_mode] = cell_str("tcp");
 }
 
+/* bytes_in come from clients, bytes_out go to them; both count whole frames. */
 static void fill_traffic(struct row *row, const struct runtime_counters *n)
 {
 	row->cell[STAT_scur] = cell_u32(n->active);
@@ -193,6 +196,7 @@ static uint64_t seconds_since(const struct dump *d, uint64_t then_ms)
 	return d->now_ms > then_ms ? (d->now_ms - then_ms) / 1000 : 0;
 }
 
+/* Earlier outages and the one that lasts. */
 static uint64_t downtime_s(const struct dump *d, uint64_t total_ms, uint64_t down_since_ms)
 {
 	if (down_since_ms && d->now_ms > down_since_ms)
@@ -200,6 +204,10 @@ static uint64_t downtime_s(const struct dump *d, uint64_t total_ms, uint64_t dow
 	return total_ms / 1000;
 }
 
+/*
+ * 'weight' is the one in force, also of a server that takes no flows; check columns are empty for a server without
+ * check, and all but the counters of them in maintenance, where the last result says nothing any more.
+ */
 static void dump_server(struct dump *d, const struct backend *b, const struct server *s)
 {
 	struct runtime_counters n = { .last_new_s = UINT64_MAX };
@@ -327,6 +335,7 @@ static struct proxy *proxy_list(const struct model *m, size_t *ret_nr)
 	return list;
 }
 
+/* JSON is one array of rows; typed lines have no header. */
 static void put_header(struct dump *d)
 {
 	unsigned int i;
@@ -405,6 +414,7 @@ static bool parse_selection(struct call *c, unsigned int i, struct stat_filter *
 	return true;
 }
 
+/* Unknown words are ignored, as HAProxy does: scripts give 'desc' and others that change nothing in CSV. */
 void run_show_stat(struct call *c)
 {
 	struct stat_filter filter = everything;

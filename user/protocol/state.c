@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* `show servers state` and `show servers conn`: one line per server, in the layout of HAProxy's server-state file. */
+/*
+ * `show servers state` and `show servers conn`: one line per server, in the layouts of HAProxy.
+ *
+ * The first is the format of HAProxy's server-state file, version 1: either program may read what the other has
+ * written. Fields that have no meaning here hold what HAProxy writes when the feature is not used.
+ */
 #include <string.h>
 
 #include "protocol/command.h"
@@ -10,7 +15,7 @@ static const char state_header[] =
 	"bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
 	"srv_agent_addr srv_agent_port\n";
 
-/* Bits of srv_check_state. */
+/* Bits of srv_check_state. Paused: by maintenance, also when the file begins with it. */
 enum { STATE_INPROGRESS = 1, STATE_CONFIGURED = 2, STATE_ENABLED = 4, STATE_PAUSED = 8 };
 /* srv_check_result */
 enum { RESULT_UNKNOWN, RESULT_NEUTRAL, RESULT_FAILED, RESULT_PASSED, RESULT_CONDPASS };
@@ -107,6 +112,7 @@ static void print_state(struct call *c, const struct backend *b, const struct se
 		   s->host ? s->host : "-", s->port, s->check.port, addr_format(&s->check.addr, check_addr));
 }
 
+/* Idle connections to servers, most of this table, do not exist here: only the flows in use are counted. */
 static void print_conn(struct call *c, const struct backend *b, const struct server *s)
 {
 	struct runtime_counters n = { 0 };

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One request to the daemon and its answer, over the control socket. */
+/*
+ * One request to the daemon and its answer, over the control socket.
+ *
+ * A connection carries one request: a line "@xlb JSON", answered by a line of JSON (user/protocol/control.c says what
+ * is in them). Messages of the daemon are printed as xlbd prints its own, with the line of the file and the caret.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +42,7 @@ static int connect_to(const char *path)
 	return fd;
 }
 
+/* Tells apart what the user can mend: no daemon, no right, anything else. */
 static enum ctl_exit connect_failed(const struct ctl *c, int err, bool quiet)
 {
 	const char *path = c->paths.socket;
@@ -136,6 +142,7 @@ static size_t print_diagnostics(struct ctl *c, const json_t *list)
 	return errors;
 }
 
+/* The sentence of a failure is among the messages when these hold errors; it is not said twice. */
 static enum ctl_exit failure_of(const json_t *answer, size_t errors)
 {
 	json_int_t code = json_integer_value(json_object_get(answer, "exit"));

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* attach, detach */
+/*
+ * attach, detach.
+ *
+ * attach is the one command that does not need a daemon: on a fresh machine it is the whole installation. It says on
+ * standard error that it started one, and in any case which mode is in force and why.
+ */
 #include <stdio.h>
 
 #include "xlbctl/ctl.h"

@@ -35,6 +35,7 @@ static enum ctl_exit check_failed(int err)
 	return ctl_fail(CTL_FAILED, "cannot run xlbd: %s.", strerror(-err));
 }
 
+/* xlbd itself checks, so that both always agree; what it writes goes to the user, with --json into the answer. */
 enum ctl_exit cmd_check(struct ctl *c)
 {
 	const char *args[2 * CTL_MAX_WORDS + 2];
@@ -66,6 +67,7 @@ enum ctl_exit cmd_check(struct ctl *c)
 	return err ? CTL_INVALID : CTL_OK;
 }
 
+/* The last line always says what the running system did. */
 enum ctl_exit cmd_reload(struct ctl *c)
 {
 	json_t *result = NULL;

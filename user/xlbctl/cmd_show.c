@@ -9,7 +9,7 @@
 
 enum { FLOWS_SHOWN = 1000, MAX_COLUMNS = 12, CELL = 32 };
 
-/* A column: a member of the rows, and how it is written. */
+/* A column: a member of the daemon's rows, and how it is written. Numbers are set to the right. */
 struct column {
 	const char *title, *member;
 	enum { TEXT, COUNT, SECONDS, LIST } kind;
@@ -114,6 +114,9 @@ static void add_row(struct table *t, const struct column *columns, size_t nr, co
 	buf_fini(&list);
 }
 
+_Static_assert(sizeof(server_columns) / sizeof(server_columns[0]) <= MAX_COLUMNS, "room for the widest table");
+_Static_assert(sizeof(backend_columns) / sizeof(backend_columns[0]) <= MAX_COLUMNS, "room for the widest table");
+
 static void print_rows(const struct column *columns, size_t nr, const json_t *rows)
 {
 	struct table_column titles[MAX_COLUMNS];
@@ -194,6 +197,7 @@ enum ctl_exit cmd_show_servers(struct ctl *c)
 	return CTL_OK;
 }
 
+/* A person gets the first thousand, a program all: the daemon stops reading its table where the limit is. */
 enum ctl_exit cmd_show_flows(struct ctl *c)
 {
 	long limit = c->values.json ? 0 : FLOWS_SHOWN;

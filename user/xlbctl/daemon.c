@@ -34,6 +34,10 @@ static const char *find_daemon(char buf[PATH_MAX])
 	return "xlbd";
 }
 
+/*
+ * Waits for the end of xlbd, which with -D comes as soon as the daemon in the background is ready. 126 and 127 are the
+ * child's own when there is no program to run.
+ */
 int daemon_run(const char *const *args, int capture_fd)
 {
 	const char *argv[NR_ARGS];

@@ -19,6 +19,7 @@ enum ctl_exit ctl_fail(enum ctl_exit code, const char *fmt, ...)
 	return code;
 }
 
+/* Too few or too many words are answered with the example of the command: it tells most in one line. */
 static enum ctl_exit check_words(const struct ctl *c)
 {
 	if (c->nr_words < c->cmd->min_args)

@@ -18,6 +18,7 @@ struct pending {
 	int nr_words;
 };
 
+/* The row of '--name', '--name=value' or '-x' in a table; 'table' may be NULL. */
 static const struct ctl_option *find_option(const struct ctl_option *table, const char *text)
 {
 	size_t len;
@@ -85,6 +86,7 @@ static enum ctl_exit take_option(struct ctl *c, struct pending *p, int argc, cha
 	return CTL_OK;
 }
 
+/* First pass: which command it is is not known yet, so its options are only collected. */
 static enum ctl_exit collect(struct ctl *c, struct pending *p, int argc, char **argv)
 {
 	bool options = true;
@@ -159,6 +161,7 @@ static bool is_group(const char *word)
 	return false;
 }
 
+/* Second pass: the longest name that the words begin with, then whether the options belong to it. */
 static enum ctl_exit find_command(struct ctl *c, const struct pending *p)
 {
 	int nr = 0, best = 0, i;

@@ -18,6 +18,7 @@ const char *text_of(const json_t *row, const char *name)
 	return text && *text ? text : "-";
 }
 
+/* Up to five digits are shown as they are, so that small numbers can be added up by eye. */
 const char *short_count(json_int_t n, char *buf)
 {
 	static const char units[] = "kMGTPE";

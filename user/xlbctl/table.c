@@ -19,6 +19,7 @@ static void *need(void *p)
 	return p;
 }
 
+/* Off a terminal lines are never cut to a width: a pipe must see every cell. */
 struct table *table_new(const struct table_column *columns, size_t nr)
 {
 	struct table *t = need(calloc(1, sizeof(*t)));
