@@ -36,7 +36,7 @@ static const struct metric metrics[] = {
 	{ "haproxy", "limit_sessions", "gauge", FIELD(limit), AS_IS, OF_FRONTEND, "Limit on flows." },
 	{ "haproxy", "sessions_total", "counter", FIELD(total), AS_IS, OF_ALL, "Flows created." },
 	{ "haproxy", "connections_total", "counter", FIELD(total), AS_IS, OF_FRONTEND, "Flows created." },
-	{ "haproxy", "current_session_rate", "gauge", FIELD(rate), AS_IS, OF_ALL, "New flows in the last second." },
+	{ "xlb", "current_session_rate", "gauge", FIELD(rate), AS_IS, OF_ALL, "New flows in the last second." },
 	{ "haproxy", "max_session_rate", "gauge", FIELD(rate_max), AS_IS, OF_ALL, "Most new flows in a second." },
 	{ "haproxy", "connections_rate_max", "gauge", FIELD(rate_max), AS_IS, OF_FRONTEND,
 	  "Most new flows in a second." },
