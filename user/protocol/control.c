@@ -391,9 +391,12 @@ static void run_request(struct request *r)
 
 json_t *control_text(const char *text)
 {
-	json_t *value = text ? json_string(text) : json_null();
+	json_t *value;
 	char *copy, *p;
 
+	if (!text)
+		return json_null();
+	value = json_string(text);
 	if (value)
 		return value;
 	copy = strdup(text);
