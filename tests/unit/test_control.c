@@ -159,6 +159,7 @@ static void server__actions__change_it(void **state)
 	ask("{\"cmd\":\"server\",\"action\":\"drain\",\"server\":\"be/s1\"}");
 	assert_int_equal(exit_code(), 0);
 	assert_int_equal(srv("s1")->run.admin, SERVER_FDRAIN);
+	assert_string_equal(text(json_object_get(answer, "result"), "state"), "DRAIN 1/3");
 	ask("{\"cmd\":\"server\",\"action\":\"maint\",\"server\":\"be/s1\"}");
 	assert_int_equal(srv("s1")->run.admin, SERVER_FMAINT);
 	ask("{\"cmd\":\"server\",\"action\":\"ready\",\"server\":\"be/s1\"}");
@@ -191,6 +192,7 @@ static void server__add_and_del__in_service_at_once(void **state)
 	assert_null(srv("n"));
 	ask("{\"cmd\":\"server\",\"action\":\"add\",\"server\":\"be/m\",\"args\":[\"1.2.3.4:80\"],\"maint\":true}");
 	assert_int_equal(srv("m")->run.admin, SERVER_FMAINT);
+	assert_string_equal(text(json_object_get(answer, "result"), "state"), "MAINT");
 }
 
 static void failures__exit_codes__tell_the_kind(void **state)

@@ -8,9 +8,10 @@
  *   status, version   none
  *   show              what: frontends backends servers flows drops binds; flows: limit (0: all)
  *   attach            interface, mode: auto native generic (default auto); the result is {name, mode, why}
- *   detach            interface
- *   reload            dry_run: true false
- *   server            action: add del set drain ready maint weight; server: "backend/server"; args: [words]
+ *   detach            interface; {name, attached: false}
+ *   reload            dry_run: true false; {valid, reloaded}
+ *   server            action: add del set drain ready maint weight; server: "backend/server"; args: [words]; the
+ *                     result is the server as 'show servers' has it then, null when it was deleted
  *                     add: words of a 'server' line after the name, maint: true leaves it in maintenance;
  *                     del: force: true ends its flows first; weight: [N or N%]; set: [property, value]
  */
@@ -99,13 +100,18 @@ static void control_detach(struct request *r)
 	}
 	err = r->host->detach(r->arg, ifname, &r->diags);
 	finish_action(r, err, exit_of(err));
+	if (!err)
+		r->result = json_pack("{s:s,s:b}", "name", ifname, "attached", 0);
 }
 
 static void control_reload(struct request *r)
 {
-	int err = r->host->reload(r->arg, json_is_true(json_object_get(r->in, "dry_run")), &r->diags);
+	bool dry_run = json_is_true(json_object_get(r->in, "dry_run"));
+	int err = r->host->reload(r->arg, dry_run, &r->diags);
 
 	finish_action(r, err, err == -EINVAL ? CONTROL_INVALID : exit_of(err));
+	if (!err)
+		r->result = json_pack("{s:b,s:b}", "valid", 1, "reloaded", !dry_run);
 }
 
 /* The server that the request names, or NULL with the failure entered. */
@@ -291,13 +297,19 @@ static void start_server(struct request *r, const struct change *ch, struct back
 	struct server *s = model_server_find(b, name);
 	int err = 0;
 
-	if (!s || s->disabled || json_is_true(json_object_get(r->in, "maint")))
+	if (!s)
 		return;
+	if (s->disabled || json_is_true(json_object_get(r->in, "maint"))) {
+		r->result = control_server_row(r, s);
+		return;
+	}
 	if (s->check.type != CHECK_NONE && !s->run.check_enabled)
 		err = r->host->check_set(r->arg, s, true, &r->diags);
 	if (!err)
 		err = change_state(ch, s, CHANGE_READY);
 	finish_action(r, err, exit_of(err));
+	if (!err)
+		r->result = control_server_row(r, s);
 }
 
 static void server_add(struct request *r, const struct change *ch)
@@ -331,6 +343,24 @@ static void server_add(struct request *r, const struct change *ch)
 		start_server(r, ch, b, slash + 1);
 }
 
+static void server_change(struct request *r, const struct change *ch, struct server *s, const char *action)
+{
+	if (strcmp(action, "set") == 0)
+		server_set(r, ch, s);
+	else if (strcmp(action, "weight") == 0)
+		server_weight(r, ch, s, arg_word(r, 0));
+	else if (strcmp(action, "drain") == 0)
+		server_state(r, ch, s, CHANGE_DRAIN);
+	else if (strcmp(action, "ready") == 0)
+		server_state(r, ch, s, CHANGE_READY);
+	else if (strcmp(action, "maint") == 0)
+		server_state(r, ch, s, CHANGE_MAINT);
+	else
+		request_fail(r, CONTROL_USAGE, "A server can be added, deleted, set, drained, not '%s'.", action);
+	if (r->exit == CONTROL_OK)
+		r->result = control_server_row(r, s);
+}
+
 static void control_server(struct request *r)
 {
 	struct change ch = { r->host, r->arg, &r->diags };
@@ -346,18 +376,8 @@ static void control_server(struct request *r)
 		return;
 	if (strcmp(action, "del") == 0)
 		server_del(r, &ch, s);
-	else if (strcmp(action, "set") == 0)
-		server_set(r, &ch, s);
-	else if (strcmp(action, "weight") == 0)
-		server_weight(r, &ch, s, arg_word(r, 0));
-	else if (strcmp(action, "drain") == 0)
-		server_state(r, &ch, s, CHANGE_DRAIN);
-	else if (strcmp(action, "ready") == 0)
-		server_state(r, &ch, s, CHANGE_READY);
-	else if (strcmp(action, "maint") == 0)
-		server_state(r, &ch, s, CHANGE_MAINT);
 	else
-		request_fail(r, CONTROL_USAGE, "A server can be added, deleted, set, drained, not '%s'.", action);
+		server_change(r, &ch, s, action);
 }
 
 static const struct {

@@ -42,6 +42,9 @@ json_t *control_interface(struct request *r, const char *ifname);
 /* A JSON string; bytes that are no UTF-8 become '?'. NULL becomes null. */
 json_t *control_text(const char *text);
 
+/* A server as `show servers` has it. */
+json_t *control_server_row(struct request *r, const struct server *s);
+
 void control_status(struct request *r);
 void control_show(struct request *r);
 void control_version(struct request *r);

@@ -203,15 +203,16 @@ static void show_backends(struct request *r)
 }
 
 /* Members of a server that has no check, or a disabled one, are null where they would tell of its check. */
-static json_t *server_row(struct request *r, const struct backend *b, const struct server *s, uint64_t now_ms)
+json_t *control_server_row(struct request *r, const struct server *s)
 {
+	uint64_t now_ms = r->host->now_ms(r->arg);
 	struct runtime_counters n = { 0 };
 	char text[ADDR_TEXT_MAX], status[32];
 	bool checked = s->run.check_enabled;
 	json_t *o = json_object();
 
 	r->host->server_counters(r->arg, s, &n);
-	set_text(o, "backend", b->name);
+	set_text(o, "backend", s->backend->name);
 	set_text(o, "name", s->name);
 	set_text(o, "address", addr_format(&s->addr, text));
 	set_count(o, "port", s->port);
@@ -231,13 +232,12 @@ static json_t *server_row(struct request *r, const struct backend *b, const stru
 
 static void show_servers(struct request *r)
 {
-	uint64_t now = r->host->now_ms(r->arg);
 	const struct backend *b;
 	const struct server *s;
 
 	TAILQ_FOREACH(b, &r->model->backends, next)
 		TAILQ_FOREACH(s, &b->servers, next)
-			json_array_append_new(r->result, server_row(r, b, s, now));
+			json_array_append_new(r->result, control_server_row(r, s));
 }
 
 static void show_binds(struct request *r)
