@@ -147,11 +147,13 @@ static inline __u32 xlb_port_bit(__be16 port, __u8 proto)
 	return (((__u32)port + proto) * 0x9e3779b1u) >> 24; /* Knuth, TAOCP vol. 3, 6.4: multiply by 2^32 / golden ratio */
 }
 
-/* Bucket of a bind. 'choice' is 0 or 1. */
+/* Bucket of a bind. 'choice' is 0 or 1. Mixed as xlb_flow_hash() is: a range of ports is a row of like keys. */
 static inline __u32 xlb_vip_hash(const volatile __u64 *secrets, __be32 addr, __be16 port, __u8 proto, int choice)
 {
 	__u64 sum = secrets[7] + secrets[6] * (__u32)addr + secrets[5] * (((__u32)proto << 16) | (__u32)port);
 
+	sum ^= sum >> 32;
+	sum *= 0xbf58476d1ce4e5b9ull;
 	return (__u32)(sum >> (choice ? 32 : 48)) & (XLB_VIP_BUCKETS - 1);
 }
 
