@@ -14,7 +14,7 @@
 
 #include "base/paths.h"
 
-/* Exit codes; the manual page and design promise them. */
+/* Exit codes; the manual page promises them. */
 enum ctl_exit {
 	CTL_OK = 0,
 	CTL_FAILED = 1,
