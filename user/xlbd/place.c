@@ -98,9 +98,10 @@ int place_bpffs(const struct paths *paths, struct diag_list *diags)
 
 	if (!statfs(paths->bpffs, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
 		return 0;
-	/* Only where a directory waits for it, as /sys/fs/bpf does: a path that does not exist is more likely mistyped. */
-	if (mount("bpf", paths->bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")) {
+	rc = make_directory(paths->bpffs, 0700);
+	if (!rc && mount("bpf", paths->bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		rc = -errno;
+	if (rc) {
 		diag_add(diags, DIAG_ERROR, NULL, NULL, "mount it: mount -t bpf bpf /sys/fs/bpf, or name one with --bpffs",
 			 "no bpf file system at %s, and mounting one failed: %s", paths->bpffs, strerror(-rc));
 		return rc;
