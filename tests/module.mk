@@ -20,6 +20,7 @@ $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
 
 # Modules above model and config that a test links besides.
+$(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 PKGS_health := libcurl libuv

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "xlbd/adopt.h"
 #include "xlbd/checks.h"
 #include "xlbd/control.h"
 #include "xlbd/counters.h"
@@ -207,6 +208,7 @@ int state_start(struct state *st, struct model *m, struct diag_list *diags)
 	if (rc)
 		return rc;
 	statefile_load(&st->paths, m, dp_was_adopted(st->dp), diags);
+	adopt_health(m, st->image);
 	rc = state_apply(st, m, diags);
 	if (rc)
 		return rc;
