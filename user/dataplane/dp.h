@@ -133,7 +133,10 @@ bool dp_service_unreferenced(const struct dp *dp, uint16_t id);
 uint16_t dp_next_retired(const struct dp *dp, uint16_t after, struct addr *ret_addr);
 void dp_set_retired_hop(struct dp *dp, uint16_t id, const struct next_hop *hop);
 
-/* Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false. */
+/*
+ * Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false.
+ * 'idle_ticks' have passed since the last packet in either direction.
+ */
 void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks),
 		      void *arg);
 

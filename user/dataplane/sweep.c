@@ -179,12 +179,19 @@ void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow
 {
 	size_t total = nr_slots(dp);
 	uint32_t now = dp_now_tick(dp);
-	struct xlb_flow flow;
+	struct xlb_flow flow, peer;
 
-	for (size_t i = 0; i < total; i++)
-		if (flow_read(slot_at(dp, i), &flow) && flow.kind == XLB_FLOW_REQUEST &&
-		    !fn(arg, &flow, idle_of(&flow, now)))
+	for (size_t i = 0; i < total; i++) {
+		uint32_t idle;
+
+		if (!flow_read(slot_at(dp, i), &flow) || flow.kind != XLB_FLOW_REQUEST)
+			continue;
+		idle = idle_of(&flow, now);
+		if (idle && peer_of(dp, &flow, &peer) && idle_of(&peer, now) < idle)
+			idle = idle_of(&peer, now);
+		if (!fn(arg, &flow, idle))
 			return;
+	}
 }
 
 size_t dp_kill_flows(struct dp *dp, uint16_t server)
