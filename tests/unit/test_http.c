@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -480,6 +481,31 @@ static void server__garbage_and_large_requests__survived(void **state)
 	assert_answer(*state, "GET /st" CLOSE "\r\n", "HTTP/1.1 200", "<h1>xlb");
 }
 
+/* What a pending connection costs the loop while no descriptor is left: turns that it may take, not time. */
+static void server__descriptors_used_up__waits_without_spinning(void **state)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct http_conf conf = { .uri = "/st" };
+	struct fixture *x = *state;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), turns = 0;
+	struct rlimit old, none;
+	uint64_t start;
+
+	serve(x, &conf);
+	sin.sin_port = htons(http_port(x->http));
+	assert_int_equal(connect(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	getrlimit(RLIMIT_NOFILE, &old);
+	none = old;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	for (start = uv_hrtime(); uv_hrtime() - start < 1000000000; turns++)
+		uv_run(&x->loop, UV_RUN_ONCE);
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_true(turns < 100);
+	close(fd);
+	assert_answer(x, "GET /st" CLOSE "\r\n", "HTTP/1.1 200", "<h1>xlb");
+}
+
 static void http_set__other_words__from_then_on(void **state)
 {
 	struct http_conf conf = { .uri = "/old" };
@@ -527,6 +553,7 @@ int main(void)
 		WITH_HOST(server__anything_but_reading__refused),
 		WITH_HOST(server__auth__asked_and_checked),
 		WITH_HOST(server__garbage_and_large_requests__survived),
+		WITH_HOST(server__descriptors_used_up__waits_without_spinning),
 		WITH_HOST(http_set__other_words__from_then_on),
 		WITH_HOST(http_open__what_cannot_be__said),
 	};

@@ -12,13 +12,13 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "http/listener.h"
 #include "http/page.h"
 
 enum {
 	MAX_CONNECTIONS = 64,
+	MAX_PER_ADDRESS = 32, /* so that one client cannot keep all others out */
 	IDLE_S = 15,
 	REQUEST_MEMORY = 16384, /* bytes per connection: request line and headers */
 };
@@ -36,7 +36,7 @@ struct http {
 	uv_poll_t poll;
 	uv_timer_t timer;
 	unsigned int nr_open; /* handles not closed yet */
-	uint16_t port;
+	struct listener *listener;
 	struct words words;
 	const struct runtime_host *host;
 	void *arg;
@@ -285,60 +285,29 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	run(poll->data);
 }
 
-/* Returns a listening socket or -errno. */
-static int open_listener(const struct addr *addr, uint16_t port, uint16_t *ret_port)
+/* libmicrohttpd closes 'fd' itself when it has connections enough. */
+static void on_connection(void *arg, int fd, const struct sockaddr *from, socklen_t from_len)
 {
-	struct sockaddr_storage ss = { .ss_family = (sa_family_t)addr->family };
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&ss;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&ss;
-	socklen_t len = addr->family == AF_INET ? sizeof(*v4) : sizeof(*v6);
-	const int on = 1;
-	int fd, err;
+	struct http *h = arg;
 
-	if (addr->family == AF_INET) {
-		v4->sin_addr = addr->v4;
-		v4->sin_port = htons(port);
-	} else if (addr->family == AF_INET6) {
-		v6->sin6_addr = addr->v6;
-		v6->sin6_port = htons(port);
-	} else {
-		return -EINVAL;
-	}
-	fd = socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	/* A restart must not wait for old connections; IPv6 leaves IPv4 to a bind of its own, as in HAProxy. */
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (addr->family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&ss, len) || listen(fd, MAX_CONNECTIONS) ||
-	    getsockname(fd, (struct sockaddr *)&ss, &len)) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	*ret_port = ntohs(addr->family == AF_INET ? v4->sin_port : v6->sin6_port);
-	return fd;
+	(void)MHD_add_connection(h->daemon, fd, from, from_len);
+	run(h);
 }
 
-/* Takes over 'fd'. */
-static struct MHD_Daemon *start_daemon(struct http *h, int fd)
+static struct MHD_Daemon *start_daemon(struct http *h)
 {
 	struct MHD_OptionItem options[] = {
-		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, NULL },
+		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, MAX_PER_ADDRESS, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_MEMORY, NULL },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_uri, NULL },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, NULL },
 		{ MHD_OPTION_END, 0, NULL },
 	};
-	struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_ARRAY, options,
-						MHD_OPTION_END);
 
-	if (!d)
-		close(fd);
-	return d;
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h,
+				MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 static int watch_daemon(struct http *h)
@@ -358,7 +327,7 @@ int http_open(uv_loop_t *loop, const struct addr *addr, uint16_t port, const str
 	      const struct runtime_host *host, void *arg, struct http **ret)
 {
 	struct http *h = calloc(1, sizeof(*h));
-	int fd, err;
+	int err;
 
 	if (!h)
 		return -ENOMEM;
@@ -368,11 +337,11 @@ int http_open(uv_loop_t *loop, const struct addr *addr, uint16_t port, const str
 	err = words_copy(&h->words, conf);
 	if (err)
 		goto out;
-	err = fd = open_listener(addr, port, &h->port);
-	if (err < 0)
-		goto out;
-	h->daemon = start_daemon(h, fd);
+	h->daemon = start_daemon(h);
 	err = h->daemon ? watch_daemon(h) : -ENOMEM;
+	if (err)
+		goto out;
+	err = listener_open(loop, addr, port, on_connection, h, &h->listener);
 	if (err)
 		goto out;
 	*ret = h;
@@ -396,7 +365,7 @@ int http_set(struct http *h, const struct http_conf *conf)
 
 uint16_t http_port(const struct http *h)
 {
-	return h->port;
+	return listener_port(h->listener);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -411,11 +380,12 @@ void http_close(struct http *h)
 {
 	if (!h)
 		return;
+	listener_close(h->listener);
 	words_fini(&h->words);
 	if (h->nr_open)
 		uv_poll_stop(&h->poll); /* before its descriptor goes */
 	if (h->daemon)
-		MHD_stop_daemon(h->daemon); /* closes the listening socket as well */
+		MHD_stop_daemon(h->daemon);
 	if (!h->nr_open) {
 		free(h);
 		return;

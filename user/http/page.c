@@ -21,7 +21,7 @@ static const char style[] =
 	"th{background:#e7ebf0;font-weight:600}td:first-child,td.t{text-align:left}\n"
 	"table.info td,table.legend td{border:0;text-align:left}\n"
 	"table.legend td.c{width:1.5em;border:1px solid #999}\n"
-	".top{display:flex;flex-wrap:wrap;gap:2.5em;margin:.8em 0}\n"
+	".top{display:flex;flex-wrap:wrap;gap:2.5em;align-items:flex-start;margin:.8em 0}\n"
 	".front,.back{background:#f3f1e6;font-weight:600}\n"
 	".up{background:#c8f2c8}.falling{background:#fbf7a5}.rising{background:#ffd75e}.down{background:#ff9d9d}\n"
 	".bup{background:#c4daff}.bfalling{background:#d3a8f5}.brising{background:#f5a8ec}\n"
@@ -179,7 +179,7 @@ static void put_legend(struct buf *out)
 		{ "maint", "MAINT: out of service", "maint" },
 	};
 
-	buf_puts(out, "<table class=\"legend\">\n");
+	buf_puts(out, "<table class=\"legend\">\n<tr><td colspan=\"3\">active | backup</td></tr>\n");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		buf_printf(out,
 			   "<tr><td class=\"c %s\" title=\"active\"></td><td class=\"c %s\" title=\"backup\"></td>"
