@@ -21,6 +21,8 @@ UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc reall
 
 # Modules above model and config that a test links besides.
 $(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
+$(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
+$(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 PKGS_health := libcurl libuv

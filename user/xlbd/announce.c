@@ -72,6 +72,10 @@ void announce_server(const struct server *s, const struct announce_before *befor
 
 	if (maint != was_maint) {
 		maintenance_changed(s, before, up, active, out);
+		if (!maint && drain) {
+			begin(s, LOG_L_NOTICE, out);
+			buf_puts(out, "remains in forced drain mode.\n");
+		}
 		return;
 	}
 	if (maint)
@@ -93,7 +97,7 @@ void announce_server(const struct server *s, const struct announce_before *befor
 	if (by_check)
 		add_reason(&s->run.check, out);
 	else
-		buf_puts(out, ", reason: changed from CLI");
+		buf_puts(out, ", changed from CLI");
 	add_rest(s, !up, active, out);
 	buf_puts(out, ".\n");
 }

@@ -290,8 +290,8 @@ static int host_reload(void *arg, bool dry_run, struct diag_list *diags)
 	int rc = reload_run(arg, dry_run, diags);
 
 	if (!dry_run)
-		log_msg(rc ? LOG_L_ERROR : LOG_L_NOTICE, "reload", "%s by command",
-			rc ? "refused, running configuration unchanged," : "configuration loaded");
+		log_msg(rc ? LOG_L_ERROR : LOG_L_NOTICE, "reload", "by command: %s",
+			rc ? "refused, running configuration unchanged" : "the new configuration is in force");
 	return rc;
 }
 

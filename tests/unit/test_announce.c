@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Log lines about servers, compared with what HAProxy 2.6 wrote for the same changes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "xlbd/announce.h"
+
+enum { RISE = 2, FALL = 3 };
+
+/* A change of the first of two checked servers (s1, s2; s3 is a backup), and the lines for it. */
+static const struct row {
+	const char *name;
+	struct announce_before before;
+	bool up; /* s1 now */
+	unsigned int admin;
+	bool others_up; /* s2 */
+	bool by_check;
+	const char *lines;
+} rows[] = {
+	{ "nothing", { true, 0 }, true, 0, true, true, "" },
+	{ "check fails", { true, 0 }, false, 0, true, true,
+	  "1 Server be/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
+	  "1 active and 1 backup servers left. 7 sessions active, 0 requeued, 0 remaining in queue.\n" },
+	{ "last one fails", { true, 0 }, false, 0, false, true,
+	  "1 Server be/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
+	  "0 active and 1 backup servers left. Running on backup. 7 sessions active, 0 requeued, 0 remaining in queue.\n" },
+	{ "check passes", { false, 0 }, true, 0, true, true,
+	  "5 Server be/s1 is UP, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
+	  "2 active and 1 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
+	{ "down by command", { true, 0 }, false, 0, true, false,
+	  "1 Server be/s1 is DOWN, changed from CLI. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
+	  "0 remaining in queue.\n" },
+	{ "drain", { true, 0 }, true, SERVER_FDRAIN, true, false,
+	  "5 Server be/s1 enters drain state. 1 active and 1 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
+	{ "drain ends", { true, SERVER_FDRAIN }, true, 0, true, false, "5 Server be/s1 is UP (leaving forced drain).\n" },
+	{ "maintenance", { true, 0 }, true, SERVER_FMAINT, true, false,
+	  "1 Server be/s1 is going DOWN for maintenance. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
+	  "0 remaining in queue.\n" },
+	{ "maintenance while down", { false, 0 }, false, SERVER_FMAINT, true, false,
+	  "5 Server be/s1 was DOWN and now enters maintenance.\n" },
+	{ "maintenance ends", { true, SERVER_FMAINT }, true, 0, true, false,
+	  "5 Server be/s1 is UP/READY (leaving forced maintenance).\n" },
+	{ "maintenance becomes drain", { true, SERVER_FMAINT }, true, SERVER_FDRAIN, true, false,
+	  "5 Server be/s1 is UP/DRAIN (leaving forced maintenance).\n5 Server be/s1 remains in forced drain mode.\n" },
+	{ "health in maintenance", { true, SERVER_FMAINT }, false, SERVER_FMAINT, true, false, "" },
+};
+
+static struct server *add(struct backend *b, const char *name)
+{
+	struct server *s = model_server_add(b, name);
+
+	assert_non_null(s);
+	s->check.rise = RISE;
+	s->check.fall = FALL;
+	s->check.type = CHECK_TCP;
+	s->weight = 1;
+	server_run_init(s, 0);
+	return s;
+}
+
+static void announce_server__each_change__words_of_haproxy(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct model *m = model_new();
+		struct backend *b = model_backend_add(m, "be");
+		struct server *s1 = add(b, "s1"), *s2 = add(b, "s2"), *s3 = add(b, "s3");
+		struct buf out = { 0 };
+
+		s3->backup = true;
+		(void)check_set_health(&s1->run.check, &s1->check, rows[i].up ? RISE : 0);
+		(void)check_set_health(&s2->run.check, &s2->check, rows[i].others_up ? RISE : 0);
+		s1->run.check.code = CHECK_L4CON;
+		s1->run.check.duration_ms = 0;
+		strcpy(s1->run.check.desc, "Connection refused");
+		s1->run.admin = rows[i].admin;
+		announce_server(s1, &rows[i].before, rows[i].by_check, 7, &out);
+		if (strcmp(out.data ? out.data : "", rows[i].lines))
+			fail_msg("%s: got '%s'", rows[i].name, out.data ? out.data : "");
+		buf_fini(&out);
+		model_free(m);
+	}
+}
+
+static void announce_server__backup_with_http_check__says_so_and_the_code(void **state)
+{
+	struct model *m = model_new();
+	struct backend *b = model_backend_add(m, "be");
+	struct server *s = add(b, "s1");
+	struct announce_before before = { false, 0 };
+	struct buf out = { 0 };
+
+	(void)state;
+	s->backup = true;
+	s->run.check.code = CHECK_L7OK;
+	s->run.check.status = 200;
+	s->run.check.duration_ms = 3;
+	announce_server(s, &before, true, 0, &out);
+	assert_string_equal(out.data, "5 Backup Server be/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 3ms. "
+				      "0 active and 1 backup servers online. Running on backup. 0 sessions requeued, "
+				      "0 total in queue.\n");
+	buf_fini(&out);
+	model_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(announce_server__each_change__words_of_haproxy),
+		cmocka_unit_test(announce_server__backup_with_http_check__says_so_and_the_code),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
