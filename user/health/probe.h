@@ -47,11 +47,13 @@ struct health_probe {
 	void *question;	     /* the method's, while asking */
 };
 
+TAILQ_HEAD(probe_list, health_probe);
+
 struct health {
 	uv_loop_t *loop;
 	struct curl_loop *curl;
 	unsigned int nr_asking, max_asking;
-	TAILQ_HEAD(, health_probe) queue; /* those whose time has come while all slots were taken */
+	struct probe_list queue; /* those whose time has come while all slots were taken */
 };
 
 extern const struct probe_method probe_tcp, probe_http;
