@@ -192,7 +192,7 @@ static void dp_open__map_missing_or_of_other_size__refused(void **state)
 	int fd;
 
 	(void)state;
-	dp_close(open_dp());
+	in_killed_child(make_and_attach);
 	remove_pin("xlb_vips");
 	expect_open_fails(-EINVAL);
 	assert_true(was_said("xlb_vips"));
@@ -239,12 +239,63 @@ static void dp_open__other_flow_count__warns_and_keeps_the_table(void **state)
 	struct dp *dp;
 
 	(void)state;
-	dp_close(open_dp());
+	in_killed_child(make_and_attach);
 	assert_int_equal(dp_open(&scene_paths, &opt, &scene_diags, &dp), 0);
 	assert_int_equal(scene_diags.nr[DIAG_WARNING], 1);
 	dp_usage(dp, &usage);
 	assert_int_equal(usage.capacity, 1024);
 	dp_close(dp);
+}
+
+static void dp_open__does_not_fit_and_not_attached__made_afresh(void **state)
+{
+	const struct dp_options opt = { .flows = 2048 };
+	struct dp_usage usage;
+	struct dp *dp;
+
+	(void)state;
+	dp = open_dp();
+	assert_int_equal(dp_attach(dp, "va", ATTACH_AUTO, &scene_diags), 0);
+	dp_close(dp);
+	run("ip link del va");
+	assert_int_equal(dp_open(&scene_paths, &opt, &scene_diags, &dp), 0);
+	assert_false(dp_was_adopted(dp));
+	dp_usage(dp, &usage);
+	assert_int_equal(usage.capacity, 2048);
+	dp_close(dp);
+	assert_false(pin_exists("link-va"));
+	remove_pin("xlb_vips");
+	dp = open_dp();
+	assert_false(dp_was_adopted(dp));
+	assert_true(pin_exists("xlb_vips"));
+	dp_close(dp);
+	dp = open_dp();
+	assert_true(dp_was_adopted(dp));
+	dp_close(dp);
+	assert_int_equal(scene_diags.nr[DIAG_NOTE], 2);
+	assert_int_equal(scene_diags.nr[DIAG_WARNING] + scene_diags.nr[DIAG_ERROR], 0);
+}
+
+static void open_elsewhere(void)
+{
+	const struct dp_options opt = { .flows = 1024 };
+	struct dp *dp;
+
+	if (unshare(CLONE_NEWNET) || dp_open(&scene_paths, &opt, &scene_diags, &dp) != -EINVAL ||
+	    !was_said("another network namespace"))
+		_exit(1);
+}
+
+static void dp_open__other_network_namespace__refused(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	in_killed_child(make_and_attach);
+	before = attached_program("va");
+	in_killed_child(open_elsewhere);
+	assert_int_equal(attached_program("va"), before);
+	assert_int_equal(pinned_program(), before);
 }
 
 static void dp_open__too_many_flows__refused(void **state)
@@ -415,6 +466,8 @@ int main(void)
 		CASE(dp_open__map_missing_or_of_other_size__refused),
 		CASE(dp_open__start_that_did_not_finish__made_afresh),
 		CASE(dp_open__other_flow_count__warns_and_keeps_the_table),
+		CASE(dp_open__does_not_fit_and_not_attached__made_afresh),
+		CASE(dp_open__other_network_namespace__refused),
 		CASE(dp_open__too_many_flows__refused),
 		CASE(dp_attach__veth__native_and_off_again),
 		CASE(dp_attach__no_native_mode__generic_with_the_reason),

@@ -255,6 +255,34 @@ struct recovery {
 	struct diag_list *diags;
 };
 
+/* Is the interface with the link's number the one that runs the link's program? Not so in another namespace. */
+static bool runs_here(const struct bpf_link_info *link)
+{
+	uint32_t drv = 0, skb = 0;
+
+	(void)bpf_xdp_query_id((int)link->xdp.ifindex, XDP_FLAGS_DRV_MODE, &drv);
+	(void)bpf_xdp_query_id((int)link->xdp.ifindex, XDP_FLAGS_SKB_MODE, &skb);
+	return drv == link->prog_id || skb == link->prog_id;
+}
+
+static int link_is_live(void *arg, const char *path)
+{
+	struct bpf_link_info link = { 0 };
+	uint32_t len = sizeof(link);
+	int fd = bpf_obj_get(path), live;
+
+	(void)arg;
+	live = fd < 0 || bpf_obj_get_info_by_fd(fd, &link, &len) || link.type != BPF_LINK_TYPE_XDP || link.xdp.ifindex;
+	if (fd >= 0)
+		close(fd);
+	return live;
+}
+
+bool attach_any_live(const struct dp *dp)
+{
+	return pin_for_each(&dp->paths, "link-", link_is_live, NULL) != 0;
+}
+
 /* Takes over one pinned link; removes the pin of an interface that is gone. */
 static int recover_link(void *arg, const char *path)
 {
@@ -278,6 +306,13 @@ static int recover_link(void *arg, const char *path)
 		close(fd);
 		(void)unlink(path);
 		return 0;
+	}
+	if (!runs_here(&link)) {
+		diag_add(r->diags, DIAG_ERROR, NULL, "D0349",
+			 "start xlbd in the network namespace that it was attached in",
+			 "cannot adopt the running data plane: %s is attached in another network namespace", path);
+		close(fd);
+		return -EINVAL;
 	}
 	memset(info, 0, sizeof(*info));
 	info->ifindex = link.xdp.ifindex;

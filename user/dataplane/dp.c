@@ -29,6 +29,31 @@ static int adopt(struct dp *dp, const struct dp_options *opt, struct diag_list *
 	return err;
 }
 
+/*
+ * Pins without an attached interface carry no traffic: they are adopted for their counters when they fit, and replaced
+ * when they are of another version or size.
+ */
+static int adopt_or_replace(struct dp *dp, const struct dp_options *opt, struct diag_list *diags)
+{
+	struct diag_list quiet;
+	bool fits;
+
+	if (attach_any_live(dp))
+		return adopt(dp, opt, diags);
+	diag_init(&quiet);
+	fits = !adopt(dp, opt, &quiet) && !quiet.nr[DIAG_WARNING];
+	diag_fini(&quiet);
+	if (fits)
+		return 0;
+	attach_close(dp);
+	load_fini(dp);
+	dp->adopted = false;
+	diag_add(diags, DIAG_NOTE, NULL, "D0329", NULL,
+		 "the tables in %s are of another version or size and no interface is attached: they are made afresh",
+		 dp->paths.pin_dir);
+	return load_fresh(dp, opt, diags);
+}
+
 int dp_open(const struct paths *paths, const struct dp_options *opt, struct diag_list *diags, struct dp **ret)
 {
 	enum pin_state state;
@@ -50,7 +75,7 @@ int dp_open(const struct paths *paths, const struct dp_options *opt, struct diag
 	if (!err)
 		err = pin_dir_state(paths, diags, &state);
 	if (!err)
-		err = state == PIN_COMPLETE ? adopt(dp, opt, diags) : load_fresh(dp, opt, diags);
+		err = state == PIN_COMPLETE ? adopt_or_replace(dp, opt, diags) : load_fresh(dp, opt, diags);
 	if (err) {
 		dp_close(dp);
 		return err;

@@ -29,9 +29,10 @@ struct dp_options {
  * Loads the program and makes the maps, or adopts what is pinned under paths->pin_dir: all of it or nothing. Checks
  * owner and mode of the pin directory, ABI version, type and size of each map. With adopted maps the embedded program
  * is loaded on them and swapped into the live links by bpf_link update; if the kernel refuses it the old one stays and
- * the call fails. Raises RLIMIT_MEMLOCK where the kernel needs it. Mounts nothing.
- * Returns 0, or -EINVAL (pins that cannot be adopted), -EPERM, -ENOENT (no bpffs), -ENOMEM, ... with the reason and
- * the mend in 'diags'. The verifier's log goes to STATE_DIR/verifier.log, which the message names.
+ * the call fails. Pins that no interface is attached by are replaced where they do not fit. Raises RLIMIT_MEMLOCK where
+ * the kernel needs it. Mounts nothing. Returns 0, or -EINVAL (pins that cannot be adopted), -EPERM, -ENOENT (no bpffs),
+ * -ENOMEM, ... with the reason and the mend in 'diags'. The verifier's log goes to STATE_DIR/verifier.log, which the
+ * message names.
  */
 int dp_open(const struct paths *paths, const struct dp_options *opt, struct diag_list *diags, struct dp **ret);
 

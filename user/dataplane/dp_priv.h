@@ -150,6 +150,8 @@ void load_fini(struct dp *dp);
 
 /* attach.c: finds the interfaces of the pinned links; swaps the program of all of them, or of none. */
 int attach_recover(struct dp *dp, struct diag_list *diags);
+/* Is any pinned link attached to an interface that exists? Also true for one that cannot be read. */
+bool attach_any_live(const struct dp *dp);
 int attach_update(struct dp *dp, struct diag_list *diags);
 void attach_close(struct dp *dp);
 

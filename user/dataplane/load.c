@@ -304,7 +304,7 @@ int load_adopted(struct dp *dp, const struct dp_options *opt, struct diag_list *
 		err = gather(dp);
 	if (!err && opt->flows <= FLOWS_MAX && buckets_for(opt->flows) != dp->meta.nr_buckets)
 		diag_add(diags, DIAG_WARNING, NULL, "D0327",
-			 "the table changes its size only when xlb starts afresh: after a detach of all interfaces",
+			 "to change its size, detach all interfaces and start xlbd again: that ends their connections",
 			 "the running flow table holds %u flows, '#@xlb flows %u' would need another one; it stays",
 			 dp->meta.nr_buckets * XLB_BUCKET_SLOTS / SLOTS_PER_FLOW, opt->flows);
 	if (err && !diags->nr[DIAG_ERROR])
@@ -315,10 +315,13 @@ int load_adopted(struct dp *dp, const struct dp_options *opt, struct diag_list *
 
 void load_fini(struct dp *dp)
 {
-	for (enum dp_map m = 0; m < DP_NR_MAPS; m++)
+	for (enum dp_map m = 0; m < DP_NR_MAPS; m++) {
 		if (dp->mem[m])
 			munmap(dp->mem[m], dp->mem_size[m]);
+		dp->mem[m] = NULL;
+	}
 	xlb_bpf__destroy(dp->skel);
+	dp->skel = NULL;
 }
 
 const char *dp_object_id(void)
