@@ -18,7 +18,7 @@
 
 #include "bench_front.skel.h"
 
-enum { SYN = 0x02, SYN_ACK = 0x12, ACK = 0x10, PSH_ACK = 0x18, MOST_WARM_UP = 1 << 16, AT_A_TIME = 1024 };
+enum { SYN = 0x02, SYN_ACK = 0x12, ACK = 0x10, PSH_ACK = 0x18, AT_A_TIME = 16384 };
 
 struct subject {
 	const struct target *target;
@@ -147,7 +147,7 @@ static int run_range(struct subject *s, struct bpf_program *front, uint32_t firs
 	return 0;
 }
 
-/* Handshakes of all flows, some at a time: half-open flows are the first to go where the table is crowded. */
+/* Handshakes of all flows, a part at a time: half-open flows are the first to go where the table is crowded. */
 static int establish_all(struct subject *s, struct bench_tuple *replies)
 {
 	uint32_t last_good = 0;
@@ -261,12 +261,24 @@ static struct bpf_program *front_of(const struct subject *s, enum bench_path pat
 	return NULL;
 }
 
-/* Packets that bring back the caches' state. A new flow is new once: its warm-up is short and uses others. */
+/*
+ * Packets that bring back the state of caches and of flows: all flows once more, so that many flows are met as a busy
+ * balancer meets them, moments after their last packet. A new flow is new once: its warm-up is short and uses others.
+ */
 static uint32_t warm_up(const struct subject *s, enum bench_path path)
 {
-	if (path == PATH_NEW)
+	switch (path) {
+	case PATH_REQUEST:
+	case PATH_REPLY:
+		return s->flows + 1024;
+	case PATH_NEW:
 		return 256;
-	return s->flows < MOST_WARM_UP / 2 ? 2 * s->flows + 1024 : MOST_WARM_UP;
+	case PATH_OTHER_ADDR:
+	case PATH_OTHER_PORT:
+	case NR_PATHS:
+		break;
+	}
+	return 1 << 16;
 }
 
 /* Warms up and measures the front into 'prog_fd'. */

@@ -61,16 +61,23 @@ static uint32_t packets_of_round(enum bench_path path, const struct options *opt
 	return path == PATH_NEW && opt->packets > most ? most : opt->packets;
 }
 
+/* Rounds with very many flows take long. */
+static int rounds_of(const struct row *row, const struct options *opt)
+{
+	return row->flows > DEFAULT_CAPACITY ? (opt->rounds + 1) / 2 : opt->rounds;
+}
+
 static int measure_row(struct subject *const *subjects, const struct options *opt, struct row *row)
 {
 	static double ns[NR_TARGETS][MAX_ROUNDS];
 	uint32_t packets = packets_of_round(row->path, opt);
+	int rounds = rounds_of(row, opt);
 	uint64_t wrong;
 	int err;
 
 	for (int t = 0; t < NR_TARGETS; t++)
 		row->measured[t] = row->path != PATH_NEW || targets[t]->has_flows;
-	for (int r = 0; r < opt->rounds; r++) {
+	for (int r = 0; r < rounds; r++) {
 		for (int t = 0; t < NR_TARGETS; t++) {
 			if (!row->measured[t])
 				continue;
@@ -84,10 +91,10 @@ static int measure_row(struct subject *const *subjects, const struct options *op
 		}
 	}
 	for (int t = 0; t < NR_TARGETS; t++) {
-		qsort(ns[t], (size_t)opt->rounds, sizeof(ns[t][0]), by_value);
-		row->ns[t] = ns[t][opt->rounds / 2];
+		qsort(ns[t], (size_t)rounds, sizeof(ns[t][0]), by_value);
+		row->ns[t] = ns[t][rounds / 2];
 		row->low[t] = ns[t][0];
-		row->high[t] = ns[t][opt->rounds - 1];
+		row->high[t] = ns[t][rounds - 1];
 	}
 	return 0;
 }
