@@ -40,7 +40,7 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf cmocka)
 
-$(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows: $(call obj,$(wildcard user/dataplane/*.c))
+$(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows $(O)/tests/bpf/dp_crash: $(call obj,$(wildcard user/dataplane/*.c))
 
 # Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -75,6 +75,61 @@ static void dp_apply__ring_changes__never_in_the_place_it_leaves(void **state)
 	dp_close(dp);
 }
 
+/* Whatever a packet can reach from a bind is there: service, backend, ring, servers. */
+static void expect_nothing_dangles(const struct dp *dp)
+{
+	for (size_t i = 0; i < XLB_VIP_BUCKETS; i++) {
+		for (int w = 0; w < XLB_VIP_WAYS; w++) {
+			const struct xlb_vip *vip = &dp->vips[i].way[w];
+			const struct xlb_backend *b = &dp->backends[dp->services[vip->service].backend];
+
+			if (!vip->proto)
+				continue;
+			assert_true(dp->services[vip->service].flags & XLB_SVC_ENABLED);
+			assert_true((uint32_t)b->ring > 0);
+			for (uint32_t e = 0; e < (uint32_t)b->ring; e++) {
+				uint32_t at = (uint32_t)(b->ring >> 32) + e / XLB_RING_WAYS;
+
+				assert_int_not_equal(dp->servers[dp->ring[at].server[e % XLB_RING_WAYS]].backend, 0);
+			}
+		}
+	}
+}
+
+/*
+ * A daemon killed in the middle of a plan: packets find the old or the new of each thing. In the second round the next
+ * daemon finishes from what it reads, halfway.
+ */
+static void dp_apply__cut_short_at_every_step__nothing_dangles(void **state)
+{
+	struct image *images[] = { make_image(6, 0x0e, 1), make_image(3, 0x3a, 40), image_new(0, 0, 0) };
+	struct dp *dp = open_dp();
+	struct image *from = NULL, *to, *found;
+	struct plan plan;
+
+	(void)state;
+	dp->adopted = true;
+	for (size_t i = 0; i < 6; i++, from = to) {
+		to = images[i % 3];
+		assert_int_equal(plan_make(from, to, &plan), 0);
+		for (size_t cut = 0; cut <= (i < 3 ? plan.nr : plan.nr / 2); cut++) {
+			struct plan part = { .steps = plan.steps, .nr = cut };
+
+			assert_int_equal(dp_apply(dp, from, to, &part, &scene_diags), 0);
+			expect_nothing_dangles(dp);
+		}
+		plan_fini(&plan);
+		assert_int_equal(dp_read_image(dp, &found), 0);
+		assert_int_equal(apply(dp, found, to), 0);
+		image_free(found);
+		expect_nothing_dangles(dp);
+		expect_tables(dp, to);
+	}
+	for (size_t i = 0; i < 3; i++)
+		image_free(images[i]);
+	dp_close(dp);
+}
+
 static void ring_place__just_released__rests(void **state)
 {
 	struct dp *dp = open_dp();
@@ -274,6 +329,7 @@ int main(void)
 		CASE(dp_apply__image_after_image__tables_are_the_image),
 		CASE(dp_apply__then_reopened__same_image_and_numbers),
 		CASE(dp_apply__ring_changes__never_in_the_place_it_leaves),
+		CASE(dp_apply__cut_short_at_every_step__nothing_dangles),
 		CASE(ring_place__just_released__rests),
 		CASE(dp_apply__rings_too_large__nothing_written),
 		CASE(dp_apply__addresses_that_collide__nothing_written),
