@@ -10,6 +10,7 @@
 
 enum { RISE = 2, FALL = 3 };
 
+/* clang-format off */
 /* A change of the first of two checked servers (s1, s2; s3 is a backup), and the lines for it. */
 static const struct row {
 	const char *name;
@@ -47,6 +48,7 @@ static const struct row {
 	  "5 Server be/s1 is UP/DRAIN (leaving forced maintenance).\n5 Server be/s1 remains in forced drain mode.\n" },
 	{ "health in maintenance", { true, SERVER_FMAINT }, false, SERVER_FMAINT, true, false, "" },
 };
+/* clang-format on */
 
 static struct server *add(struct backend *b, const char *name)
 {
@@ -99,9 +101,10 @@ static void announce_server__backup_with_http_check__says_so_and_the_code(void *
 	s->run.check.status = 200;
 	s->run.check.duration_ms = 3;
 	announce_server(s, &before, true, 0, &out);
-	assert_string_equal(out.data, "5 Backup Server be/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 3ms. "
-				      "0 active and 1 backup servers online. Running on backup. 0 sessions requeued, "
-				      "0 total in queue.\n");
+	assert_string_equal(out.data,
+			    "5 Backup Server be/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 3ms. "
+			    "0 active and 1 backup servers online. Running on backup. 0 sessions requeued, "
+			    "0 total in queue.\n");
 	buf_fini(&out);
 	model_free(m);
 }

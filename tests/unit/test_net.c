@@ -99,7 +99,8 @@ static struct scene *open_net(void **state)
 
 	if (!s)
 		skip();
-	sh("ip link del n0 2>/dev/null; ip link set lo up && ip link add n0 type veth peer name n1 && ip link set n1 netns %d && "
+	sh("ip link del n0 2>/dev/null; ip link set lo up && ip link add n0 type veth peer name n1 && ip link set n1 "
+	   "netns %d && "
 	   "ip addr add 10.9.8.1/24 dev n0 && ip link set n0 up && "
 	   "nsenter --net=/proc/%d/ns/net sh -c 'ip addr add 10.9.8.2/24 dev n1 && ip link set n1 up'",
 	   s->there, s->there);
@@ -208,7 +209,8 @@ static void net_resolve__through_a_router__mac_of_the_router(void **state)
 
 	assert_int_not_equal(net_resolve(s->net, &hop, &ifindex), 0);
 	assert_int_equal(ifindex, 77);
-	sh("ip neigh replace 10.9.8.2 lladdr 02:00:00:00:00:42 dev n0 nud permanent && ip route add default via 10.9.8.2");
+	sh("ip neigh replace 10.9.8.2 lladdr 02:00:00:00:00:42 dev n0 nud permanent && ip route add default via "
+	   "10.9.8.2");
 	assert_int_equal(net_refresh(s->net), 0);
 	assert_int_equal(net_resolve(s->net, &hop, &ifindex), 0);
 	assert_memory_equal(hop.dmac, "\x02\0\0\0\0\x42", 6);
@@ -231,7 +233,8 @@ static void net_resolve__server_moves_silently__new_mac_reported(void **state)
 	run_until(s, neighbour_known);
 	/* Stale at once instead of after half a minute, so that the test does not wait for the kernel's timers. */
 	sh("nsenter --net=/proc/%d/ns/net ip link set n1 address 02:00:00:00:00:99 && "
-	   "ip neigh change 10.9.8.2 dev n0 nud stale", s->there);
+	   "ip neigh change 10.9.8.2 dev n0 nud stale",
+	   s->there);
 	s->events[NET_NEIGH_CHANGED] = 0;
 	run_until(s, moved);
 	assert_int_not_equal(s->events[NET_NEIGH_CHANGED], 0);
@@ -290,7 +293,8 @@ static void net_events__socket_overrun__everything_read_again(void **state)
 	size_t nr = 0;
 
 	sh("for i in $(seq 10 50); do for r in $(seq 1 250); do "
-	   "echo \"neigh replace 10.9.8.$r lladdr 02:00:00:00:$i:02 dev n0 nud permanent\"; done; done >/tmp/xlb-batch.%d; "
+	   "echo \"neigh replace 10.9.8.$r lladdr 02:00:00:00:$i:02 dev n0 nud permanent\"; done; done "
+	   ">/tmp/xlb-batch.%d; "
 	   "ip -batch /tmp/xlb-batch.%d; rm /tmp/xlb-batch.%d; ip addr add 10.9.8.99/24 dev n0",
 	   getpid(), getpid(), getpid());
 	run_until(s, addr_event);

@@ -25,8 +25,10 @@ static int set_up(void **state)
 	struct scene *s = calloc(1, sizeof(*s));
 
 	strcpy(s->paths.state_dir, "/tmp/xlb-stateload-XXXXXX");
-	if (!mkdtemp(s->paths.state_dir))
+	if (!mkdtemp(s->paths.state_dir)) {
+		free(s);
 		return -1;
+	}
 	s->m = model_new();
 	s->s = model_server_add(model_backend_add(s->m, "be"), "s1");
 	s->s->weight = 10;
@@ -71,8 +73,8 @@ static void load_row(struct scene *s, unsigned int admin, unsigned int weight, u
 		     unsigned int health, unsigned int check_state, bool with_health)
 {
 	char text[512];
-	int len = snprintf(text, sizeof(text), "%s2 be 1 s1 10.0.0.1 2 %u %u %u 5 6 3 %u %u 0 0 0 - 80 - 0 0 - - 0\n", head,
-			   admin, weight, file_weight, health, check_state);
+	int len = snprintf(text, sizeof(text), "%s2 be 1 s1 10.0.0.1 2 %u %u %u 5 6 3 %u %u 0 0 0 - 80 - 0 0 - - 0\n",
+			   head, admin, weight, file_weight, health, check_state);
 
 	load(s, text, (size_t)len, with_health);
 }

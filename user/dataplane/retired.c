@@ -30,9 +30,11 @@ void dp_set_retired_hop(struct dp *dp, uint16_t id, const struct next_hop *hop)
 	    !memcmp(hop->dmac, unknown, sizeof(unknown)))
 		return;
 	rec = dp->servers[id];
+	if (rec.oif == hop->oif && !memcmp(rec.dmac, hop->dmac, sizeof(rec.dmac)) &&
+	    !memcmp(rec.smac, hop->smac, sizeof(rec.smac)))
+		return;
 	rec.oif = hop->oif;
 	memcpy(rec.dmac, hop->dmac, sizeof(rec.dmac));
 	memcpy(rec.smac, hop->smac, sizeof(rec.smac));
-	if (memcmp(&rec, &dp->servers[id], sizeof(rec)))
-		record_store(&dp->servers[id], &rec, sizeof(rec));
+	record_store(&dp->servers[id], &rec, sizeof(rec));
 }

@@ -44,7 +44,8 @@ static void drop_link(struct net *n, struct link_entry *l)
 
 static bool link_equal(const struct net_link *a, const struct net_link *b)
 {
-	return a->up == b->up && a->mtu == b->mtu && !strcmp(a->name, b->name) && !memcmp(a->mac, b->mac, sizeof(a->mac));
+	return a->up == b->up && a->mtu == b->mtu && !strcmp(a->name, b->name) &&
+	       !memcmp(a->mac, b->mac, sizeof(a->mac));
 }
 
 static void link_message(struct net *n, const struct nlmsghdr *nlh)
@@ -136,7 +137,8 @@ static const unsigned char *usable_mac(const struct neigh_entry *e)
 }
 
 /* Marks the burst if somebody is interested in this neighbour and its usable MAC is another than 'before'. */
-static void compare_mac(struct net *n, const struct addr_key *key, const unsigned char *before, const unsigned char *after)
+static void compare_mac(struct net *n, const struct addr_key *key, const unsigned char *before,
+			const unsigned char *after)
 {
 	struct target_entry *t;
 

@@ -69,8 +69,9 @@ static int dump(struct net *n, uint16_t type, unsigned char family)
 
 	for (int attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
 		struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-		size_t body = type == RTM_GETLINK ? sizeof(struct ifinfomsg)
-			      : type == RTM_GETADDR ? sizeof(struct ifaddrmsg) : sizeof(struct ndmsg);
+		size_t body = type == RTM_GETLINK ? sizeof(struct ifinfomsg) :
+			      type == RTM_GETADDR ? sizeof(struct ifaddrmsg) :
+						    sizeof(struct ndmsg);
 		struct rtgenmsg *gen = mnl_nlmsg_put_extra_header(nlh, body);
 
 		nlh->nlmsg_type = type;
@@ -160,8 +161,8 @@ static void on_tick(uv_timer_t *timer)
 
 static int open_sockets(struct net *n)
 {
-	static const unsigned int groups[] = { RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
-					       RTNLGRP_IPV4_RULE, RTNLGRP_NEXTHOP };
+	static const unsigned int groups[] = { RTNLGRP_LINK,	   RTNLGRP_NEIGH,     RTNLGRP_IPV4_IFADDR,
+					       RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_NEXTHOP };
 	int size = EVENT_RCVBUF, fd;
 	struct timeval patience = { .tv_sec = 2 };
 

@@ -26,7 +26,14 @@ struct net_link {
 	unsigned char mac[6];
 };
 
-enum net_event_type { NET_LINK_NEW, NET_LINK_CHANGED, NET_LINK_GONE, NET_ADDR_CHANGED, NET_ROUTE_CHANGED, NET_NEIGH_CHANGED };
+enum net_event_type {
+	NET_LINK_NEW,
+	NET_LINK_CHANGED,
+	NET_LINK_GONE,
+	NET_ADDR_CHANGED,
+	NET_ROUTE_CHANGED,
+	NET_NEIGH_CHANGED
+};
 
 struct net_event {
 	enum net_event_type type;
@@ -53,8 +60,8 @@ int net_addrs_of(const struct net *n, uint32_t ifindex, struct host_addr **arr, 
 void net_resolve_round(struct net *n);
 
 /*
- * Asks the kernel for the route to hop->server, fills dmac, smac and source, and *ret_ifindex with the interface that it
- * leaves by (0: none). The MAC stays all 0 while unknown; asking starts its resolution. 0 or -errno ("no route").
+ * Asks the kernel for the route to hop->server, fills dmac, smac and source, and *ret_ifindex with the interface that
+ * it leaves by (0: none). The MAC stays all 0 while unknown; asking starts its resolution. 0 or -errno ("no route").
  */
 int net_resolve(struct net *n, struct next_hop *hop, uint32_t *ret_ifindex);
 

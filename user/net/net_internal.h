@@ -2,8 +2,8 @@
 /*
  * What the files of user/net share: the caches and who fills them. Included by user/net only.
  *
- * net.c owns the sockets and the order of things, cache.c turns rtnetlink messages into cache entries, resolve.c answers
- * questions from the caches and keeps the answers warm.
+ * net.c owns the sockets and the order of things, cache.c turns rtnetlink messages into cache entries, resolve.c
+ * answers questions from the caches and keeps the answers warm.
  */
 #ifndef NET_INTERNAL_H
 #define NET_INTERNAL_H
@@ -44,9 +44,9 @@ struct neigh_entry {
 /* A neighbour on the way to a server: kept resolved as long as somebody asks. */
 struct target_entry {
 	struct addr_key key;
-	unsigned int round;	/* value of net.round when it was last asked for */
-	uint64_t kicked_ms;	/* loop time of the last solicitation that we caused, 0: none */
-	uint64_t doubted_ms;	/* the same of net_doubt() */
+	unsigned int round;  /* value of net.round when it was last asked for */
+	uint64_t kicked_ms;  /* loop time of the last solicitation that we caused, 0: none */
+	uint64_t doubted_ms; /* the same of net_doubt() */
 	UT_hash_handle hh;
 };
 
@@ -67,8 +67,8 @@ struct net {
 	unsigned int seq;
 	uv_poll_t poll;
 	uv_timer_t tick;
-	unsigned int nr_handles; /* still open in the loop */
-	bool quiet;		 /* first read: no events */
+	unsigned int nr_handles;			 /* still open in the loop */
+	bool quiet;					 /* first read: no events */
 	bool addr_changed, route_changed, neigh_changed; /* within the present burst */
 	unsigned int generation, round;
 	struct link_entry *links;

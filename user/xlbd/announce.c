@@ -17,11 +17,13 @@ static void add_rest(const struct server *s, bool stopped, unsigned int active_f
 	backend_count(s->backend, &active, &backup);
 	on_backup = backup && !active ? " Running on backup." : "";
 	if (stopped)
-		buf_printf(out, ". %u active and %u backup servers left.%s %u sessions active, 0 requeued, 0 remaining in queue",
+		buf_printf(out,
+			   ". %u active and %u backup servers left.%s %u sessions active, 0 requeued, 0 remaining in "
+			   "queue",
 			   active, backup, on_backup, active_flows);
 	else
-		buf_printf(out, ". %u active and %u backup servers online.%s 0 sessions requeued, 0 total in queue", active,
-			   backup, on_backup);
+		buf_printf(out, ". %u active and %u backup servers online.%s 0 sessions requeued, 0 total in queue",
+			   active, backup, on_backup);
 }
 
 /* Codes of layers 5 to 7 carry a status worth telling, as in HAProxy's HCHK_STATUS_L57DATA. */

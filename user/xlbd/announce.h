@@ -14,8 +14,8 @@ struct announce_before {
 
 /*
  * Appends the lines that lead from 'before' to the present state of 's', one per change, each ended by a newline and
- * begun by the syslog level as a digit and a blank. 'by_check': health changed by a check, whose result is told. 'active'
- * is the number of flows on the server.
+ * begun by the syslog level as a digit and a blank. 'by_check': health changed by a check, whose result is told.
+ * 'active' is the number of flows on the server.
  */
 void announce_server(const struct server *s, const struct announce_before *before, bool by_check, unsigned int active,
 		     struct buf *out);

@@ -222,8 +222,8 @@ static struct item *find(struct checks *c, const struct server *s)
 
 static void drop(struct checks *c, struct item *it)
 {
-	stop_probe(it);
 	HASH_DEL(c->items, it);
+	stop_probe(it);
 	free(it->key);
 	free(it);
 }

@@ -209,8 +209,8 @@ static void serve(struct client *cl)
 	if (cl->closing)
 		return;
 	/*
-	 * Nothing left to say, and nobody there to ask again. One who is still sending an endless line would not see the
-	 * answer if the connection went now: we only stop writing, and wait until the client has had enough.
+	 * Nothing left to say, and nobody there to ask again. One who is still sending an endless line would not see
+	 * the answer if the connection went now: we only stop writing, and wait until the client has had enough.
 	 */
 	if (!cl->writing && !more && (cl->session.quit || cl->eof)) {
 		if (!cl->discarding || cl->eof || uv_shutdown(&cl->shutdown, &cl->uv.stream, NULL)) {

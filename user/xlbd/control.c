@@ -40,7 +40,7 @@ struct listener {
 
 struct control {
 	struct state *st;
-	TAILQ_HEAD(, listener) listeners;
+	TAILQ_HEAD(listener_list, listener) listeners;
 	struct clients clients;
 	unsigned int nr_open; /* listeners whose handle is not closed yet */
 	bool stopping;
@@ -214,8 +214,8 @@ static struct listener *find(struct control *c, const struct stats_socket *s)
 	struct listener *l;
 
 	TAILQ_FOREACH(l, &c->listeners, next) {
-		if (s->path ? l->path && !strcmp(s->path, l->path)
-			    : !l->path && l->port == s->port && addr_equal(&l->addr, &s->addr))
+		if (s->path ? l->path && !strcmp(s->path, l->path) :
+			      !l->path && l->port == s->port && addr_equal(&l->addr, &s->addr))
 			return l;
 	}
 	return NULL;
@@ -242,7 +242,8 @@ static void want(struct control *c, const struct stats_socket *s, struct diag_li
 		rc = open_tcp(c, s);
 	}
 	if (rc)
-		diag_add(diags, DIAG_WARNING, NULL, NULL, s->path ? "do directory, user and group of the line exist?" : NULL,
+		diag_add(diags, DIAG_WARNING, NULL, NULL,
+			 s->path ? "do directory, user and group of the line exist?" : NULL,
 			 "stats socket %s (line %u) cannot be opened: %s",
 			 s->path ? s->path : addr_format_port(&s->addr, s->port, addr), s->line, strerror(-rc));
 }

@@ -14,7 +14,7 @@
 
 enum {
 	SWEEP_TICK_MS = 10,
-	SWEEP_TICKS = 120,  /* slices of a sweep: a little over a second */
+	SWEEP_TICKS = 120, /* slices of a sweep: a little over a second */
 	SWEEP_MIN_SLOTS = 1024,
 	RATE_TICK_MS = 1000,
 };

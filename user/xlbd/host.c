@@ -137,7 +137,7 @@ static bool tell_flow(void *arg, const struct xlb_flow *flow, uint32_t idle_tick
 {
 	static const char *const states[XLB_NR_STATES] = {
 		[XLB_S_HALF_OPEN] = "half-open", [XLB_S_ESTABLISHED] = "established", [XLB_S_UDP] = "udp",
-		[XLB_S_CLOSING] = "closing", [XLB_S_CLOSED] = "closed",
+		[XLB_S_CLOSING] = "closing",	 [XLB_S_CLOSED] = "closed",
 	};
 	struct flow_names *n = arg;
 	const struct server *s = n->servers[flow->server];
@@ -214,8 +214,8 @@ static int host_server_add(void *arg, struct backend *b, const char *name, const
 		model_server_del(s);
 		return rc;
 	}
-	log_msg(LOG_L_NOTICE, "control", "server %s/%s was added by command; it is not in the configuration file", b->name,
-		name);
+	log_msg(LOG_L_NOTICE, "control", "server %s/%s was added by command; it is not in the configuration file",
+		b->name, name);
 	return 0;
 }
 
@@ -223,8 +223,8 @@ static int host_server_del(void *arg, struct server *s, struct diag_list *diags)
 {
 	struct state *st = arg;
 
-	log_msg(LOG_L_NOTICE, "control", "server %s/%s was deleted by command; flows that it has go on", s->backend->name,
-		s->name);
+	log_msg(LOG_L_NOTICE, "control", "server %s/%s was deleted by command; flows that it has go on",
+		s->backend->name, s->name);
 	checks_forget(st->checks, s);
 	model_server_del(s);
 	return host_servers_changed(st, diags);
@@ -248,8 +248,8 @@ static int host_check_set(void *arg, struct server *s, bool enabled, struct diag
 	struct state *st = arg;
 
 	if (s->check.type == CHECK_NONE) {
-		diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "no check is configured for server %s/%s", s->backend->name,
-			 s->name);
+		diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "no check is configured for server %s/%s",
+			 s->backend->name, s->name);
 		return -EINVAL;
 	}
 	s->run.check_enabled = enabled;

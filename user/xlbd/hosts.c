@@ -14,8 +14,8 @@
 #include "base/log.h"
 
 enum {
-	EVENT_DELAY_MS = 20,	 /* one address change comes as a handful of announcements */
-	RECHECK_MS = 2000,	 /* ports in use, and interfaces that could not be attached */
+	EVENT_DELAY_MS = 20, /* one address change comes as a handful of announcements */
+	RECHECK_MS = 2000,   /* ports in use, and interfaces that could not be attached */
 };
 
 /* An interface that shall be attached, whether it exists or not. */
@@ -30,7 +30,7 @@ struct wish {
 struct hosts {
 	struct state *st;
 	uv_timer_t timer;
-	TAILQ_HEAD(, wish) wishes;
+	TAILQ_HEAD(wish_list, wish) wishes;
 	struct host_addr *addrs;
 	size_t nr_addrs;
 	struct next_hop *hops;
@@ -373,7 +373,8 @@ int hosts_detach(struct hosts *h, const char *ifname, struct diag_list *diags)
 	log_msg(LOG_L_NOTICE, "attach", "%s is detached; its packets go to the host again", ifname);
 	(void)dp_ifs(h->st->dp, &nr);
 	if (!nr)
-		log_msg(LOG_L_NOTICE, "attach", "no interface is attached any more; xlbd and its tables stay, "
+		log_msg(LOG_L_NOTICE, "attach",
+			"no interface is attached any more; xlbd and its tables stay, "
 			"'xlbctl attach' goes on where it stopped");
 	return state_apply(h->st, h->st->model, diags);
 }

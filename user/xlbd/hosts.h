@@ -25,8 +25,8 @@ void hosts_follow_retired(struct hosts *h);
 void hosts_event(struct hosts *h, const struct net_event *ev);
 
 /*
- * Attaches the interface and makes the data plane follow. When it is deleted and comes back, it is attached again, until
- * hosts_detach(). Returns as dp_attach(); -EEXIST: it was attached already.
+ * Attaches the interface and makes the data plane follow. When it is deleted and comes back, it is attached again,
+ * until hosts_detach(). Returns as dp_attach(); -EEXIST: it was attached already.
  */
 int hosts_attach(struct hosts *h, const char *ifname, enum attach_mode mode, struct diag_list *diags);
 int hosts_detach(struct hosts *h, const char *ifname, struct diag_list *diags);

@@ -66,8 +66,10 @@ static void on_stop(uv_signal_t *handle, int number)
 
 	(void)dp_ifs(s->st->dp, &nr);
 	place_notify("STOPPING=1");
-	log_msg(LOG_L_NOTICE, "main", "%s received: xlbd stops, health checks with it; the data plane on %zu interface%s keeps "
-		"forwarding", strsignal(number), nr, nr == 1 ? "" : "s");
+	log_msg(LOG_L_NOTICE, "main",
+		"%s received: xlbd stops, health checks with it; the data plane on %zu interface%s keeps "
+		"forwarding",
+		strsignal(number), nr, nr == 1 ? "" : "s");
 	state_stop(s->st);
 	close_signals(s);
 }
@@ -131,11 +133,13 @@ static void say_ready(struct state *st, int background_fd)
 	size_t nr;
 
 	(void)dp_ifs(st->dp, &nr);
-	log_msg(LOG_L_NOTICE, "main", "xlbd %s is ready: instance %s, %u frontends, %u backends, %zu interfaces attached%s",
-		XLB_VERSION, st->paths.instance, st->model->nr_frontends, st->model->nr_backends, nr,
+	log_msg(LOG_L_NOTICE, "main",
+		"xlbd %s is ready: instance %s, %u frontends, %u backends, %zu interfaces attached%s", XLB_VERSION,
+		st->paths.instance, st->model->nr_frontends, st->model->nr_backends, nr,
 		dp_was_adopted(st->dp) ? "; tables and flows of an earlier xlbd were taken over" : "");
 	if (!st->model->nr_frontends)
-		log_msg(LOG_L_NOTICE, "main", "there are no frontends: write /etc/xlb/xlb.cfg and 'xlbctl reload', all packets "
+		log_msg(LOG_L_NOTICE, "main",
+			"there are no frontends: write /etc/xlb/xlb.cfg and 'xlbctl reload', all packets "
 			"pass until then");
 	place_notify("READY=1\nMAINPID=%d\nSTATUS=balancing on %zu interfaces", (int)getpid(), nr);
 	if (background_fd >= 0)
@@ -178,8 +182,9 @@ int main(int argc, char **argv)
 	if (st.opt.check)
 		return check(&st.opt);
 	if (paths_init(st.opt.instance, st.opt.run_dir, st.opt.bpffs, st.opt.state_dir, &st.paths)) {
-		fprintf(stderr, "xlbd: the instance name or a directory is too long, or the name has other characters than "
-				"letters, digits, '_', '-' and '.'\n");
+		fprintf(stderr,
+			"xlbd: the instance name or a directory is too long, or the name has other characters than "
+			"letters, digits, '_', '-' and '.'\n");
 		return EXIT_USAGE;
 	}
 	if (st.opt.background) {

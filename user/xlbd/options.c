@@ -21,27 +21,31 @@ enum { OPT_RUN_DIR = 256, OPT_BPFFS, OPT_STATE_DIR, OPT_STRICT };
 
 static const struct row {
 	int letter;
-	const char *name;
 	enum option_kind kind;
+	const char *name;
 	size_t offset; /* of the member of struct options */
 	const char *arg;
 	const char *help;
 } rows[] = {
-	{ 'f', "file", OPT_PATH, 0, "FILE", "configuration file, or directory of *.cfg; may be repeated" },
-	{ 'n', "instance", OPT_TEXT, offsetof(struct options, instance), "NAME", "instance, default $XLB_INSTANCE or xlb" },
-	{ 'c', "check", OPT_FLAG, offsetof(struct options, check), NULL, "check the configuration and exit with 0 or 1" },
-	{ 'q', "quiet", OPT_FLAG, offsetof(struct options, quiet), NULL, "print errors only" },
-	{ 'd', "debug", OPT_FLAG, offsetof(struct options, verbose), NULL, "log debug lines too" },
-	{ 'D', "daemon", OPT_FLAG, offsetof(struct options, background), NULL, "go to the background once ready" },
-	{ OPT_STRICT, "strict", OPT_FLAG, offsetof(struct options, strict), NULL,
+	{ 'f', OPT_PATH, "file", 0, "FILE", "configuration file, or directory of *.cfg; may be repeated" },
+	{ 'n', OPT_TEXT, "instance", offsetof(struct options, instance), "NAME",
+	  "instance, default $XLB_INSTANCE or xlb" },
+	{ 'c', OPT_FLAG, "check", offsetof(struct options, check), NULL,
+	  "check the configuration and exit with 0 or 1" },
+	{ 'q', OPT_FLAG, "quiet", offsetof(struct options, quiet), NULL, "print errors only" },
+	{ 'd', OPT_FLAG, "debug", offsetof(struct options, verbose), NULL, "log debug lines too" },
+	{ 'D', OPT_FLAG, "daemon", offsetof(struct options, background), NULL, "go to the background once ready" },
+	{ OPT_STRICT, OPT_FLAG, "strict", offsetof(struct options, strict), NULL,
 	  "refuse frontends that need layer 7 instead of leaving them to the host" },
-	{ OPT_RUN_DIR, "run-dir", OPT_TEXT, offsetof(struct options, run_dir), "DIR", "sockets and locks, default /run/xlb" },
-	{ OPT_BPFFS, "bpffs", OPT_TEXT, offsetof(struct options, bpffs), "DIR", "bpf file system, default /sys/fs/bpf" },
-	{ OPT_STATE_DIR, "state-dir", OPT_TEXT, offsetof(struct options, state_dir), "DIR",
+	{ OPT_RUN_DIR, OPT_TEXT, "run-dir", offsetof(struct options, run_dir), "DIR",
+	  "sockets and locks, default /run/xlb" },
+	{ OPT_BPFFS, OPT_TEXT, "bpffs", offsetof(struct options, bpffs), "DIR",
+	  "bpf file system, default /sys/fs/bpf" },
+	{ OPT_STATE_DIR, OPT_TEXT, "state-dir", offsetof(struct options, state_dir), "DIR",
 	  "what outlives a restart, default /var/lib/xlb" },
-	{ 'v', "version", OPT_VERSION, 0, NULL, "print the version" },
-	{ 'V', NULL, OPT_VERSION, 0, NULL, "the same" },
-	{ 'h', "help", OPT_HELP, 0, NULL, "this text" },
+	{ 'v', OPT_VERSION, "version", 0, NULL, "print the version" },
+	{ 'V', OPT_VERSION, NULL, 0, NULL, "the same" },
+	{ 'h', OPT_HELP, "help", 0, NULL, "this text" },
 };
 
 enum { NR_ROWS = sizeof(rows) / sizeof(rows[0]) };

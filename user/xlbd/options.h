@@ -12,9 +12,9 @@ struct options {
 	const char *paths[OPTIONS_MAX_PATHS]; /* -f, in order; the strings are those of argv */
 	size_t nr_paths;
 	const char *instance, *run_dir, *bpffs, *state_dir; /* NULL: see paths_init() */
-	bool check;	 /* -c: read the files, say what is wrong with them, leave */
-	bool quiet;	 /* -q: errors only */
-	bool verbose;	 /* -d: debug lines */
+	bool check;					    /* -c: read the files, say what is wrong with them, leave */
+	bool quiet;					    /* -q: errors only */
+	bool verbose;					    /* -d: debug lines */
 	bool strict;
 	bool background; /* -D */
 };

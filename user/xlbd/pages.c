@@ -23,7 +23,7 @@ struct page {
 
 struct pages {
 	struct state *st;
-	TAILQ_HEAD(, page) list;
+	TAILQ_HEAD(page_list, page) list;
 };
 
 int pages_start(struct state *st, struct pages **ret)
@@ -108,7 +108,8 @@ static void open_frontend(struct pages *p, const struct frontend *f, struct diag
 
 			if (!rc)
 				continue;
-			diag_add(diags, DIAG_WARNING, NULL, NULL, rc == -EADDRINUSE ? "another program has the port" : NULL,
+			diag_add(diags, DIAG_WARNING, NULL, NULL,
+				 rc == -EADDRINUSE ? "another program has the port" : NULL,
 				 "the stats page of '%s' cannot listen on %s: %s", f->name,
 				 addr_format_port(&b->addr, (uint16_t)port, text), strerror(-rc));
 		}

@@ -78,7 +78,8 @@ int place_lock(const struct paths *paths, struct diag_list *diags, int *ret_fd)
 		text[len > 0 ? strcspn(text, "\n") : 0] = '\0';
 		diag_add(diags, DIAG_ERROR, NULL, NULL,
 			 "xlbctl talks to it; stop it first, or give this one a name of its own with -n",
-			 rc == -EBUSY ? "another xlbd runs as instance '%s', process %s" : "cannot lock instance '%s' (%s)",
+			 rc == -EBUSY ? "another xlbd runs as instance '%s', process %s" :
+					"cannot lock instance '%s' (%s)",
 			 paths->instance, *text ? text : "unknown");
 		close(fd);
 		return rc;
@@ -102,7 +103,8 @@ int place_bpffs(const struct paths *paths, struct diag_list *diags)
 	if (!rc && mount("bpf", paths->bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		rc = -errno;
 	if (rc) {
-		diag_add(diags, DIAG_ERROR, NULL, NULL, "mount it: mount -t bpf bpf /sys/fs/bpf, or name one with --bpffs",
+		diag_add(diags, DIAG_ERROR, NULL, NULL,
+			 "mount it: mount -t bpf bpf /sys/fs/bpf, or name one with --bpffs",
 			 "no bpf file system at %s, and mounting one failed: %s", paths->bpffs, strerror(-rc));
 		return rc;
 	}

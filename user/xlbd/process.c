@@ -2,8 +2,8 @@
 /*
  * The daemon as a process: background, privileges, and what the service manager is told.
  *
- * The notification is one datagram, written by ourselves: the protocol is stable and documented for that (sd_notify(3)),
- * and a library would be a dependency for ten lines.
+ * The notification is one datagram, written by ourselves: the protocol is stable and documented for that
+ * (sd_notify(3)), and a library would be a dependency for ten lines.
  */
 #include <cap-ng.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
  * The order in which a new configuration takes over.
  *
  * Everything that can fail comes before the first change that anybody could see: parse, image, room in the tables. From
- * dp_apply() on nothing fails; what is left (sockets, checks, log targets) is put in place one by one, and a socket that
- * cannot be opened is a warning, not a way back.
+ * dp_apply() on nothing fails; what is left (sockets, checks, log targets) is put in place one by one, and a socket
+ * that cannot be opened is a warning, not a way back.
  */
 #include "xlbd/reload.h"
 
@@ -80,7 +80,8 @@ static void note_dropped(const struct state *st, const struct model *m, struct d
 		TAILQ_FOREACH(s, &b->servers, next)
 			if (!s->line && !(in && model_server_find(in, s->name)))
 				diag_add(diags, DIAG_WARNING, NULL, NULL, "write it into the configuration to keep it",
-					 "server %s/%s, added by command, is not in the files and is removed; its flows go on",
+					 "server %s/%s, added by command, is not in the files and is removed; its "
+					 "flows go on",
 					 b->name, s->name);
 	}
 }
@@ -108,8 +109,9 @@ int reload_run(struct state *st, bool dry_run, struct diag_list *diags)
 	int rc = reload_read(&st->opt, diags, &m);
 
 	if (rc || dry_run) {
-		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL, rc ? "running configuration unchanged" :
-			 "the configuration is valid; running configuration unchanged (dry run)");
+		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL,
+			 rc ? "running configuration unchanged" :
+			      "the configuration is valid; running configuration unchanged (dry run)");
 		model_free(m);
 		return rc;
 	}

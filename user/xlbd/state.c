@@ -35,7 +35,9 @@ uint64_t state_now_ms(void)
 void state_log_diags(const struct diag_list *diags, const char *module)
 {
 	static const enum log_level levels[] = {
-		[DIAG_NOTE] = LOG_L_INFO, [DIAG_WARNING] = LOG_L_WARNING, [DIAG_ERROR] = LOG_L_ERROR,
+		[DIAG_NOTE] = LOG_L_INFO,
+		[DIAG_WARNING] = LOG_L_WARNING,
+		[DIAG_ERROR] = LOG_L_ERROR,
 	};
 	const struct diag *d;
 
@@ -44,7 +46,8 @@ void state_log_diags(const struct diag_list *diags, const char *module)
 			log_msg(levels[d->level], module, "%s:%u:%u: %s%s%s", d->file, d->line, d->col, d->text,
 				d->hint ? "; " : "", d->hint ? d->hint : "");
 		else
-			log_msg(levels[d->level], module, "%s%s%s", d->text, d->hint ? "; " : "", d->hint ? d->hint : "");
+			log_msg(levels[d->level], module, "%s%s%s", d->text, d->hint ? "; " : "",
+				d->hint ? d->hint : "");
 	}
 }
 
@@ -52,7 +55,8 @@ void state_name_files(struct state *st)
 {
 	size_t len = 0;
 
-	snprintf(st->config_files, sizeof(st->config_files), "%s", st->opt.nr_paths ? "" : "/etc/xlb/xlb.cfg /etc/xlb/conf.d");
+	snprintf(st->config_files, sizeof(st->config_files), "%s",
+		 st->opt.nr_paths ? "" : "/etc/xlb/xlb.cfg /etc/xlb/conf.d");
 	for (size_t i = 0; i < st->opt.nr_paths && len < sizeof(st->config_files); i++)
 		len += (size_t)snprintf(st->config_files + len, sizeof(st->config_files) - len, "%s%s", i ? " " : "",
 					st->opt.paths[i]);
@@ -85,8 +89,8 @@ int state_apply(struct state *st, struct model *m, struct diag_list *diags)
 	if (rc) {
 		image_free(image);
 		if (!diags->nr[DIAG_ERROR])
-			diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "cannot bring the tables of the data plane up to date: %s",
-				 strerror(-rc));
+			diag_add(diags, DIAG_ERROR, NULL, NULL, NULL,
+				 "cannot bring the tables of the data plane up to date: %s", strerror(-rc));
 		return rc;
 	}
 	image_free(st->image);

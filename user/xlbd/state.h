@@ -42,14 +42,16 @@ struct state {
 
 	uv_timer_t apply_timer;
 	char config_files[1024]; /* what was read, for show info */
-	bool apply_failing; /* told once, until it works again */
+	bool apply_failing;	 /* told once, until it works again */
 	bool stopping;
 };
 
-/* Opens and starts everything for 'm', which it takes over also when it fails. The caller calls state_stop() in any case. */
+/* Opens and starts everything for 'm', which it takes over also when it fails. The caller calls state_stop() in any
+ * case. */
 int state_start(struct state *st, struct model *m, struct diag_list *diags);
 
-/* Stops and closes everything of its own; attached programs, pins and flows stay. The loop must run until it is empty. */
+/* Stops and closes everything of its own; attached programs, pins and flows stay. The loop must run until it is empty.
+ */
 void state_stop(struct state *st);
 
 /* After the loop is empty. */

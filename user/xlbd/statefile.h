@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * STATE_DIR/server-state: what operators set and checks found, in HAProxy's server-state format, so that a restart keeps it.
+ * STATE_DIR/server-state: what operators set and checks found, in HAProxy's server-state format, so that a restart
+ * keeps it.
  */
 #ifndef XLBD_STATEFILE_H
 #define XLBD_STATEFILE_H
@@ -14,8 +15,8 @@ int statefile_start(struct state *st, struct statefile **ret);
 void statefile_stop(struct statefile *f);
 
 /*
- * Enters the file's contents into 'm': maintenance, drain and weight always, health only 'with_health'. A missing file is
- * fine; one that is damaged is ignored as a whole, with a warning.
+ * Enters the file's contents into 'm': maintenance, drain and weight always, health only 'with_health'. A missing file
+ * is fine; one that is damaged is ignored as a whole, with a warning.
  */
 void statefile_load(const struct paths *paths, struct model *m, bool with_health, struct diag_list *diags);
 

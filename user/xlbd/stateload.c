@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reads the server-state file at start. Strict: a file that is not entirely as statefile.c writes it is not believed at all,
- * since half of what operators set is worse than nothing.
+ * Reads the server-state file at start. Strict: a file that is not entirely as statefile.c writes it is not believed at
+ * all, since half of what operators set is worse than nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +59,8 @@ static bool parse_row(char *fields[], unsigned int nr, struct row *ret)
 	return nr == NR_FIELDS && number(fields[F_ADMIN], 0x7f, &ret->admin) &&
 	       number(fields[F_WEIGHT], MODEL_WEIGHT_MAX, &ret->weight) &&
 	       number(fields[F_FILE_WEIGHT], MODEL_WEIGHT_MAX, &ret->file_weight) &&
-	       number(fields[F_HEALTH], 1 << 20, &ret->health) && number(fields[F_CHECK_STATE], 0xff, &ret->check_state);
+	       number(fields[F_HEALTH], 1 << 20, &ret->health) &&
+	       number(fields[F_CHECK_STATE], 0xff, &ret->check_state);
 }
 
 static void enter_row(struct model *m, char *fields[], const struct row *row, bool with_health)
@@ -69,7 +70,8 @@ static void enter_row(struct model *m, char *fields[], const struct row *row, bo
 
 	if (!s)
 		return;
-	/* The file's word on a server that 'disabled' put into maintenance is about the configuration, not an operator's. */
+	/* The file's word on a server that 'disabled' put into maintenance is about the configuration, not an
+	 * operator's. */
 	if (!(row->admin & SERVER_CMAINT))
 		s->run.admin |= row->admin & (SERVER_FMAINT | SERVER_FDRAIN);
 	/* A weight that was changed in the configuration since wins. */
@@ -141,7 +143,7 @@ void statefile_load(const struct paths *paths, struct model *m, bool with_health
 	rc = read_file(path, &text);
 	if (rc == -ENOENT)
 		return;
-	if (!rc && !read_rows(text, NULL, false))
+	if (!rc && (!text || !read_rows(text, NULL, false)))
 		rc = -EINVAL;
 	if (rc)
 		diag_add(diags, DIAG_WARNING, NULL, NULL, "servers start as the configuration says; checks decide",

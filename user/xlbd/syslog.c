@@ -57,8 +57,8 @@ static void on_line(void *arg, enum log_level level, const char *line)
 
 		if ((int)level > t->max_level)
 			continue;
-		len = snprintf(out, sizeof(out), "<%d>%s xlbd[%d]: %s", t->facility | (int)level, stamp,
-			       (int)getpid(), without_prefix(line));
+		len = snprintf(out, sizeof(out), "<%d>%s xlbd[%d]: %s", t->facility | (int)level, stamp, (int)getpid(),
+			       without_prefix(line));
 		if (len < 0)
 			continue;
 		if ((size_t)len >= sizeof(out))
@@ -111,10 +111,14 @@ static bool set_address(struct target *t, const struct log_target *l)
 		strcpy(sun->sun_path, l->path);
 		t->to_len = sizeof(*sun);
 	} else if (l->addr.family == AF_INET) {
-		*sin = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(l->port), .sin_addr = l->addr.v4 };
+		*sin = (struct sockaddr_in){ .sin_family = AF_INET,
+					     .sin_port = htons(l->port),
+					     .sin_addr = l->addr.v4 };
 		t->to_len = sizeof(*sin);
 	} else if (l->addr.family == AF_INET6) {
-		*sin6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(l->port), .sin6_addr = l->addr.v6 };
+		*sin6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+					       .sin6_port = htons(l->port),
+					       .sin6_addr = l->addr.v6 };
 		t->to_len = sizeof(*sin6);
 	} else {
 		return false;
