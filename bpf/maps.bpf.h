@@ -40,6 +40,21 @@ struct xlb_scratch {
 	struct xlb_flow reply;
 };
 
+/* What the routing table said of a client, during one tick. */
+struct xlb_hop {
+	__be32 client;
+	__be32 vip;
+	__u32 ifindex; /* that the client's packet came by */
+	__u32 tick;
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u16 oif;
+	__u8 epoch;
+	__u8 result; /* NEXTHOP_* */
+};
+
+enum { XLB_HOP_BITS = 8 };
+
 #define XLB_MAP(name, kind, value_type, entries, flags)                                                                \
 	struct {                                                                                                       \
 		__uint(type, kind);                                                                                    \
@@ -96,8 +111,11 @@ XLB_MAP(xlb_srv_stats, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_stats, XLB_MAX_SERV
 /* Budget of self-made packets. Writer and reader: answer.bpf.h. */
 XLB_MAP(xlb_limits, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_limit, 1, 0);
 
-/* Working memory of the stage that opens a flow. Writer and reader: that stage, between entry and return. */
+/* Working memory of the slow stages, one at a time. Writer and reader: the stage, between entry and return. */
 XLB_MAP(xlb_scratch, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_scratch, 1, 0);
+
+/* Recent answers of the routing table; nexthop.bpf.h. Key: hash of the client. Writer and reader: slow paths. */
+XLB_MAP(xlb_hops, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_hop, 1 << XLB_HOP_BITS, 0);
 
 /* Answer of xlb_clock. */
 XLB_MAP(xlb_time, BPF_MAP_TYPE_ARRAY, struct xlb_time, 1, 0);

@@ -89,20 +89,24 @@ static __always_inline void track_put_hop(struct xlb_flow *f, const __u8 *dmac_s
 static __always_inline void track_nexthops(struct xdp_md *ctx, struct xlb_flow *f, struct xlb_flow *peer)
 {
 	bool from_client = f->kind == XLB_FLOW_REQUEST;
-	struct xlb_flow *reply = from_client ? peer : f, copy = {};
-	__u32 key = f->server;
+	struct xlb_flow *reply = from_client ? peer : f, *copy;
+	struct xlb_scratch *s;
 	struct xlb_server *srv;
 	__u8 epoch = epoch_now();
+	__u32 key = 0;
 
+	s = bpf_map_lookup_elem(&xlb_scratch, &key);
+	key = f->server;
 	srv = bpf_map_lookup_elem(&xlb_servers, &key);
 	if (from_client && srv && srv->addr == f->new_daddr && srv->oif)
 		track_put_hop(f, srv->dmac, srv->oif, epoch);
-	if (!reply)
+	if (!reply || !s)
 		return;
-	copy.new_saddr = reply->new_saddr;
-	copy.new_daddr = reply->new_daddr;
-	if (xlb_nexthop(ctx, &copy, from_client) == NEXTHOP_FOUND)
-		track_put_hop(reply, copy.dmac, copy.oif, epoch);
+	copy = &s->reply;
+	copy->new_saddr = reply->new_saddr;
+	copy->new_daddr = reply->new_daddr;
+	if (xlb_nexthop(ctx, copy, from_client) == NEXTHOP_FOUND)
+		track_put_hop(reply, copy->dmac, copy->oif, epoch);
 	reply->epoch = epoch;
 	f->epoch = epoch;
 }
