@@ -41,13 +41,14 @@ cdb: ## compile_commands.json for editors
 		printf '%s{"directory": "%s", "file": "%s", "command": "%s"}' "$$sep" '$(CURDIR)' "$$f" '$(CC) $(XCFLAGS) $(CFLAGS) -c '"$$f"; sep=','; \
 	done; echo ']'; } > compile_commands.json
 
+# Manual page and shell completion come from the command table itself.
 install: all ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(O)/xlbd $(DESTDIR)$(PREFIX)/sbin/xlbd
 	install -D -m 755 $(O)/xlbctl $(DESTDIR)$(PREFIX)/bin/xlbctl
-	$(O)/xlbctl man > $(O)/xlbctl.8 && install -D -m 644 $(O)/xlbctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8
-	$(O)/xlbctl completion bash > $(O)/xlbctl.bash && \
-		install -D -m 644 $(O)/xlbctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(O)/xlbctl man > $(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8
+	$(O)/xlbctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl
 
 uninstall: ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/sbin/xlbd $(DESTDIR)$(PREFIX)/bin/xlbctl \
-		$(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl
+	rm -f $(DESTDIR)$(PREFIX)/sbin/xlbd $(DESTDIR)$(PREFIX)/bin/xlbctl $(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl
