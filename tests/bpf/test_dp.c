@@ -162,6 +162,14 @@ static void dp_open__no_bpffs__names_the_mend(void **state)
 	assert_int_not_equal(access("plain/xlb", F_OK), 0);
 }
 
+static void dp_open__dot_in_the_instance_name__says_so(void **state)
+{
+	(void)state;
+	snprintf(scene_paths.pin_dir, sizeof(scene_paths.pin_dir), "%s/bpf/xlb/a.b", scene_dir);
+	expect_open_fails(-EINVAL);
+	assert_true(was_said("instance name without '.'"));
+}
+
 static void dp_open__other_abi__refused_and_left_alone(void **state)
 {
 	struct xlb_meta meta;
@@ -462,6 +470,7 @@ int main(void)
 		CASE(dp_open__after_a_kill__adopts_and_swaps_the_program),
 		CASE(dp_open__foreign_directory__refused),
 		CASE(dp_open__no_bpffs__names_the_mend),
+		CASE(dp_open__dot_in_the_instance_name__says_so),
 		CASE(dp_open__other_abi__refused_and_left_alone),
 		CASE(dp_open__map_missing_or_of_other_size__refused),
 		CASE(dp_open__start_that_did_not_finish__made_afresh),
