@@ -22,6 +22,7 @@ enum { EXIT_USAGE = 2 };
 
 struct signals {
 	uv_signal_t term, intr, hup;
+	uv_timer_t watchdog;
 	struct state *st;
 };
 
@@ -57,6 +58,14 @@ static void close_signals(struct signals *s)
 	uv_close((uv_handle_t *)&s->term, NULL);
 	uv_close((uv_handle_t *)&s->intr, NULL);
 	uv_close((uv_handle_t *)&s->hup, NULL);
+	uv_close((uv_handle_t *)&s->watchdog, NULL);
+}
+
+/* The loop turns: what the service manager wants to know. */
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	place_notify("WATCHDOG=1");
 }
 
 static void on_stop(uv_signal_t *handle, int number)
@@ -93,9 +102,12 @@ static int start_signals(struct signals *s, struct state *st)
 		uv_signal_cb fn;
 		int number;
 	} rows[] = { { &s->term, on_stop, SIGTERM }, { &s->intr, on_stop, SIGINT }, { &s->hup, on_reload, SIGHUP } };
-	int rc = 0;
+	unsigned int watchdog_ms = place_watchdog_ms();
+	int rc = uv_timer_init(st->loop, &s->watchdog);
 
 	s->st = st;
+	if (!rc && watchdog_ms)
+		rc = uv_timer_start(&s->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !rc; i++) {
 		rc = uv_signal_init(st->loop, rows[i].handle);
 		rows[i].handle->data = s;

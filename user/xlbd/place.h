@@ -43,4 +43,7 @@ void place_background_ready(int fd, const struct paths *paths);
 /* Tells the service manager, e.g. "READY=1"; does nothing without NOTIFY_SOCKET. */
 void place_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* How often the service manager wants to hear "WATCHDOG=1", in ms; 0: never. */
+unsigned int place_watchdog_ms(void);
+
 #endif

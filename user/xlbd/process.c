@@ -8,6 +8,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ static const struct {
 	{ CAP_NET_RAW, "checks bound to an interface" },
 	{ CAP_NET_BIND_SERVICE, "stats listeners below port 1024 that a reload adds" },
 	{ CAP_CHOWN, "group of control sockets that a reload adds" },
+	{ CAP_DAC_READ_SEARCH, "a reload reads configuration files that belong to others, as the start did" },
 };
 
 void place_raise_files(void)
@@ -115,6 +117,17 @@ void place_background_ready(int fd, const struct paths *paths)
 		close(null);
 	if (out > STDERR_FILENO)
 		close(out);
+}
+
+unsigned int place_watchdog_ms(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	unsigned long long n = usec ? strtoull(usec, NULL, 10) : 0;
+
+	/* Two signs of life per period, as sd_watchdog_enabled(3) advises. Another process may be meant. */
+	if (!n || n / 2000 > UINT_MAX || (pid && strtol(pid, NULL, 10) != (long)getpid()))
+		return 0;
+	return n < 2000 ? 1 : (unsigned int)(n / 2000);
 }
 
 void place_notify(const char *fmt, ...)
