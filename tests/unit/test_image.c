@@ -261,6 +261,11 @@ static void image_build__left_to_stack_or_stats__no_bind(void **state)
 	img = build(t);
 	assert_int_equal(img->nr_binds, 0);
 	image_free(img);
+	t->f->stats.enabled = false;
+	t->f->stats.metrics = true;
+	img = build(t);
+	assert_int_equal(img->nr_binds, 0);
+	image_free(img);
 }
 
 static void image_build__range_over_ephemeral__refused_with_advice(void **state)

@@ -91,10 +91,10 @@ static int number_of(struct image_builder *b, char kind, uint64_t identity, cons
 	return 0;
 }
 
-/* A frontend that the data plane serves: not left to the stack, and not the daemon's own statistics page. */
+/* A frontend that the data plane serves: not left to the stack, and not the daemon's own statistics or metrics. */
 static bool is_served(const struct frontend *f)
 {
-	return !f->left_to_stack && !f->stats.enabled && !TAILQ_EMPTY(&f->binds);
+	return !f->left_to_stack && !f->stats.enabled && !f->stats.metrics && !TAILQ_EMPTY(&f->binds);
 }
 
 static int give_numbers(struct image_builder *b, size_t *nr_services, size_t *nr_backends, size_t *nr_servers)

@@ -53,6 +53,24 @@ struct ownership {
 	gid_t group;
 };
 
+/* Does another process answer there? A live HAProxy whose configuration we read must keep its socket. */
+static bool is_served(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd;
+	bool answers;
+
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return false;
+	strcpy(sun.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	answers = !connect(fd, (struct sockaddr *)&sun, sizeof(sun)) || errno == EAGAIN;
+	close(fd);
+	return answers;
+}
+
 static int bind_path(const char *path, const struct ownership *own)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -225,6 +243,7 @@ static struct listener *find(struct control *c, const struct stats_socket *s)
 static void want(struct control *c, const struct stats_socket *s, struct diag_list *diags)
 {
 	struct listener *l = find(c, s);
+	const char *hint = NULL;
 	struct ownership own;
 	char addr[ADDR_TEXT_MAX];
 	int rc;
@@ -235,16 +254,18 @@ static void want(struct control *c, const struct stats_socket *s, struct diag_li
 		return;
 	}
 	if (s->path) {
-		rc = look_up_owner(s, &own);
+		rc = is_served(s->path) ? -EADDRINUSE : look_up_owner(s, &own);
 		if (!rc)
 			rc = open_path(c, s->path, &own, s->level);
 	} else {
 		rc = open_tcp(c, s);
 	}
+	if (rc == -EADDRINUSE)
+		hint = "another program has it and keeps it";
+	else if (s->path)
+		hint = "do directory, user and group of the line exist?";
 	if (rc)
-		diag_add(diags, DIAG_WARNING, NULL, NULL,
-			 s->path ? "do directory, user and group of the line exist?" : NULL,
-			 "stats socket %s (line %u) cannot be opened: %s",
+		diag_add(diags, DIAG_WARNING, NULL, NULL, hint, "stats socket %s (line %u) cannot be opened: %s",
 			 s->path ? s->path : addr_format_port(&s->addr, s->port, addr), s->line, strerror(-rc));
 }
 

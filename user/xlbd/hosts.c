@@ -303,6 +303,35 @@ void hosts_follow_retired(struct hosts *h)
 	}
 }
 
+static void warn_bind(const struct frontend *f, const struct bind *b, const uint64_t *busy, struct diag_list *diags)
+{
+	for (unsigned int port = b->port_lo; port <= b->port_hi; port++) {
+		if (!(busy[port / 64] >> (port % 64) & 1))
+			continue;
+		diag_add(diags, DIAG_WARNING, NULL, NULL,
+			 "on attached interfaces the backend gets them from now on; 'xlbctl detach' gives them back",
+			 "frontend '%s' (line %u): a program of this host waits for packets to port %u/%s too", f->name,
+			 b->line, port, b->proto == IPPROTO_UDP ? "udp" : "tcp");
+		return; /* one of a range says it all */
+	}
+}
+
+void hosts_warn_listeners(const struct model *m, struct diag_list *diags)
+{
+	uint64_t tcp[XLB_BUSY_WORDS] = { 0 }, udp[XLB_BUSY_WORDS] = { 0 };
+	const struct frontend *f;
+	const struct bind *b;
+
+	if (net_busy_ports(tcp, udp))
+		return;
+	TAILQ_FOREACH(f, &m->frontends, next) {
+		if (f->disabled || f->left_to_stack || f->stats.enabled || f->stats.metrics)
+			continue;
+		TAILQ_FOREACH(b, &f->binds, next)
+			warn_bind(f, b, b->proto == IPPROTO_UDP ? udp : tcp, diags);
+	}
+}
+
 static void link_gone(struct hosts *h, const struct net_event *ev)
 {
 	struct wish *w;

@@ -21,6 +21,9 @@ int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret);
 /* Keeps the next hops of servers true that only flows know any more. After a hosts_facts(). */
 void hosts_follow_retired(struct hosts *h);
 
+/* Warns of frontends whose port a program of this host listens on: its packets on attached interfaces are balanced. */
+void hosts_warn_listeners(const struct model *m, struct diag_list *diags);
+
 /* A network event. */
 void hosts_event(struct hosts *h, const struct net_event *ev);
 

@@ -124,7 +124,7 @@ void pages_sync(struct pages *p, const struct model *m, struct diag_list *diags)
 	TAILQ_FOREACH(page, &p->list, next)
 		page->keep = false;
 	TAILQ_FOREACH(f, &m->frontends, next)
-		if ((f->stats.enabled || f->stats.metrics) && !f->disabled)
+		if ((f->stats.enabled || f->stats.metrics) && !f->disabled && !f->left_to_stack)
 			open_frontend(p, f, diags);
 	for (page = TAILQ_FIRST(&p->list); page; page = next) {
 		next = TAILQ_NEXT(page, next);

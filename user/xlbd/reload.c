@@ -93,6 +93,7 @@ static void swap_model(struct state *st, struct model *m, struct diag_list *diag
 	note_unchangeable(old, m, diags);
 	note_detached(st, m, diags);
 	note_dropped(st, m, diags);
+	hosts_warn_listeners(m, diags);
 	st->model = m;
 	checks_sync(st->checks);
 	syslog_sync(st->syslog, m);
