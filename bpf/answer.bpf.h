@@ -99,7 +99,8 @@ static __always_inline bool answer_reset(struct xdp_md *ctx, const struct xlb_pk
 		flags = TCP_RST;
 	} else {
 		seq = 0;
-		ack_seq = bpf_htonl(bpf_ntohl(tcp->seq) + pkt->tot_len - pkt->ip_len - tcp->doff * 4 + tcp->syn + tcp->fin);
+		ack_seq = bpf_htonl(bpf_ntohl(tcp->seq) + pkt->tot_len - pkt->ip_len - tcp->doff * 4 + tcp->syn +
+				    tcp->fin);
 		flags = TCP_RST | TCP_ACK;
 	}
 	if (bpf_xdp_adjust_tail(ctx, (int)len - (int)bpf_xdp_get_buff_len(ctx)))
@@ -121,8 +122,8 @@ static __always_inline bool answer_reset(struct xdp_md *ctx, const struct xlb_pk
 	tcp->window = 0;
 	tcp->check = 0;
 	tcp->urg_ptr = 0;
-	sum = (__u64)pkt->saddr + pkt->daddr + bpf_htons(IPPROTO_TCP) + bpf_htons(TCP_MIN_LEN) + pkt->ports + seq + ack_seq +
-	      bpf_htons(5 << 12 | flags);
+	sum = (__u64)pkt->saddr + pkt->daddr + bpf_htons(IPPROTO_TCP) + bpf_htons(TCP_MIN_LEN) + pkt->ports + seq +
+	      ack_seq + bpf_htons(5 << 12 | flags);
 	tcp->check = ~csum_fold(sum);
 	return true;
 }

@@ -18,10 +18,11 @@ enum {
 
 /* Results of xlb_insert() below 0. */
 enum {
-	INSERT_EXISTS = -1,  /* a live entry of this key is there and stays */
-	INSERT_FULL = -2,    /* the bucket holds nothing that may be pushed out */
-	INSERT_BUSY = -3,    /* the lock was not to be had */
-	INSERT_ENDING = -16, /* this and below: as EXISTS, but the entry is ending or half open, idle for -16 - value ticks */
+	INSERT_EXISTS = -1, /* a live entry of this key is there and stays */
+	INSERT_FULL = -2,   /* the bucket holds nothing that may be pushed out */
+	INSERT_BUSY = -3,   /* the lock was not to be had */
+	INSERT_ENDING =
+		-16, /* this and below: as EXISTS, but the entry is ending or half open, idle for -16 - value ticks */
 };
 
 static __always_inline __u32 now_tick(void)

@@ -14,8 +14,8 @@
 #include "track.bpf.h"
 
 enum {
-	SERVER_TRIES = 4,	/* ring entries looked at for a server whose neighbour is known */
-	PORT_TRIES = 128,	/* source ports looked at, at most */
+	SERVER_TRIES = 4, /* ring entries looked at for a server whose neighbour is known */
+	PORT_TRIES = 128, /* source ports looked at, at most */
 };
 
 /* Index of the enabled service that the packet is for; 0 if there is none. */
@@ -210,7 +210,8 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, const st
 	slot = xlb_claim_port(&s->reply, port_start(pkt, srv), lo, nr);
 	if (slot < 0)
 		return slot == INSERT_FULL ? XLB_R_TABLE_FULL :
-		       slot == INSERT_BUSY ? XLB_R_TABLE_BUSY : XLB_R_PORTS_USED_UP;
+		       slot == INSERT_BUSY ? XLB_R_TABLE_BUSY :
+					     XLB_R_PORTS_USED_UP;
 	open_request_entry(&s->request, &s->reply, srv, slot);
 	f = flow_at(slot);
 	slot = xlb_insert(&s->request, false);

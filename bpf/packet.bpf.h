@@ -46,16 +46,16 @@ struct xlb_pkt {
 		};
 		__u32 ports; /* both, as they lie in memory */
 	};
-	__u16 ip_len;	  /* of the IP header, bytes */
-	__u16 tot_len;	  /* of the IP packet, host order */
+	__u16 ip_len;  /* of the IP header, bytes */
+	__u16 tot_len; /* of the IP packet, host order */
 	__u8 proto;
-	__u8 tcp_flags;	  /* low byte; 0 for UDP */
-	__u8 in_pool;	  /* dport may be a source port of ours */
-	__u8 reopen;	  /* out of xlb_track: the flow has ended, the packet counts as one without a flow */
-	__u32 bad;	  /* enum xlb_reason to drop it for, if it turns out to be ours; 0: sound */
-	__u32 slot;	  /* number of the flow's entry; XLB_NO_PEER: none */
-	__u32 oif;	  /* out: interface number to leave by */
-	__u32 service;	  /* out: index of the service, 0: unknown */
+	__u8 tcp_flags; /* low byte; 0 for UDP */
+	__u8 in_pool;	/* dport may be a source port of ours */
+	__u8 reopen;	/* out of xlb_track: the flow has ended, the packet counts as one without a flow */
+	__u32 bad;	/* enum xlb_reason to drop it for, if it turns out to be ours; 0: sound */
+	__u32 slot;	/* number of the flow's entry; XLB_NO_PEER: none */
+	__u32 oif;	/* out: interface number to leave by */
+	__u32 service;	/* out: index of the service, 0: unknown */
 };
 
 #endif

@@ -130,9 +130,9 @@ static __always_inline void track_count_reset(const struct xlb_flow *f, bool by_
 }
 
 /*
- * Enters packet 'pkt' into its flow, entry pkt->slot. Sets pkt->reopen, and ends the flow, when the packet is not of this
- * flow any more: the flow's time is over, or a SYN uses the tuple of a closing one anew (which a balancer that makes the
- * client wait loses a second by). Returns XLB_R_NONE, or the reason to drop the packet.
+ * Enters packet 'pkt' into its flow, entry pkt->slot. Sets pkt->reopen, and ends the flow, when the packet is not of
+ * this flow any more: the flow's time is over, or a SYN uses the tuple of a closing one anew (which a balancer that
+ * makes the client wait loses a second by). Returns XLB_R_NONE, or the reason to drop the packet.
  */
 __noinline enum xlb_reason xlb_track(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {

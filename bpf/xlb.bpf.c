@@ -31,7 +31,8 @@ static __always_inline struct xlb_addr *addr_find(__be32 addr)
 	return NULL;
 }
 
-/* Combinations of the six TCP flags that no sound stack sends: SYN or RST with FIN, SYN with RST, none of SYN, RST, ACK. */
+/* Combinations of the six TCP flags that no sound stack sends: SYN or RST with FIN, SYN with RST, none of SYN, RST,
+ * ACK. */
 #define FLAGS_BAD(f) ((f)&TCP_SYN ? !!((f) & (TCP_FIN | TCP_RST)) : (f)&TCP_RST ? !!((f)&TCP_FIN) : !((f)&TCP_ACK))
 #define FLAGS_BIT(f) ((__u64)FLAGS_BAD(f) << (f))
 #define FLAGS_4(f) (FLAGS_BIT(f) | FLAGS_BIT((f) + 1) | FLAGS_BIT((f) + 2) | FLAGS_BIT((f) + 3))
@@ -59,7 +60,9 @@ static __always_inline enum xlb_reason check_lengths(struct xdp_md *ctx, const s
 	if (iph->protocol == IPPROTO_UDP) {
 		*ret_flags = 0;
 		return tot_len < ip_len + UDP_LEN || bpf_ntohs(udp->len) < UDP_LEN ||
-		       bpf_ntohs(udp->len) > tot_len - ip_len ? XLB_R_TRUNCATED : XLB_R_NONE;
+				       bpf_ntohs(udp->len) > tot_len - ip_len ?
+			       XLB_R_TRUNCATED :
+			       XLB_R_NONE;
 	}
 	if ((const void *)(tcp + 1) > end || tot_len < ip_len + TCP_MIN_LEN)
 		return XLB_R_TRUNCATED;

@@ -51,9 +51,11 @@
 
 enum xlb_reason {
 	XLB_R_NONE, /* no decision yet, go on to the next stage; never counted */
+/* clang-format off */
 #define XLB_REASON_ENUM(name, verdict, expected, text, advice) XLB_R_##name,
 	XLB_REASONS(XLB_REASON_ENUM)
 #undef XLB_REASON_ENUM
+/* clang-format on */
 	XLB_R_MAX
 };
 

@@ -14,14 +14,14 @@
 #include <xlb/flow.h>
 
 enum {
-	XLB_ADDR_SLOTS = 8192,		/* slots of xlb_addrs, a power of two */
+	XLB_ADDR_SLOTS = 8192,			/* slots of xlb_addrs, a power of two */
 	XLB_ADDR_FILTER = XLB_ADDR_SLOTS / 512, /* values of xlb_addrs behind the slots: a bit a slot, see below */
-	XLB_ADDR_PROBES = 8,		/* slots that a lookup looks at, at most */
-	XLB_ADDR_BLOOM_WORDS = 8,	/* 32-bit words of the port filter of an address */
-	XLB_VIP_BUCKETS = 16384,	/* buckets of xlb_vips, a power of two */
-	XLB_VIP_WAYS = 4,		/* binds in a bucket: one cache line */
-	XLB_RING_WAYS = 32,		/* ring entries in one array value: one cache line */
-	XLB_RING_VALUES = 65536,	/* array values of xlb_ring: 2 M entries, 4 MiB */
+	XLB_ADDR_PROBES = 8,			/* slots that a lookup looks at, at most */
+	XLB_ADDR_BLOOM_WORDS = 8,		/* 32-bit words of the port filter of an address */
+	XLB_VIP_BUCKETS = 16384,		/* buckets of xlb_vips, a power of two */
+	XLB_VIP_WAYS = 4,			/* binds in a bucket: one cache line */
+	XLB_RING_WAYS = 32,			/* ring entries in one array value: one cache line */
+	XLB_RING_VALUES = 65536,		/* array values of xlb_ring: 2 M entries, 4 MiB */
 };
 
 /*
@@ -33,10 +33,10 @@ enum {
  */
 struct xlb_addr {
 	__be32 addr;
-	__u16 pool_lo;			/* host order; ports from pool_lo to pool_hi may be source ports of ours; lo > hi: none */
+	__u16 pool_lo; /* host order; ports from pool_lo to pool_hi may be source ports of ours; lo > hi: none */
 	__u16 pool_hi;
 	__u32 bloom[XLB_ADDR_BLOOM_WORDS]; /* bit xlb_port_bit(): a bind with this port and protocol may exist */
-	__u32 flags;			/* none yet */
+	__u32 flags;			   /* none yet */
 	__u32 pad[5];
 };
 
@@ -44,9 +44,9 @@ struct xlb_addr {
 struct xlb_vip {
 	__be32 addr;
 	__be16 port;
-	__u8 proto;			/* 0: the way is free. Written last, as is 'service' on removal */
+	__u8 proto; /* 0: the way is free. Written last, as is 'service' on removal */
 	__u8 pad;
-	__u16 service;			/* index into xlb_services */
+	__u16 service; /* index into xlb_services */
 	__u16 pad2[3];
 };
 
@@ -56,21 +56,21 @@ struct xlb_vip_bucket {
 
 /* A frontend as the program sees it. Timeouts in ticks. */
 struct xlb_service {
-	__u16 backend;			/* index into xlb_backends, 0: none */
-	__u16 flags;			/* XLB_SVC_* */
-	__u32 timeout[XLB_NR_STATES];	/* idle time after which a flow in that state has ended */
-	__u64 identity;			/* hash of the frontend's name: how a new daemon finds its own again */
+	__u16 backend;		      /* index into xlb_backends, 0: none */
+	__u16 flags;		      /* XLB_SVC_* */
+	__u32 timeout[XLB_NR_STATES]; /* idle time after which a flow in that state has ended */
+	__u64 identity;		      /* hash of the frontend's name: how a new daemon finds its own again */
 	__u32 pad[8];
 };
 
 enum {
-	XLB_SVC_ENABLED = 1u << 0,	/* off: packets without a flow pass to the host */
+	XLB_SVC_ENABLED = 1u << 0, /* off: packets without a flow pass to the host */
 };
 
 /* A backend: where its current ring lies. 'ring' is replaced by one aligned 64-bit store. */
 struct xlb_backend {
-	__u64 ring;			/* first value of xlb_ring << 32 | number of entries; 0 entries: no usable server */
-	__u64 identity;			/* hash of the backend's name */
+	__u64 ring;	/* first value of xlb_ring << 32 | number of entries; 0 entries: no usable server */
+	__u64 identity; /* hash of the backend's name */
 	__u64 pad[6];
 };
 
@@ -88,16 +88,16 @@ struct xlb_ring {
 /* A server. The daemon keeps next hop and state true; a flow copies what it needs. */
 struct xlb_server {
 	__be32 addr;
-	__be32 source;			/* full NAT: the balancer's address that the server sees */
-	__be16 port;			/* 0: the port that the client asked for */
-	__u16 pool_lo;			/* source ports, host order, both inclusive */
+	__be32 source; /* full NAT: the balancer's address that the server sees */
+	__be16 port;   /* 0: the port that the client asked for */
+	__u16 pool_lo; /* source ports, host order, both inclusive */
 	__u16 pool_hi;
-	__u16 oif;			/* interface number, 0: no route to it through an attached interface */
-	__u8 dmac[6];			/* of the server or of the router towards it; all 0: unknown */
-	__u8 smac[6];			/* of the interface */
-	__u64 identity;			/* hash of "backend/server" */
-	__u16 backend;			/* index into xlb_backends; 0: the record is free */
-	__u16 flags;			/* none yet */
+	__u16 oif;	/* interface number, 0: no route to it through an attached interface */
+	__u8 dmac[6];	/* of the server or of the router towards it; all 0: unknown */
+	__u8 smac[6];	/* of the interface */
+	__u64 identity; /* hash of "backend/server" */
+	__u16 backend;	/* index into xlb_backends; 0: the record is free */
+	__u16 flags;	/* none yet */
 	__u32 pad[5];
 };
 
@@ -144,7 +144,8 @@ static inline __u64 xlb_addr_filter_bit(__u32 slot)
 /* Bit of a port in xlb_addr.bloom: 0..255. 'port' as it lies in memory. */
 static inline __u32 xlb_port_bit(__be16 port, __u8 proto)
 {
-	return (((__u32)port + proto) * 0x9e3779b1u) >> 24; /* Knuth, TAOCP vol. 3, 6.4: multiply by 2^32 / golden ratio */
+	return (((__u32)port + proto) * 0x9e3779b1u) >>
+	       24; /* Knuth, TAOCP vol. 3, 6.4: multiply by 2^32 / golden ratio */
 }
 
 /* Bucket of a bind. 'choice' is 0 or 1. Mixed as xlb_flow_hash() is: a range of ports is a row of like keys. */

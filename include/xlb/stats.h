@@ -8,15 +8,16 @@
 
 #include <xlb/abi.h>
 
-/* Of one service (map xlb_svc_stats) or one server (map xlb_srv_stats). Bytes are the Ethernet header and the IP packet, without padding. */
+/* Of one service (map xlb_svc_stats) or one server (map xlb_srv_stats). Bytes are the Ethernet header and the IP
+ * packet, without padding. */
 struct xlb_stats {
-	__u64 packets_in;	/* client to server */
+	__u64 packets_in; /* client to server */
 	__u64 bytes_in;
-	__u64 packets_out;	/* server to client */
+	__u64 packets_out; /* server to client */
 	__u64 bytes_out;
-	__u64 connections;	/* flows created */
-	__u64 refused;		/* first packets that got no flow: no server, no port, no room */
-	__u64 client_resets;	/* flows on which the client sent a RST */
+	__u64 connections;   /* flows created */
+	__u64 refused;	     /* first packets that got no flow: no server, no port, no room */
+	__u64 client_resets; /* flows on which the client sent a RST */
 	__u64 server_resets;
 };
 

@@ -13,9 +13,16 @@
 /* The reset that RFC 9293, 3.5.2 asks for, built anew. */
 static void want_reset(struct pkt *p, uint32_t seq, uint32_t ack, uint8_t flags)
 {
-	pkt_build(p, &(struct pkt_desc){ .dmac = mac_client, .smac = mac_balancer, .saddr = ip_balancer,
-					 .daddr = ip_client, .sport = VIP_PORT, .dport = 40000, .proto = IPPROTO_TCP,
-					 .flags = flags, .seq = seq, .ack = ack });
+	pkt_build(p, &(struct pkt_desc){ .dmac = mac_client,
+					 .smac = mac_balancer,
+					 .saddr = ip_balancer,
+					 .daddr = ip_client,
+					 .sport = VIP_PORT,
+					 .dport = 40000,
+					 .proto = IPPROTO_TCP,
+					 .flags = flags,
+					 .seq = seq,
+					 .ack = ack });
 	pkt_ip(p)->id = 0;
 	pkt_ip(p)->frag_off = htons(0x4000);
 	pkt_tcp(p)->window = 0;
@@ -44,9 +51,17 @@ static void no_server__long_syn__reset_counts_data(void **state)
 	struct pkt in, out, want;
 
 	fix_set_ring(f, NULL, 0);
-	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = VIP_PORT,
-					   .proto = IPPROTO_TCP, .flags = TH_SYN, .seq = 1000, .options = nops,
-					   .options_len = 4, .payload = data, .payload_len = sizeof(data) });
+	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client,
+					   .daddr = ip_balancer,
+					   .sport = 40000,
+					   .dport = VIP_PORT,
+					   .proto = IPPROTO_TCP,
+					   .flags = TH_SYN,
+					   .seq = 1000,
+					   .options = nops,
+					   .options_len = 4,
+					   .payload = data,
+					   .payload_len = sizeof(data) });
 	expect(f, &in, XDP_TX, XLB_R_NO_SERVER_RST, &out);
 	want_reset(&want, 0, 1401, TH_RST | TH_ACK);
 	assert_pkt_equal(&out, &want);
@@ -79,16 +94,26 @@ static void unreachable(struct fix *f, const uint8_t *options, size_t options_le
 	struct icmphdr icmp = { .type = ICMP_DEST_UNREACH, .code = ICMP_PORT_UNREACH };
 	uint8_t payload[sizeof(icmp) + 68];
 
-	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = DNS_PORT,
-					   .proto = IPPROTO_UDP, .payload = "a long query, cut", .payload_len = 17,
-					   .options = options, .options_len = options_len });
+	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client,
+					   .daddr = ip_balancer,
+					   .sport = 40000,
+					   .dport = DNS_PORT,
+					   .proto = IPPROTO_UDP,
+					   .payload = "a long query, cut",
+					   .payload_len = 17,
+					   .options = options,
+					   .options_len = options_len });
 	expect(f, &in, XDP_TX, XLB_R_NO_SERVER_ICMP, &out);
 	memcpy(payload, &icmp, sizeof(icmp));
 	memcpy(payload + sizeof(icmp), pkt_ip(&in), quote);
 	icmp.checksum = htons(~pkt_sum(payload, sizeof(icmp) + quote, 0));
 	memcpy(payload, &icmp, sizeof(icmp));
-	pkt_build(&want, &(struct pkt_desc){ .dmac = mac_client, .smac = mac_balancer, .saddr = ip_balancer,
-					     .daddr = ip_client, .proto = IPPROTO_ICMP, .payload = payload,
+	pkt_build(&want, &(struct pkt_desc){ .dmac = mac_client,
+					     .smac = mac_balancer,
+					     .saddr = ip_balancer,
+					     .daddr = ip_client,
+					     .proto = IPPROTO_ICMP,
+					     .payload = payload,
 					     .payload_len = sizeof(icmp) + quote });
 	pkt_ip(&want)->id = 0;
 	pkt_ip(&want)->frag_off = htons(0x4000);
@@ -150,7 +175,8 @@ static void route__forbids_client__dropped(void **state)
 	struct pkt in;
 
 	assert_int_equal(system("ip link set lo up && echo 1 > /proc/sys/net/ipv4/conf/lo/forwarding && "
-				"ip route add blackhole 10.1.0.0/16"), 0);
+				"ip route add blackhole 10.1.0.0/16"),
+			 0);
 	client_tcp(&in, 40000, TH_SYN);
 	expect(*state, &in, XDP_DROP, XLB_R_NO_ROUTE, NULL);
 	assert_int_equal(fix_live(*state), 0);

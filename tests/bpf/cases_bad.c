@@ -30,8 +30,13 @@ static void truncated__every_length__dropped_or_passed(void **state)
 		else
 			drop(*state, &p, XLB_R_TRUNCATED);
 	}
-	pkt_build(&whole, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 1, .dport = DNS_PORT,
-					      .proto = IPPROTO_UDP, .payload = "0123456789", .payload_len = 10 });
+	pkt_build(&whole, &(struct pkt_desc){ .saddr = ip_client,
+					      .daddr = ip_balancer,
+					      .sport = 1,
+					      .dport = DNS_PORT,
+					      .proto = IPPROTO_UDP,
+					      .payload = "0123456789",
+					      .payload_len = 10 });
 	for (len = 34; len < whole.len; len++) {
 		p = whole;
 		p.len = len;
@@ -82,8 +87,13 @@ static void udp_length__lies__dropped(void **state)
 	size_t i;
 
 	for (i = 0; i < 4; i++) {
-		pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 1, .dport = DNS_PORT,
-						  .proto = IPPROTO_UDP, .payload = "1234", .payload_len = 4 });
+		pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+						  .daddr = ip_balancer,
+						  .sport = 1,
+						  .dport = DNS_PORT,
+						  .proto = IPPROTO_UDP,
+						  .payload = "1234",
+						  .payload_len = 4 });
 		pkt_udp(&p)->len = htons(lies[i]);
 		drop(*state, &p, XLB_R_TRUNCATED);
 	}
@@ -130,14 +140,19 @@ static void tcp_flags__every_combination__judged(void **state)
 
 static void source_address__cannot_be__dropped(void **state)
 {
-	static const uint32_t bad[] = { IP4(0, 0, 0, 0), IP4(0, 1, 2, 3), IP4(127, 0, 0, 1), IP4(224, 0, 0, 1),
-					IP4(239, 1, 1, 1), IP4(240, 0, 0, 1), IP4(255, 255, 255, 255), IP4(10, 0, 0, 4) };
+	static const uint32_t bad[] = { IP4(0, 0, 0, 0),	 IP4(0, 1, 2, 3),   IP4(127, 0, 0, 1),
+					IP4(224, 0, 0, 1),	 IP4(239, 1, 1, 1), IP4(240, 0, 0, 1),
+					IP4(255, 255, 255, 255), IP4(10, 0, 0, 4) };
 	struct pkt p;
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		pkt_build(&p, &(struct pkt_desc){ .saddr = bad[i], .daddr = ip_balancer, .sport = 40000,
-						  .dport = VIP_PORT, .proto = IPPROTO_TCP, .flags = TH_SYN });
+		pkt_build(&p, &(struct pkt_desc){ .saddr = bad[i],
+						  .daddr = ip_balancer,
+						  .sport = 40000,
+						  .dport = VIP_PORT,
+						  .proto = IPPROTO_TCP,
+						  .flags = TH_SYN });
 		drop(*state, &p, XLB_R_BAD_SOURCE);
 	}
 }
@@ -152,8 +167,13 @@ static void port_zero__source__dropped(void **state)
 
 static void ttl__used_up__dropped(void **state)
 {
-	struct pkt_desc d = { .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = VIP_PORT,
-			      .proto = IPPROTO_TCP, .flags = TH_SYN, .ttl = 1 };
+	struct pkt_desc d = { .saddr = ip_client,
+			      .daddr = ip_balancer,
+			      .sport = 40000,
+			      .dport = VIP_PORT,
+			      .proto = IPPROTO_TCP,
+			      .flags = TH_SYN,
+			      .ttl = 1 };
 	struct pkt p;
 
 	pkt_build(&p, &d);
@@ -170,16 +190,27 @@ static void fragment__first__dropped(void **state)
 {
 	struct pkt p;
 
-	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = VIP_PORT,
-					  .proto = IPPROTO_TCP, .flags = TH_SYN, .frag = 0x2000 });
+	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+					  .daddr = ip_balancer,
+					  .sport = 40000,
+					  .dport = VIP_PORT,
+					  .proto = IPPROTO_TCP,
+					  .flags = TH_SYN,
+					  .frag = 0x2000 });
 	drop(*state, &p, XLB_R_FRAGMENT);
 }
 
 static void options__harmless__skipped_and_kept(void **state)
 {
 	static const uint8_t timestamps[] = { 1, 1, 68, 8, 5, 0, 0, 0, 0, 0, 0, 0 };
-	struct pkt_desc d = { .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = VIP_PORT,
-			      .proto = IPPROTO_TCP, .flags = TH_SYN, .options = timestamps, .options_len = 12 };
+	struct pkt_desc d = { .saddr = ip_client,
+			      .daddr = ip_balancer,
+			      .sport = 40000,
+			      .dport = VIP_PORT,
+			      .proto = IPPROTO_TCP,
+			      .flags = TH_SYN,
+			      .options = timestamps,
+			      .options_len = 12 };
 	struct pkt in, out, want;
 
 	pkt_build(&in, &d);
@@ -192,15 +223,23 @@ static void options__harmless__skipped_and_kept(void **state)
 
 static void options__source_route__dropped(void **state)
 {
-	static const uint8_t routes[][8] = { { 131, 7, 4, 10, 0, 0, 5, 0 }, { 1, 137, 7, 4, 10, 0, 0, 5 },
-					     { 7, 3, 4, 131, 3, 4, 0, 0 },  { 68, 0, 0, 0, 0, 0, 0, 0 } };
+	static const uint8_t routes[][8] = { { 131, 7, 4, 10, 0, 0, 5, 0 },
+					     { 1, 137, 7, 4, 10, 0, 0, 5 },
+					     { 7, 3, 4, 131, 3, 4, 0, 0 },
+					     { 68, 0, 0, 0, 0, 0, 0, 0 } };
 	struct pkt p;
 	size_t i;
 
 	open_flow(*state, 40000, NULL);
 	for (i = 0; i < 4; i++) {
-		struct pkt_desc d = { .saddr = ip_client, .daddr = ip_balancer, .sport = 40001, .dport = VIP_PORT,
-				      .proto = IPPROTO_TCP, .flags = TH_SYN, .options = routes[i], .options_len = 8 };
+		struct pkt_desc d = { .saddr = ip_client,
+				      .daddr = ip_balancer,
+				      .sport = 40001,
+				      .dport = VIP_PORT,
+				      .proto = IPPROTO_TCP,
+				      .flags = TH_SYN,
+				      .options = routes[i],
+				      .options_len = 8 };
 
 		pkt_build(&p, &d);
 		drop(*state, &p, XLB_R_SOURCE_ROUTE);

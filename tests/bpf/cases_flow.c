@@ -12,8 +12,13 @@
 #include "fixture.h"
 #include "xlb.skel.h"
 
-static const struct pkt_desc web_syn = { .saddr = IP4(10, 1, 0, 9), .daddr = IP4(10, 0, 0, 4), .sport = 40000,
-					 .dport = VIP_PORT, .proto = IPPROTO_TCP, .flags = TH_SYN, .seq = 1000,
+static const struct pkt_desc web_syn = { .saddr = IP4(10, 1, 0, 9),
+					 .daddr = IP4(10, 0, 0, 4),
+					 .sport = 40000,
+					 .dport = VIP_PORT,
+					 .proto = IPPROTO_TCP,
+					 .flags = TH_SYN,
+					 .seq = 1000,
 					 .ack = 77 };
 
 static void request__first_and_later__rewritten_exactly(void **state)
@@ -52,9 +57,17 @@ static void reply__of_flow__rewritten_exactly(void **state)
 	port = establish(*state, 40000, &server);
 	server_tcp(&in, server, port, TH_ACK);
 	expect(*state, &in, XDP_TX, XLB_R_REPLY, &out);
-	pkt_build(&want, &(struct pkt_desc){ .dmac = mac_client, .smac = mac_balancer, .saddr = ip_balancer,
-					     .daddr = ip_client, .sport = VIP_PORT, .dport = 40000, .ttl = 63,
-					     .proto = IPPROTO_TCP, .flags = TH_ACK, .seq = 5, .ack = 1001 });
+	pkt_build(&want, &(struct pkt_desc){ .dmac = mac_client,
+					     .smac = mac_balancer,
+					     .saddr = ip_balancer,
+					     .daddr = ip_client,
+					     .sport = VIP_PORT,
+					     .dport = 40000,
+					     .ttl = 63,
+					     .proto = IPPROTO_TCP,
+					     .flags = TH_ACK,
+					     .seq = 5,
+					     .ack = 1001 });
 	assert_pkt_equal(&out, &want);
 }
 
@@ -83,8 +96,13 @@ static void new_flows__ring_of_weights__followed_in_order(void **state)
 
 static void udp__query_and_answer__rewritten_exactly(void **state)
 {
-	struct pkt_desc d = { .saddr = ip_client, .daddr = ip_balancer, .sport = 5353, .dport = DNS_PORT,
-			      .proto = IPPROTO_UDP, .payload = "query!!", .payload_len = 7 };
+	struct pkt_desc d = { .saddr = ip_client,
+			      .daddr = ip_balancer,
+			      .sport = 5353,
+			      .dport = DNS_PORT,
+			      .proto = IPPROTO_UDP,
+			      .payload = "query!!",
+			      .payload_len = 7 };
 	struct pkt in, out, want;
 	uint16_t port;
 
@@ -96,12 +114,25 @@ static void udp__query_and_answer__rewritten_exactly(void **state)
 	expect(*state, &in, XDP_TX, XLB_R_REQUEST, &out);
 	assert_pkt_equal(&out, &want);
 
-	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_server1, .daddr = ip_balancer, .sport = SERVER_PORT, .dport = port,
-					   .smac = mac_server1, .proto = IPPROTO_UDP, .payload = "ok", .payload_len = 2 });
+	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_server1,
+					   .daddr = ip_balancer,
+					   .sport = SERVER_PORT,
+					   .dport = port,
+					   .smac = mac_server1,
+					   .proto = IPPROTO_UDP,
+					   .payload = "ok",
+					   .payload_len = 2 });
 	expect(*state, &in, XDP_TX, XLB_R_REPLY, &out);
-	pkt_build(&want, &(struct pkt_desc){ .dmac = mac_client, .smac = mac_balancer, .saddr = ip_balancer,
-					     .daddr = ip_client, .sport = DNS_PORT, .dport = 5353, .ttl = 63,
-					     .proto = IPPROTO_UDP, .payload = "ok", .payload_len = 2 });
+	pkt_build(&want, &(struct pkt_desc){ .dmac = mac_client,
+					     .smac = mac_balancer,
+					     .saddr = ip_balancer,
+					     .daddr = ip_client,
+					     .sport = DNS_PORT,
+					     .dport = 5353,
+					     .ttl = 63,
+					     .proto = IPPROTO_UDP,
+					     .payload = "ok",
+					     .payload_len = 2 });
 	assert_pkt_equal(&out, &want);
 }
 
@@ -110,8 +141,12 @@ static void udp__no_checksum__stays_none(void **state)
 {
 	struct pkt in, out;
 
-	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 5353, .dport = DNS_PORT,
-					   .proto = IPPROTO_UDP, .udp_no_check = true });
+	pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client,
+					   .daddr = ip_balancer,
+					   .sport = 5353,
+					   .dport = DNS_PORT,
+					   .proto = IPPROTO_UDP,
+					   .udp_no_check = true });
 	expect(*state, &in, XDP_TX, XLB_R_NEW_FLOW, &out);
 	assert_int_equal(pkt_udp(&out)->check, 0);
 }
@@ -125,13 +160,17 @@ static void checksums__every_value__right_after_rewrite(void **state)
 	for (value = 0; value < 0x10000; value += 1) {
 		uint16_t payload = htons(value);
 
-		pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 5353,
-						   .dport = DNS_PORT, .proto = IPPROTO_UDP, .payload = &payload,
+		pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client,
+						   .daddr = ip_balancer,
+						   .sport = 5353,
+						   .dport = DNS_PORT,
+						   .proto = IPPROTO_UDP,
+						   .payload = &payload,
 						   .payload_len = 2 });
 		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in.data, .data_size_in = in.len, .data_out = out.data,
 			    .data_size_out = PKT_MAX, .repeat = 1);
-		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(((struct fix *)*state)->skel->progs.xlb_xdp),
-							&opts), 0);
+		assert_int_equal(
+			bpf_prog_test_run_opts(bpf_program__fd(((struct fix *)*state)->skel->progs.xlb_xdp), &opts), 0);
 		assert_int_equal(opts.retval, XDP_TX);
 		assert_true(pkt_checksums_ok(&out));
 		assert_int_not_equal(pkt_udp(&out)->check, 0);
@@ -165,8 +204,8 @@ static void checksums__wrong__stay_wrong(void **state)
 static enum xlb_flow_state state_of(struct fix *f, uint16_t sport, int server, uint16_t port)
 {
 	struct xlb_flow *req = fix_flow(f, ip_client, sport, ip_balancer, VIP_PORT, IPPROTO_TCP);
-	struct xlb_flow *rep = fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port,
-					IPPROTO_TCP);
+	struct xlb_flow *rep =
+		fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port, IPPROTO_TCP);
 
 	assert_non_null(req);
 	assert_non_null(rep);

@@ -32,8 +32,12 @@ static void other_address__web_port__passes(void **state)
 {
 	struct pkt p;
 
-	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = IP4(10, 0, 0, 77), .sport = 40000,
-					  .dport = VIP_PORT, .proto = IPPROTO_TCP, .flags = TH_SYN });
+	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+					  .daddr = IP4(10, 0, 0, 77),
+					  .sport = 40000,
+					  .dport = VIP_PORT,
+					  .proto = IPPROTO_TCP,
+					  .flags = TH_SYN });
 	pass(*state, &p, XLB_R_NOT_OURS);
 }
 
@@ -45,8 +49,12 @@ static void own_address__other_ports__pass(void **state)
 	for (port = 1; port < POOL_LO; port += 7) {
 		if (port == VIP_PORT)
 			continue;
-		pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = port,
-						  .proto = IPPROTO_TCP, .flags = TH_SYN });
+		pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+						  .daddr = ip_balancer,
+						  .sport = 40000,
+						  .dport = port,
+						  .proto = IPPROTO_TCP,
+						  .flags = TH_SYN });
 		pass(*state, &p, XLB_R_NOT_OURS);
 	}
 }
@@ -61,8 +69,12 @@ static void own_address__filter_says_perhaps__passes(void **state)
 	for (slot = 0; slot < XLB_ADDR_SLOTS; slot++)
 		if (f->addrs[slot].addr)
 			memset(f->addrs[slot].bloom, 0xff, sizeof(f->addrs[slot].bloom));
-	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = 22,
-					  .proto = IPPROTO_TCP, .flags = TH_SYN });
+	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+					  .daddr = ip_balancer,
+					  .sport = 40000,
+					  .dport = 22,
+					  .proto = IPPROTO_TCP,
+					  .flags = TH_SYN });
 	pass(f, &p, XLB_R_NOT_OURS);
 	/* Malformed, but not ours: for the host to judge. */
 	((uint8_t *)pkt_tcp(&p))[13] = 0;
@@ -73,7 +85,10 @@ static void own_address__service_of_other_protocol__passes(void **state)
 {
 	struct pkt p;
 
-	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = VIP_PORT,
+	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+					  .daddr = ip_balancer,
+					  .sport = 40000,
+					  .dport = VIP_PORT,
 					  .proto = IPPROTO_UDP });
 	pass(*state, &p, XLB_R_NOT_OURS);
 }
@@ -83,8 +98,11 @@ static void own_address__icmp__passes(void **state)
 	static const uint8_t echo[] = { 8, 0, 0, 0, 0, 1, 0, 1, 'p', 'i', 'n', 'g' };
 	struct pkt p;
 
-	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .proto = IPPROTO_ICMP,
-					  .payload = echo, .payload_len = sizeof(echo) });
+	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+					  .daddr = ip_balancer,
+					  .proto = IPPROTO_ICMP,
+					  .payload = echo,
+					  .payload_len = sizeof(echo) });
 	pass(*state, &p, XLB_R_NOT_TCP_UDP);
 }
 
@@ -92,8 +110,13 @@ static void own_address__later_fragment__passes(void **state)
 {
 	struct pkt p;
 
-	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = 40000, .dport = VIP_PORT,
-					  .proto = IPPROTO_TCP, .flags = TH_SYN, .frag = 185 });
+	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
+					  .daddr = ip_balancer,
+					  .sport = 40000,
+					  .dport = VIP_PORT,
+					  .proto = IPPROTO_TCP,
+					  .flags = TH_SYN,
+					  .frag = 185 });
 	pass(*state, &p, XLB_R_LATER_FRAGMENT);
 }
 

@@ -54,7 +54,8 @@ static void churn__ended_by_daemon_and_reused__live_ones_found(void **state)
 			e = fix_flow(f, ip_client, 20000 + i, ip_balancer, VIP_PORT, IPPROTO_TCP);
 			assert_non_null(e);
 			if (seed >> 16 & 1) {
-				struct xlb_flow *peer = &f->flows[e->peer / XLB_BUCKET_SLOTS].slot[e->peer % XLB_BUCKET_SLOTS];
+				struct xlb_flow *peer =
+					&f->flows[e->peer / XLB_BUCKET_SLOTS].slot[e->peer % XLB_BUCKET_SLOTS];
 
 				peer->word &= ~XLB_F_LIVE;
 				e->word &= ~XLB_F_LIVE;
@@ -220,16 +221,11 @@ static void lock__held_by_other_cpu__counted_and_dropped(void **state)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fix_setup, fix_teardown)
 #define T1(fn) cmocka_unit_test_setup_teardown(fn, fix_setup_one_bucket, fix_teardown)
 const struct CMUnitTest table_tests[] = {
-	T(many_flows__all_inserted__each_found_again),
-	T(churn__ended_by_daemon_and_reused__live_ones_found),
-	T(source_ports__one_server__each_once),
-	T(source_ports__one_server_used_up__other_server_has_its_own),
-	T(source_ports__busy_on_host__not_used),
-	T(source_ports__some_ending__oldest_taken_over),
-	T(source_port__same_client_again__same_port),
-	T1(full_bucket__of_established__refuses),
-	T1(full_bucket__flood_of_syns__established_stay),
-	T1(full_bucket__one_closing__makes_room_before_half_open),
+	T(many_flows__all_inserted__each_found_again),	  T(churn__ended_by_daemon_and_reused__live_ones_found),
+	T(source_ports__one_server__each_once),		  T(source_ports__one_server_used_up__other_server_has_its_own),
+	T(source_ports__busy_on_host__not_used),	  T(source_ports__some_ending__oldest_taken_over),
+	T(source_port__same_client_again__same_port),	  T1(full_bucket__of_established__refuses),
+	T1(full_bucket__flood_of_syns__established_stay), T1(full_bucket__one_closing__makes_room_before_half_open),
 	T(lock__held_by_other_cpu__counted_and_dropped),
 };
 const size_t nr_table_tests = sizeof(table_tests) / sizeof(table_tests[0]);

@@ -262,7 +262,8 @@ void fix_expect(struct fix *f, const struct pkt *in, int verdict, enum xlb_reaso
 			pkt_assert_equal(out, in, file, line);
 		return;
 	}
-	print_error("expected verdict %d for %s, saw %d for %s\n", verdict, reason_name(reason), ret, reason_name(seen));
+	print_error("expected verdict %d for %s, saw %d for %s\n", verdict, reason_name(reason), ret,
+		    reason_name(seen));
 	_fail(file, line);
 }
 
@@ -291,15 +292,27 @@ unsigned int fix_live(const struct fix *f)
 
 void client_tcp(struct pkt *p, uint16_t sport, uint8_t flags)
 {
-	pkt_build(p, &(struct pkt_desc){ .saddr = ip_client, .daddr = ip_balancer, .sport = sport, .dport = VIP_PORT,
-					 .proto = IPPROTO_TCP, .flags = flags, .seq = 1000, .ack = 77 });
+	pkt_build(p, &(struct pkt_desc){ .saddr = ip_client,
+					 .daddr = ip_balancer,
+					 .sport = sport,
+					 .dport = VIP_PORT,
+					 .proto = IPPROTO_TCP,
+					 .flags = flags,
+					 .seq = 1000,
+					 .ack = 77 });
 }
 
 void server_tcp(struct pkt *p, int server, uint16_t port, uint8_t flags)
 {
-	pkt_build(p, &(struct pkt_desc){ .saddr = server == 1 ? ip_server1 : ip_server2, .daddr = ip_balancer,
-					 .sport = SERVER_PORT, .dport = port, .proto = IPPROTO_TCP, .flags = flags,
-					 .smac = server == 1 ? mac_server1 : mac_server2, .seq = 5, .ack = 1001 });
+	pkt_build(p, &(struct pkt_desc){ .saddr = server == 1 ? ip_server1 : ip_server2,
+					 .daddr = ip_balancer,
+					 .sport = SERVER_PORT,
+					 .dport = port,
+					 .proto = IPPROTO_TCP,
+					 .flags = flags,
+					 .smac = server == 1 ? mac_server1 : mac_server2,
+					 .seq = 5,
+					 .ack = 1001 });
 }
 
 void forwarded(struct pkt *p, const struct pkt_desc *from, int server, uint16_t port)

@@ -22,17 +22,17 @@ struct pkt_desc {
 	const uint8_t *dmac, *smac; /* NULL: the balancer, the client */
 	uint32_t saddr, daddr;
 	uint16_t sport, dport;
-	uint8_t proto;		    /* IPPROTO_TCP or IPPROTO_UDP; others get their payload behind the IP header */
-	uint8_t flags;		    /* of TCP */
+	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP; others get their payload behind the IP header */
+	uint8_t flags; /* of TCP */
 	uint32_t seq, ack;
-	uint8_t ttl;		    /* 64 */
+	uint8_t ttl; /* 64 */
 	uint8_t tos;
-	uint16_t frag;		    /* flags and offset, host order */
-	const uint8_t *options;	    /* of IP */
-	size_t options_len;	    /* multiple of 4 */
+	uint16_t frag;		/* flags and offset, host order */
+	const uint8_t *options; /* of IP */
+	size_t options_len;	/* multiple of 4 */
 	const void *payload;
 	size_t payload_len;
-	bool udp_no_check;	    /* UDP checksum 0 */
+	bool udp_no_check; /* UDP checksum 0 */
 };
 
 struct pkt {
