@@ -8,8 +8,10 @@
 #include "xlbd/hosts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -68,6 +70,48 @@ static void wish_del(struct hosts *h, struct wish *w)
 {
 	TAILQ_REMOVE(&h->wishes, w, next);
 	free(w);
+}
+
+/*
+ * Wishes outlive the daemon in RUN_DIR/INSTANCE.attach, so that an interface that is away while daemons change is still
+ * attached when it returns. Not longer than the boot: after it the configuration decides. Failure costs only that.
+ */
+static void wish_path(const struct hosts *h, char *out, size_t cap, const char *suffix)
+{
+	snprintf(out, cap, "%s/%s.attach%s", h->st->paths.run_dir, h->st->paths.instance, suffix);
+}
+
+static void save_wishes(const struct hosts *h)
+{
+	char path[PATHS_MAX + 80], tmp[PATHS_MAX + 80];
+	const struct wish *w;
+	FILE *f;
+
+	wish_path(h, path, sizeof(path), "");
+	wish_path(h, tmp, sizeof(tmp), ".tmp");
+	f = fopen(tmp, "we");
+	if (!f)
+		return;
+	TAILQ_FOREACH(w, &h->wishes, next)
+		fprintf(f, "%s %d\n", w->ifname, (int)w->mode);
+	if (fclose(f) || rename(tmp, path))
+		(void)unlink(tmp);
+}
+
+static void load_wishes(struct hosts *h)
+{
+	char path[PATHS_MAX + 80], name[16];
+	FILE *f;
+	int mode;
+
+	wish_path(h, path, sizeof(path), "");
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while (fscanf(f, "%15s %d", name, &mode) == 2)
+		if (mode >= ATTACH_AUTO && mode <= ATTACH_GENERIC && !wish_find(h, name))
+			(void)wish_add(h, name, (enum attach_mode)mode);
+	(void)fclose(f);
 }
 
 /* Interface of this name in the data plane, or NULL. */
@@ -184,6 +228,8 @@ int hosts_start(struct state *st, struct hosts **ret)
 			return -ENOMEM;
 		w->ifindex = ifs[i].ifindex;
 	}
+	load_wishes(h);
+	save_wishes(h);
 	return uv_timer_start(&h->timer, on_timer, RECHECK_MS, RECHECK_MS);
 }
 
@@ -383,6 +429,7 @@ int hosts_attach(struct hosts *h, const char *ifname, enum attach_mode mode, str
 			wish_del(h, w);
 		return rc;
 	}
+	save_wishes(h);
 	return state_apply(h->st, h->st->model, diags);
 }
 
@@ -399,6 +446,7 @@ int hosts_detach(struct hosts *h, const char *ifname, struct diag_list *diags)
 		return rc;
 	if (w)
 		wish_del(h, w);
+	save_wishes(h);
 	log_msg(LOG_L_NOTICE, "attach", "%s is detached; its packets go to the host again", ifname);
 	(void)dp_ifs(h->st->dp, &nr);
 	if (!nr)
@@ -411,11 +459,10 @@ int hosts_detach(struct hosts *h, const char *ifname, struct diag_list *diags)
 void hosts_attach_wanted(struct hosts *h, const struct model *m, struct diag_list *diags)
 {
 	const struct attach_want *want;
+	struct wish *w;
 	bool any = false;
 
 	TAILQ_FOREACH(want, &m->attach, next) {
-		struct wish *w;
-
 		if (attached(h, want->ifname))
 			continue;
 		w = wish_add(h, want->ifname, want->mode);
@@ -431,6 +478,10 @@ void hosts_attach_wanted(struct hosts *h, const struct model *m, struct diag_lis
 			any = true;
 		}
 	}
+	/* Wishes of an earlier daemon whose interface was away then. */
+	TAILQ_FOREACH(w, &h->wishes, next)
+		retry(h, w);
+	save_wishes(h);
 	if (any)
 		state_apply_soon(h->st, 0);
 }
