@@ -49,15 +49,15 @@
 	X(NO_ROUTE, DROP, 0, "no route back to the client", "ip route get CLIENT on the balancer")                     \
 	X(BUG, DROP, 0, "cannot happen", "please report it with the output of xlbctl show drops --json")
 
+/* clang-format off */
 enum xlb_reason {
 	XLB_R_NONE, /* no decision yet, go on to the next stage; never counted */
-/* clang-format off */
 #define XLB_REASON_ENUM(name, verdict, expected, text, advice) XLB_R_##name,
 	XLB_REASONS(XLB_REASON_ENUM)
 #undef XLB_REASON_ENUM
-/* clang-format on */
 	XLB_R_MAX
 };
+/* clang-format on */
 
 enum xlb_verdict { XLB_V_PASS, XLB_V_SEND, XLB_V_DROP };
 

@@ -42,8 +42,11 @@ static void scene_open(struct scene *sc, const uint16_t *in_ring, size_t nr)
 		sc->ids[i] = in_ring[i];
 	sc->backends[1].identity = model_identity("backend", "be", NULL);
 	sc->rings[1] = (struct image_ring){ .ids = sc->ids, .len = nr };
-	sc->image = (struct image){ .backends = sc->backends, .rings = sc->rings, .servers = sc->servers,
-				    .nr_backends = 2, .nr_servers = NR + 1 };
+	sc->image = (struct image){ .backends = sc->backends,
+				    .rings = sc->rings,
+				    .servers = sc->servers,
+				    .nr_backends = 2,
+				    .nr_servers = NR + 1 };
 }
 
 static bool is_up(const struct scene *sc, int i)
