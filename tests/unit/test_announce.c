@@ -36,7 +36,8 @@ static const struct row {
 	  "0 remaining in queue.\n" },
 	{ "drain", { true, 0 }, true, SERVER_FDRAIN, true, false,
 	  "5 Server be/s1 enters drain state. 1 active and 1 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
-	{ "drain ends", { true, SERVER_FDRAIN }, true, 0, true, false, "5 Server be/s1 is UP (leaving forced drain).\n" },
+	{ "drain ends", { true, SERVER_FDRAIN }, true, 0, true, false,
+	  "5 Server be/s1 is UP (leaving forced drain).\n" },
 	{ "maintenance", { true, 0 }, true, SERVER_FMAINT, true, false,
 	  "1 Server be/s1 is going DOWN for maintenance. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
 	  "0 remaining in queue.\n" },

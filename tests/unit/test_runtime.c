@@ -369,11 +369,11 @@ static void sess__flows__one_line_each(void **state)
 /* What hatop and the old exporter give up without. */
 static void info__keys__all_that_tools_need(void **state)
 {
-	static const char *const keys[] = { "Name: xlb\n",	 "Version: 0.1.0\n", "Nbproc: 1\n",
-					    "Process_num: 1\n",	 "Pid: 4711\n",	     "Uptime: 1d 2h03m04s\n",
-					    "Maxconn: 262144\n", "CurrConns: 4018\n",   "Maxpipes: 0\n",
-					    "PipesUsed: 0\n",	 "Tasks: 3\n",	     "Run_queue: 0\n",
-					    "node: nodea\n",	 "Idle_pct: ",	     "Listeners: 2\n" };
+	static const char *const keys[] = { "Name: xlb\n",	 "Version: 0.1.0\n",  "Nbproc: 1\n",
+					    "Process_num: 1\n",	 "Pid: 4711\n",	      "Uptime: 1d 2h03m04s\n",
+					    "Maxconn: 262144\n", "CurrConns: 4018\n", "Maxpipes: 0\n",
+					    "PipesUsed: 0\n",	 "Tasks: 3\n",	      "Run_queue: 0\n",
+					    "node: nodea\n",	 "Idle_pct: ",	      "Listeners: 2\n" };
 	unsigned int year, month, day;
 	size_t i;
 
