@@ -48,7 +48,12 @@ install: all ## into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(O)/xlbctl man > $(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8
 	$(O)/xlbctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl
+	install -D -m 644 docs/xlbd.8 $(DESTDIR)$(PREFIX)/share/man/man8/xlbd.8
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|; s|@BINDIR@|$(PREFIX)/bin|' docs/xlb.service.in \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/xlb.service
 
 uninstall: ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/sbin/xlbd $(DESTDIR)$(PREFIX)/bin/xlbctl $(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl $(DESTDIR)$(PREFIX)/share/man/man8/xlbd.8 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/xlb.service
