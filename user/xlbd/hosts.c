@@ -37,7 +37,9 @@ struct hosts {
 	size_t nr_addrs;
 	struct next_hop *hops;
 	size_t nr_hops, hops_cap;
-	struct port_range ephemeral;
+	struct port_range ephemeral; /* as the host has it now */
+	struct port_range used;	     /* as the image is told */
+	struct port_range good;	     /* with which tables could be made last */
 	uint64_t busy[2][XLB_BUSY_WORDS];
 };
 
@@ -185,6 +187,8 @@ static bool read_ports(struct hosts *h)
 	}
 	changed = memcmp(busy, h->busy, sizeof(busy)) || range.lo != h->ephemeral.lo || range.hi != h->ephemeral.hi;
 	memcpy(h->busy, busy, sizeof(busy));
+	if (range.lo != h->ephemeral.lo || range.hi != h->ephemeral.hi)
+		h->used = range;
 	h->ephemeral = range;
 	return changed;
 }
@@ -212,6 +216,7 @@ int hosts_start(struct state *st, struct hosts **ret)
 	h->st = st;
 	TAILQ_INIT(&h->wishes);
 	h->ephemeral = (struct port_range){ 32768, 60999 }; /* the kernel's default, if /proc cannot be read */
+	h->used = h->ephemeral;
 	rc = uv_timer_init(st->loop, &h->timer);
 	if (rc) {
 		free(h);
@@ -328,12 +333,25 @@ int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret)
 		.nr_addrs = h->nr_addrs,
 		.hops = h->hops,
 		.nr_hops = h->nr_hops,
-		.ephemeral = h->ephemeral,
+		.ephemeral = h->used,
 		.busy = { h->busy[0], h->busy[1] },
 		.hz = dp_hz(h->st->dp),
 		.tick_shift = dp_tick_shift(h->st->dp),
 	};
 	return 0;
+}
+
+void hosts_applied(struct hosts *h)
+{
+	h->good = h->used;
+}
+
+bool hosts_fall_back(struct hosts *h)
+{
+	if (!h->good.hi || (h->good.lo == h->used.lo && h->good.hi == h->used.hi))
+		return false;
+	h->used = h->good;
+	return true;
 }
 
 void hosts_follow_retired(struct hosts *h)

@@ -18,6 +18,16 @@ void hosts_stop(struct hosts *h); /* NULL is fine */
 /* Fills 'ret' for 'm'; its pointers are valid until the next call. 0, -ENOMEM. */
 int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret);
 
+/* The facts of the last hosts_facts() made a good image. */
+void hosts_applied(struct hosts *h);
+
+/*
+ * The host's port range was changed under the running balancer so that no tables can be made: goes back to the last one
+ * with which they could. True if there is one. A source port may then meet one of the host's own; a dead server that
+ * stays in the tables would be worse.
+ */
+bool hosts_fall_back(struct hosts *h);
+
 /* Keeps the next hops of servers true that only flows know any more. After a hosts_facts(). */
 void hosts_follow_retired(struct hosts *h);
 

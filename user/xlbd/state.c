@@ -95,6 +95,7 @@ int state_apply(struct state *st, struct model *m, struct diag_list *diags)
 	}
 	image_free(st->image);
 	st->image = image;
+	hosts_applied(st->hosts);
 	hosts_follow_retired(st->hosts);
 	return 0;
 }
@@ -116,10 +117,15 @@ static void on_apply(uv_timer_t *timer)
 	/* What fails now fails again with the next event; once is enough to read. */
 	if (rc && !st->apply_failing)
 		state_log_diags(&diags, "apply");
+	diag_fini(&diags);
+	if (rc && hosts_fall_back(st->hosts)) {
+		log_msg(LOG_L_WARNING, "apply", "the port range from before is used as long as that is so");
+		state_apply_soon(st, 0);
+		return;
+	}
 	if (!rc && st->apply_failing)
 		log_msg(LOG_L_NOTICE, "apply", "the tables of the data plane are up to date again");
 	st->apply_failing = rc;
-	diag_fini(&diags);
 }
 
 void state_apply_soon(struct state *st, unsigned int delay_ms)
