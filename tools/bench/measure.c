@@ -299,20 +299,20 @@ static int timed(struct subject *s, enum bench_path path, int prog_fd, uint32_t 
 	return err;
 }
 
-int subject_measure(struct subject *s, enum bench_path path, uint32_t packets, double *ret_ns, uint64_t *ret_wrong)
+int subject_measure(struct subject *s, enum bench_path path, uint32_t packets, struct cost *ret, uint64_t *ret_wrong)
 {
 	struct target_counts before, after;
-	double base, raw;
+	struct cost cost;
 	int err, no_counts;
 	uint64_t right;
 
-	err = timed(s, path, bpf_program__fd(s->front->progs.bench_empty), packets, &base);
+	err = timed(s, path, bpf_program__fd(s->front->progs.bench_empty), packets, &cost.base);
 	no_counts = s->target->counts(s->self, &before);
 	if (!err)
-		err = timed(s, path, s->prog_fd, packets, &raw);
+		err = timed(s, path, s->prog_fd, packets, &cost.raw);
 	if (err)
 		return err;
-	*ret_ns = raw - base;
+	*ret = cost;
 	*ret_wrong = 0;
 	if (no_counts || s->target->counts(s->self, &after))
 		return 0;

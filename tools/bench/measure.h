@@ -23,9 +23,17 @@ int subject_open(const struct scene *scene, const struct target *target, uint32_
 		 struct subject **ret);
 void subject_close(struct subject *s);
 
-/* Nanoseconds per packet on 'path' above the empty program, one round of 'packets'. In 'ret_wrong' how many of them
- * did not do what the path is about (0 if the target does not count). 0, -errno. */
-int subject_measure(struct subject *s, enum bench_path path, uint32_t packets, double *ret_ns, uint64_t *ret_wrong);
+/* Nanoseconds per packet of one round; what the target costs is the difference. */
+struct cost {
+	double base; /* of the front into the empty program */
+	double raw;  /* of the front into the target */
+};
+
+/*
+ * Measures one round of 'packets' on 'path'. In 'ret_wrong' how many of them did not do what the path is about (0 if
+ * the target does not count). 0, -errno.
+ */
+int subject_measure(struct subject *s, enum bench_path path, uint32_t packets, struct cost *ret, uint64_t *ret_wrong);
 
 const struct target *subject_target(const struct subject *s);
 

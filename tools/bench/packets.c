@@ -35,7 +35,8 @@ struct options {
 	const char *csv;
 };
 
-/* Median and extremes of the rounds, per target. */
+/* Per target: median and extremes of the rounds; and the cheapest target less the cheapest front, which is what a
+ * packet costs while nobody else uses the core or its caches. */
 struct row {
 	enum bench_path path;
 	uint32_t flows;
@@ -43,6 +44,7 @@ struct row {
 	double ns[NR_TARGETS];
 	double low[NR_TARGETS];
 	double high[NR_TARGETS];
+	double quiet[NR_TARGETS];
 	uint64_t wrong[NR_TARGETS];
 };
 
@@ -67,9 +69,26 @@ static int rounds_of(const struct row *row, const struct options *opt)
 	return row->flows > DEFAULT_CAPACITY ? (opt->rounds + 1) / 2 : opt->rounds;
 }
 
+/* Fills the row's figures of target 't' from its rounds. */
+static void summarize(struct row *row, int t, const struct cost *costs, int rounds)
+{
+	double ns[MAX_ROUNDS], base = costs[0].base, raw = costs[0].raw;
+
+	for (int r = 0; r < rounds; r++) {
+		ns[r] = costs[r].raw - costs[r].base;
+		base = costs[r].base < base ? costs[r].base : base;
+		raw = costs[r].raw < raw ? costs[r].raw : raw;
+	}
+	qsort(ns, (size_t)rounds, sizeof(ns[0]), by_value);
+	row->ns[t] = ns[rounds / 2];
+	row->low[t] = ns[0];
+	row->high[t] = ns[rounds - 1];
+	row->quiet[t] = raw - base;
+}
+
 static int measure_row(struct subject *const *subjects, const struct options *opt, struct row *row)
 {
-	static double ns[NR_TARGETS][MAX_ROUNDS];
+	struct cost costs[NR_TARGETS][MAX_ROUNDS];
 	uint32_t packets = packets_of_round(row->path, opt);
 	int rounds = rounds_of(row, opt);
 	uint64_t wrong;
@@ -81,7 +100,7 @@ static int measure_row(struct subject *const *subjects, const struct options *op
 		for (int t = 0; t < NR_TARGETS; t++) {
 			if (!row->measured[t])
 				continue;
-			err = subject_measure(subjects[t], row->path, packets, &ns[t][r], &wrong);
+			err = subject_measure(subjects[t], row->path, packets, &costs[t][r], &wrong);
 			if (err) {
 				fprintf(stderr, "bench: %s, %s: %s\n", targets[t]->name, path_names[row->path],
 					strerror(-err));
@@ -90,12 +109,9 @@ static int measure_row(struct subject *const *subjects, const struct options *op
 			row->wrong[t] += wrong;
 		}
 	}
-	for (int t = 0; t < NR_TARGETS; t++) {
-		qsort(ns[t], (size_t)rounds, sizeof(ns[t][0]), by_value);
-		row->ns[t] = ns[t][rounds / 2];
-		row->low[t] = ns[t][0];
-		row->high[t] = ns[t][rounds - 1];
-	}
+	for (int t = 0; t < NR_TARGETS; t++)
+		if (row->measured[t])
+			summarize(row, t, costs[t], rounds);
 	return 0;
 }
 
@@ -108,7 +124,8 @@ static void print_row(const struct row *row, FILE *csv)
 		else
 			printf(" %9s", "-");
 	}
-	printf(" %7.2f\n", row->ns[XLB] / row->ns[YARDSTICK]);
+	printf(" %7.2f %12.1f %7.2f\n", row->ns[XLB] / row->ns[YARDSTICK], row->quiet[XLB],
+	       row->quiet[XLB] / row->quiet[YARDSTICK]);
 	for (int t = 0; t < NR_TARGETS; t++)
 		if (row->wrong[t])
 			printf("  note: %s did something else with %llu of these packets\n", targets[t]->name,
@@ -118,31 +135,35 @@ static void print_row(const struct row *row, FILE *csv)
 		return;
 	for (int t = 0; t < NR_TARGETS; t++)
 		if (row->measured[t])
-			fprintf(csv, "%s,%u,%s,%.2f,%.2f,%.2f\n", path_names[row->path], row->flows, targets[t]->name,
-				row->ns[t], row->low[t], row->high[t]);
+			fprintf(csv, "%s,%u,%s,%.2f,%.2f,%.2f,%.2f\n", path_names[row->path], row->flows,
+				targets[t]->name, row->ns[t], row->low[t], row->high[t], row->quiet[t]);
 	fflush(csv);
+}
+
+static void print_target(const struct row *r, const char *unit, double measured, double quiet, double most)
+{
+	printf("%-20s %8u %8.2f %-2s %8.2f %-2s %8.2f %-2s  %s%s\n", path_names[r->path], r->flows, measured, unit,
+	       quiet, unit, most, unit, measured <= most ? "met" : "not met",
+	       measured > most && quiet <= most ? ", but met in the quietest rounds" : "");
 }
 
 /* What the project promises, as information. */
 static void print_targets(const struct row *rows, int nr)
 {
-	printf("\n%-20s %8s %10s %10s\n", "target", "flows", "measured", "at most");
+	printf("\n%-20s %8s %11s %11s %11s\n", "target", "flows", "measured", "quiet", "at most");
 	for (int i = 0; i < nr; i++) {
 		const struct row *r = &rows[i];
-		double ratio = r->ns[XLB] / r->ns[YARDSTICK], most = r->flows == 1 ? 0.35 : 0.45;
+		double ratio = r->ns[XLB] / r->ns[YARDSTICK], quiet = r->quiet[XLB] / r->quiet[YARDSTICK];
 		bool hit = r->path == PATH_REQUEST || r->path == PATH_REPLY;
 
-		if (r->path == PATH_NEW)
-			most = 0.4;
 		if (hit && r->flows == 1)
-			printf("%-20s %8u %7.1f ns %7.1f ns  %s\n", path_names[r->path], r->flows, r->ns[XLB], 30.0,
-			       r->ns[XLB] <= 30 ? "met" : "not met");
-		if (hit || r->path == PATH_NEW)
-			printf("%-20s %8u %8.2f x %8.2f x  %s\n", path_names[r->path], r->flows, ratio, most,
-			       ratio <= most ? "met" : "not met");
+			print_target(r, "ns", r->ns[XLB], r->quiet[XLB], 30);
+		if (hit)
+			print_target(r, "x", ratio, quiet, r->flows == 1 ? 0.35 : 0.45);
+		else if (r->path == PATH_NEW)
+			print_target(r, "x", ratio, quiet, 0.4);
 		else
-			printf("%-20s %8u %7.1f ns %7.1f ns  %s\n", path_names[r->path], r->flows, r->ns[XLB], 8.0,
-			       r->ns[XLB] <= 8 ? "met" : "not met");
+			print_target(r, "ns", r->ns[XLB], r->quiet[XLB], 8);
 	}
 }
 
@@ -270,10 +291,11 @@ int main(int argc, char **argv)
 			fprintf(stderr, "bench: %s: %s\n", opt.csv, strerror(errno));
 			return 1;
 		}
-		fprintf(csv, "path,flows,program,ns,lowest,highest\n");
+		fprintf(csv, "path,flows,program,ns,lowest,highest,quiet\n");
 	}
 	printf("nanoseconds per packet above an empty program, median of %d rounds\n", opt.rounds);
-	printf("%-20s %8s %9s %9s %9s %7s\n", "path", "flows", "xlb", "yardstick", "bare", "ratio");
+	printf("%-20s %8s %9s %9s %9s %7s %12s %7s\n", "path", "flows", "xlb", "yardstick", "bare", "ratio",
+	       "quiet: xlb", "ratio");
 	for (int i = 0; i < MAX_COUNTS && opt.flows[i] && !err; i++)
 		err = measure_flows(&scene, opt.flows[i], &opt, csv, rows, &nr_rows);
 	print_targets(rows, nr_rows);

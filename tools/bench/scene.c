@@ -95,6 +95,9 @@ bool frame_parse(const uint8_t *frame, size_t len, struct bench_tuple *ret)
 	memcpy(&eth, frame, sizeof(eth));
 	memcpy(&ip, frame + sizeof(eth), sizeof(ip));
 	memcpy(&tcp, frame + sizeof(eth) + sizeof(ip), sizeof(tcp));
+	if (memcmp(eth.h_source, own_mac, ETH_ALEN) ||
+	    (memcmp(eth.h_dest, server_mac, ETH_ALEN) && memcmp(eth.h_dest, router_mac, ETH_ALEN)))
+		return false;
 	if (eth.h_proto != htons(ETH_P_IP) || ip.protocol != IPPROTO_TCP || ip.ihl != 5)
 		return false;
 	if (sum_words(&ip, sizeof(ip), 0) != 0xffff || tcp_sum(frame) != 0xffff)

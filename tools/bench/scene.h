@@ -26,7 +26,8 @@ int scene_open(struct scene *ret);
 /* A valid TCP frame of FRAME_LEN bytes from the router to the balancer, with the given byte 13 of the TCP header. */
 void frame_build(const struct scene *scene, const struct bench_tuple *t, uint8_t tcp_flags, uint8_t *ret_frame);
 
-/* Reads addresses and ports. False if the frame is not TCP over IPv4 or if one of its checksums is wrong. */
+/* Reads addresses and ports of a frame that a target sent. False if it is not TCP over IPv4 from the balancer to a
+ * server or the router, or if one of its checksums is wrong. */
 bool frame_parse(const uint8_t *frame, size_t len, struct bench_tuple *ret);
 
 /* The SYN of a flow number. */
