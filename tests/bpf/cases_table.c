@@ -174,6 +174,10 @@ static void full_bucket__flood_of_syns__established_stay(void **state)
 	uint16_t port[4];
 	struct pkt p;
 
+	/* So many ports that none is met twice: room must come from the bucket, not from a port taken over. */
+	fix_add_addr(f, ip_balancer, 20000, 60000);
+	for (i = SRV_1; i <= SRV_2; i++)
+		f->servers[i].pool_hi = 60000;
 	for (i = 0; i < 4; i++)
 		port[i] = establish(f, 30000 + i, &server[i]);
 	for (i = 0; i < 1000; i++) {
