@@ -23,6 +23,7 @@ UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc reall
 $(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
 $(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
 $(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
+$(O)/tests/unit/options: $(call obj,user/xlbd/options.c)
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 PKGS_health := libcurl libuv

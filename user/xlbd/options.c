@@ -44,7 +44,7 @@ static const struct row {
 	{ OPT_STATE_DIR, OPT_TEXT, "state-dir", offsetof(struct options, state_dir), "DIR",
 	  "what outlives a restart, default /var/lib/xlb" },
 	{ 'v', OPT_VERSION, "version", 0, NULL, "print the version" },
-	{ 'V', OPT_VERSION, NULL, 0, NULL, "the same" },
+	{ 'V', OPT_FLAG, NULL, offsetof(struct options, version), NULL, "the same; with -c nothing, as haproxy -c -V" },
 	{ 'h', OPT_HELP, "help", 0, NULL, "this text" },
 };
 
@@ -66,6 +66,11 @@ static void print_help(void)
 	}
 	puts("\nWithout -f: /etc/xlb/xlb.cfg and /etc/xlb/conf.d, as far as they exist.\n"
 	     "Example: xlbd -c -f /etc/haproxy/haproxy.cfg");
+}
+
+static void print_version(void)
+{
+	printf("xlbd version %s %s\n", XLB_VERSION, XLB_RELEASE_DATE);
 }
 
 /* getopt's own tables. */
@@ -110,7 +115,7 @@ static int enter(const struct row *r, struct options *opt)
 		print_help();
 		return 0;
 	case OPT_VERSION:
-		printf("xlbd version %s %s\n", XLB_VERSION, XLB_RELEASE_DATE);
+		print_version();
 		return 0;
 	}
 	return 2;
@@ -142,6 +147,10 @@ int options_parse(int argc, char **argv, struct options *ret)
 	if (optind < argc) {
 		fprintf(stderr, "xlbd: unexpected word '%s'; configuration files are named with -f\n", argv[optind]);
 		return 2;
+	}
+	if (opt.version && !opt.check) {
+		print_version();
+		return 0;
 	}
 	*ret = opt;
 	return -1;

@@ -15,6 +15,7 @@ struct options {
 	bool check;					    /* -c: read the files, say what is wrong with them, leave */
 	bool quiet;					    /* -q: errors only */
 	bool verbose;					    /* -d: debug lines */
+	bool version; /* -V: the version, or with -c nothing: scripts call 'haproxy -c -V -f FILE' */
 	bool strict;
 	bool background; /* -D */
 };
