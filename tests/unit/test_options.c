@@ -18,20 +18,20 @@ static const struct row {
 	bool check, quiet, background, strict;
 	const char *instance;
 } rows[] = {
-	{ { NULL }, GO_ON, .instance = NULL },
-	{ { "-f", "a.cfg", "-f", "dir", "-n", "two" }, GO_ON, .nr_paths = 2, .instance = "two" },
-	{ { "--file=a.cfg", "--strict", "--daemon" }, GO_ON, .nr_paths = 1, .strict = true, .background = true },
-	{ { "-c", "-q", "-f", "a.cfg" }, GO_ON, .nr_paths = 1, .check = true, .quiet = true },
-	{ { "-c", "-V", "-f", "a.cfg" }, GO_ON, .nr_paths = 1, .check = true },
-	{ { "-V", "-c", "-f", "a.cfg" }, GO_ON, .nr_paths = 1, .check = true },
-	{ { "-V" }, 0 },
-	{ { "-v" }, 0 },
-	{ { "--version" }, 0 },
-	{ { "-h" }, 0 },
-	{ { "-f" }, 2 },
-	{ { "--nope" }, 2 },
-	{ { "-Z" }, 2 },
-	{ { "a.cfg" }, 2 },
+	{ { NULL }, .code = GO_ON, .instance = NULL },
+	{ { "-f", "a.cfg", "-f", "dir", "-n", "two" }, .code = GO_ON, .nr_paths = 2, .instance = "two" },
+	{ { "--file=a.cfg", "--strict", "--daemon" }, .code = GO_ON, .nr_paths = 1, .strict = true, .background = true },
+	{ { "-c", "-q", "-f", "a.cfg" }, .code = GO_ON, .nr_paths = 1, .check = true, .quiet = true },
+	{ { "-c", "-V", "-f", "a.cfg" }, .code = GO_ON, .nr_paths = 1, .check = true },
+	{ { "-V", "-c", "-f", "a.cfg" }, .code = GO_ON, .nr_paths = 1, .check = true },
+	{ { "-V" }, .code = 0 },
+	{ { "-v" }, .code = 0 },
+	{ { "--version" }, .code = 0 },
+	{ { "-h" }, .code = 0 },
+	{ { "-f" }, .code = 2 },
+	{ { "--nope" }, .code = 2 },
+	{ { "-Z" }, .code = 2 },
+	{ { "a.cfg" }, .code = 2 },
 };
 
 static void options_parse__each_line__as_promised(void **state)
