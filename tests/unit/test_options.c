@@ -11,6 +11,7 @@
 
 enum { MAX_WORDS = 8, GO_ON = -1 };
 
+/* clang-format off */
 static const struct row {
 	const char *words[MAX_WORDS];
 	int code; /* GO_ON, or the exit code */
@@ -33,6 +34,7 @@ static const struct row {
 	{ { "-Z" }, .code = 2 },
 	{ { "a.cfg" }, .code = 2 },
 };
+/* clang-format on */
 
 static void options_parse__each_line__as_promised(void **state)
 {
