@@ -73,7 +73,7 @@ fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 test: ## everything: unit, bpf, netns, compat, fuzz smoke (root; T=word selects, SAN=address,undefined)
 	@tools/install-packages build test
 	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs
-	@$(MAKE) --no-print-directory O=$(O) run-tests
+	@$(MAKE) --no-print-directory O=$(O) run-tests; status=$$?; $(GIVE_BACK); exit $$status
 
 test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) lab-programs
 

@@ -18,9 +18,13 @@ lab-programs: $(LAB_PROGRAMS)
 # All cores for the builds inside demo and test, unless the caller chose.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
+# With sudo the build belongs to who called it, so that the next plain make can go on.
+GIVE_BACK = $(if $(SUDO_UID),chown -R $(SUDO_UID):$(SUDO_GID) $(O),:)
+
 demo: ## the whole story in a minute: two servers, one dies, one returns (root)
 	@tools/install-packages build test
 	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all lab-programs
+	@$(GIVE_BACK)
 	@O=$(O) tools/demo
 
 LINT_C := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
