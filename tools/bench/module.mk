@@ -35,7 +35,8 @@ $(O)/bench-udp: $(call obj,tools/bench/net/udp.c)
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^
 
 bench-e2e: all lab-programs $(O)/bench-bare $(O)/bench-udp ## requests per second beside HAProxy, nginx, nftables (root)
-	$(Q)tools/install-packages --check test
 	$(Q)O=$(O) tools/bench/e2e
 
-bench: bench-packets bench-e2e ## all benches, tables here and CSV in $(O)/bench (root)
+bench: ## what a packet and a request cost, beside others; tables here and CSV in $(O)/bench (root)
+	@tools/install-packages build test
+	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-e2e
