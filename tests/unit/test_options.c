@@ -21,7 +21,7 @@ static const struct row {
 } rows[] = {
 	{ { NULL }, .code = GO_ON, .instance = NULL },
 	{ { "-f", "a.cfg", "-f", "dir", "-n", "two" }, .code = GO_ON, .nr_paths = 2, .instance = "two" },
-	{ { "--file=a.cfg", "--strict", "--daemon" }, .code = GO_ON, .nr_paths = 1, .strict = true, .background = true },
+	{ { "--file=a", "--strict", "--daemon" }, .code = GO_ON, .nr_paths = 1, .strict = true, .background = true },
 	{ { "-c", "-q", "-f", "a.cfg" }, .code = GO_ON, .nr_paths = 1, .check = true, .quiet = true },
 	{ { "-c", "-V", "-f", "a.cfg" }, .code = GO_ON, .nr_paths = 1, .check = true },
 	{ { "-V", "-c", "-f", "a.cfg" }, .code = GO_ON, .nr_paths = 1, .check = true },
