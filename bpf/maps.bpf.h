@@ -83,7 +83,7 @@ XLB_MAP(xlb_addrs, BPF_MAP_TYPE_ARRAY, struct xlb_addr, XLB_ADDR_SLOTS + XLB_ADD
 /* Binds. Key: xlb_vip_hash(). Writer: the daemon. Reader: packets without a flow. */
 XLB_MAP(xlb_vips, BPF_MAP_TYPE_ARRAY, struct xlb_vip_bucket, XLB_VIP_BUCKETS, BPF_F_MMAPABLE);
 
-/* Frontends. Writer: the daemon. Reader: packets without a flow, and once a tick each flow. */
+/* Frontends. Writer: the daemon. Reader: packets without a flow, and xlb_track() for timeouts. */
 XLB_MAP(xlb_services, BPF_MAP_TYPE_ARRAY, struct xlb_service, XLB_MAX_SERVICES, BPF_F_MMAPABLE);
 
 /* Backends. Writer: the daemon. Reader: packets without a flow. */
@@ -95,7 +95,7 @@ XLB_MAP(xlb_cursors, BPF_MAP_TYPE_ARRAY, struct xlb_cursor, XLB_MAX_BACKENDS, 0)
 /* Rings of all backends; the daemon allocates. Reader: packets without a flow. */
 XLB_MAP(xlb_ring, BPF_MAP_TYPE_ARRAY, struct xlb_ring, XLB_RING_VALUES, BPF_F_MMAPABLE);
 
-/* Servers. Writer: the daemon. Reader: packets without a flow, and once a tick each flow. */
+/* Servers. Writer: the daemon. Reader: packets without a flow, and xlb_track() for next hops. */
 XLB_MAP(xlb_servers, BPF_MAP_TYPE_ARRAY, struct xlb_server, XLB_MAX_SERVERS, BPF_F_MMAPABLE);
 
 /* Ports that are never source ports; xlb/service.h. Writer: the daemon. Reader: the search for a source port. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a packet changes in its flow, off the hit path: once a tick the time and the next hops, and at the turning
- * points of a connection its flags. Both entries of a flow are kept alike.
+ * What a packet changes in its flow. On the hit path only the time, once a tick and in the entry's own line
+ * (track_tick()); off it the next hops when they may have changed, and the flags at the turning points of a connection,
+ * both in both entries of the flow.
  */
 #ifndef XLB_TRACK_BPF_H
 #define XLB_TRACK_BPF_H
