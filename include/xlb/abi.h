@@ -11,15 +11,15 @@
 
 #include <linux/types.h>
 
-#define XLB_ABI_VERSION 1
+#define XLB_ABI_VERSION 2
 
 enum {
 	XLB_LINE = 64,		 /* bytes in a cache line, and in every hot record */
 	XLB_MAX_SERVICES = 4096, /* index 0 is never used */
 	XLB_MAX_BACKENDS = 4096, /* index 0 is never used */
-	XLB_MAX_SERVERS = 8192,	 /* index 0 is never used */
+	XLB_MAX_SERVERS = 8192,	 /* index 0 is never used; 13 bits, see struct xlb_ring */
 	XLB_MAX_IFS = 16,	 /* attached interfaces; index 0 is never used */
-	XLB_NR_SECRETS = 8,	 /* words of the random hash key */
+	XLB_NR_SECRETS = 16,	 /* words of the random hash key */
 };
 
 /*
@@ -27,10 +27,12 @@ enum {
  * that created the maps, before the program is attached; never changed after.
  */
 struct xlb_meta {
-	__u32 abi_version;	       /* XLB_ABI_VERSION */
-	__u32 nr_buckets;	       /* buckets of xlb_flows, a power of two */
-	__u32 tick_shift;	       /* tick = jiffies >> tick_shift, see flow.h */
-	__u32 hz;		       /* jiffies per second, measured */
+	__u32 abi_version; /* XLB_ABI_VERSION */
+	__u32 nr_buckets;  /* buckets of xlb_flows */
+	__u32 nr_buckets6; /* buckets of xlb_flows6 */
+	__u32 tick_shift;  /* tick = jiffies >> tick_shift, see flow.h */
+	__u32 hz;	   /* jiffies per second, measured */
+	__u32 pad;
 	__u64 created_ns;	       /* CLOCK_BOOTTIME when the maps were made: start of all counters */
 	__u64 secrets[XLB_NR_SECRETS]; /* hash key, random, odd words */
 };
@@ -40,9 +42,10 @@ struct xlb_meta {
  * mapping, one aligned word at a time; read by the program.
  */
 struct xlb_control {
-	__u32 epoch;		    /* counts changes of next hops; a flow that carries another asks for its own anew */
+	__u32 epoch;		    /* low 8 bits: count changes of next hops; a flow that carries another asks anew */
 	__u32 idle_free;	    /* ticks that any established flow may be idle: the least of their timeouts */
 	__u32 ifindex[XLB_MAX_IFS]; /* interface number -> ifindex, 0 = free; also the keys of devmap xlb_ports */
+	__u16 mtu[XLB_MAX_IFS];	    /* of the interface: largest IP packet */
 };
 
 #endif

@@ -1,104 +1,136 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the program knows of frontends and backends. All tables here are memory-mapped arrays that the daemon writes
- * and the program reads; the only exception is the cursor of a backend.
+ * What the program knows of addresses, binds and frontends. All tables are memory-mapped arrays that the daemon writes
+ * and the program reads.
  *
- * A packet goes address table -> flow table; on a miss on to bind table -> service -> backend -> ring -> server.
- * The daemon fills a record before it publishes the number that leads to it, and reuses a number only when no flow
- * carries it any more.
+ * A packet goes address table -> flow table; on a miss, or where a stateless service lies on the address, on to bind
+ * table
+ * -> service -> backend -> ring (xlb/backend.h) -> server (xlb/server.h). The daemon fills a record before it publishes
+ * the number that leads to it, and reuses a number only when no flow carries it any more.
  */
 #ifndef XLB_SERVICE_H
 #define XLB_SERVICE_H
 
 #include <xlb/abi.h>
+#include <xlb/backend.h>
 #include <xlb/flow.h>
+#include <xlb/server.h>
 
 enum {
-	XLB_ADDR_SLOTS = 8192,			/* slots of xlb_addrs, a power of two */
+	XLB_ADDR_SLOTS = 16384,			/* slots of xlb_addrs, a power of two */
 	XLB_ADDR_FILTER = XLB_ADDR_SLOTS / 512, /* values of xlb_addrs behind the slots: a bit a slot, see below */
 	XLB_ADDR_PROBES = 8,			/* slots that a lookup looks at, at most */
 	XLB_ADDR_BLOOM_WORDS = 8,		/* 32-bit words of the port filter of an address */
 	XLB_VIP_BUCKETS = 16384,		/* buckets of xlb_vips, a power of two */
-	XLB_VIP_WAYS = 4,			/* binds in a bucket: one cache line */
-	XLB_RING_WAYS = 32,			/* ring entries in one array value: one cache line */
-	XLB_RING_VALUES = 65536,		/* array values of xlb_ring: 2 M entries, 4 MiB */
+	XLB_VIP_WAYS = 8,			/* binds in a bucket: one cache line */
+	XLB_MAX_RANGES = 4096,			/* port ranges of all addresses; index 0 is never used */
+	XLB_ADDR_RANGES = 32,			/* port ranges of one address, at most */
+	XLB_MAX_RETURNS = 8192,			/* index 0 is never used */
+	XLB_MAX_NEXTHOPS = 65536,		/* index 0 is never used */
+};
+
+enum {
+	XLB_ADDR_ECHO = 1u << 0,      /* pings are answered: at least one bind is on the address */
+	XLB_ADDR_STATELESS = 1u << 1, /* a bind of a stateless service may be on it: look there before the flow table */
+	XLB_ADDR_SERVER = 1u << 2,    /* of a server in XLB_MODE_DNAT: packets from it may be answers to clients */
 };
 
 /*
- * One address of ours: slot of map xlb_addrs, found by linear probing from xlb_addr_hash(); a slot of address 0 ends
- * the search. An address that is ours no longer keeps its slot with port filter and range empty.
+ * One address of ours, or of a server whose answers pass through us unasked (XLB_ADDR_SERVER): slot of map xlb_addrs,
+ * found by linear probing from xlb_addr_hash(); a slot of family 0 ends the search. An address that is ours no longer
+ * keeps its slot with port filter, range and flags empty, and may give it up to another when no bind or flow is left.
  *
- * Behind the slots the map holds a bit for each: set when an address of ours hashes to it, never cleared. A packet to a
- * foreign address costs a look at these 1024 bytes, and not a line of the 512 KiB before them.
+ * Behind the slots the map holds a bit for each: set when an address hashes to it, never cleared. A packet to a
+ * foreign address costs a look at these 2 KiB, and not a line of the MiB before them.
  */
 struct xlb_addr {
-	__be32 addr;
-	__u16 pool_lo; /* host order; ports from pool_lo to pool_hi may be source ports of ours; lo > hi: none */
+	__be32 addr[4]; /* IPv4: in word 0, the others 0 */
+	__u16 pool_lo;	/* host order; ports from pool_lo to pool_hi may be source ports of ours; lo > hi: none */
 	__u16 pool_hi;
-	__u32 bloom[XLB_ADDR_BLOOM_WORDS]; /* bit xlb_port_bit(): a bind with this port and protocol may exist */
-	__u32 flags;			   /* none yet */
-	__u32 pad[5];
-};
-
-/* One bind: a way of a bucket of map xlb_vips. A bind lies in bucket xlb_vip_hash(.., 0) or xlb_vip_hash(.., 1). */
-struct xlb_vip {
-	__be32 addr;
-	__be16 port;
-	__u8 proto; /* 0: the way is free. Written last, as is 'service' on removal */
+	__u8 family; /* 4 or 6; written last */
+	__u8 flags;  /* XLB_ADDR_* */
+	__u8 nr_ranges;
 	__u8 pad;
-	__u16 service; /* index into xlb_services */
+	__u32 bloom[XLB_ADDR_BLOOM_WORDS]; /* bit xlb_port_bit(): a bind, or a server port, of this number may exist */
+	__u16 first_range;		   /* the address's ranges are xlb_ranges[first_range .. + nr_ranges - 1] */
 	__u16 pad2[3];
 };
 
+/*
+ * One bind: a way of a bucket of map xlb_vips. It lies in bucket xlb_vip_hash(.., 0) or xlb_vip_hash(.., 1). The
+ * address is told by its slot in xlb_addrs, so binds of both families are alike. With XLB_VIP_RETURN in 'service' the
+ * "bind" is a server's address and port (XLB_ADDR_SERVER), and the rest of the number an index into xlb_returns.
+ */
+struct xlb_vip {
+	__u16 addr_slot;
+	__be16 port;
+	__u8 proto; /* 0: the way is free */
+	__u8 pad;
+	__u16 service; /* index into xlb_services */
+};
+
+enum { XLB_VIP_RETURN = 0x8000 };
+
 struct xlb_vip_bucket {
 	struct xlb_vip way[XLB_VIP_WAYS];
+};
+
+/* Ports of a bind that are more than one: looked at in order when xlb_vips has no bind of the port itself. */
+struct xlb_range {
+	__u16 lo, hi; /* host order, both inclusive; 1 to 65535 is any port */
+	__u8 proto;
+	__u8 pad;
+	__u16 service;
+};
+
+/*
+ * Where the answers of a server in XLB_MODE_DNAT come from as clients see it. Only made where it can be told from the
+ * server's address and port alone, i.e. one service address and port leads there; its flows then need no reply entries.
+ */
+struct xlb_return {
+	__be32 vip[4];
+	__be16 vport;
+	__u16 service;
+	__u16 server;
+	__u8 family; /* 0: free */
+	__u8 flags;  /* XLB_RETURN_* */
+	__u32 pad[2];
+};
+
+enum {
+	XLB_RETURN_STATE = 1u << 0, /* several services share the server: look for a reply entry, not at 'vip' */
 };
 
 /* A frontend as the program sees it. Timeouts in ticks. */
 struct xlb_service {
 	__u16 backend;		      /* index into xlb_backends, 0: none */
 	__u16 flags;		      /* XLB_SVC_* */
-	__u32 timeout[XLB_NR_STATES]; /* idle time after which a flow in that state has ended */
+	__u32 timeout[XLB_NR_STATES]; /* idle time after which a flow in that state has ended; at most XLB_TICK_MAX */
 	__u64 identity;		      /* hash of the frontend's name: how a new daemon finds its own again */
-	__u32 pad[8];
+	__u32 limit;		      /* with XLB_SVC_FULL: most live flows */
+	__u32 rate;		      /* with XLB_SVC_RATE: new flows per second and CPU, at most */
+	__u16 policy;		      /* 0: none; number of a rule list (xlb/policy.h) */
+	__u16 mss;		      /* 0: untouched; else the MSS option of SYNs is lowered to it */
+	__u32 pad[5];
 };
 
 enum {
-	XLB_SVC_ENABLED = 1u << 0, /* off: packets without a flow pass to the host */
+	XLB_SVC_ENABLED = 1u << 0,   /* off: packets without a flow pass to the host */
+	XLB_SVC_STATELESS = 1u << 1, /* its backend has XLB_BE_STATELESS: kept here to spare packets a look */
+	XLB_SVC_FULL = 1u << 2,	     /* compare xlb_svc_load.active with 'limit' before a new flow */
+	XLB_SVC_RATE = 1u << 3,
+	XLB_SVC_DROP = 1u << 4, /* no usable server: drop in silence, answer neither RST nor ICMP */
 };
 
-/* A backend: where its current ring lies. 'ring' is replaced by one aligned 64-bit store. */
-struct xlb_backend {
-	__u64 ring;	/* first value of xlb_ring << 32 | number of entries; 0 entries: no usable server */
-	__u64 identity; /* hash of the backend's name */
-	__u64 pad[6];
-};
-
-/* Cursor of a backend, map xlb_cursors, on a line of its own: every new flow of any CPU takes the next ring entry. */
-struct xlb_cursor {
-	__u64 next;
-	__u64 pad[7];
-};
-
-/* Part of a ring: indices into xlb_servers, in the order in which they are used. */
-struct xlb_ring {
-	__u16 server[XLB_RING_WAYS];
-};
-
-/* A server. The daemon keeps next hop and state true; a flow copies what it needs. */
-struct xlb_server {
-	__be32 addr;
-	__be32 source; /* full NAT: the balancer's address that the server sees */
-	__be16 port;   /* 0: the port that the client asked for */
-	__u16 pool_lo; /* source ports, host order, both inclusive */
-	__u16 pool_hi;
-	__u16 oif;	/* interface number, 0: no route to it through an attached interface */
-	__u8 dmac[6];	/* of the server or of the router towards it; all 0: unknown */
-	__u8 smac[6];	/* of the interface */
-	__u64 identity; /* hash of "backend/server" */
-	__u16 backend;	/* index into xlb_backends; 0: the record is free */
-	__u16 flags;	/* none yet */
-	__u32 pad[5];
+/*
+ * Next hop towards clients. The program enters what it learns and never changes an entry that has been published; the
+ * daemon clears those that no flow carries.
+ */
+struct xlb_nexthop {
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u16 oif;   /* interface number; 0: the entry is free or being written */
+	__u16 claim; /* 0: free; only changed by compare-and-swap of the word that holds it and oif */
 };
 
 /*
@@ -113,16 +145,28 @@ struct xlb_busy {
 
 _Static_assert(sizeof(struct xlb_addr) == XLB_LINE, "an address is one cache line");
 _Static_assert(sizeof(struct xlb_vip_bucket) == XLB_LINE, "a bucket of binds is one cache line");
+_Static_assert(sizeof(struct xlb_range) == 8, "eight ranges are one cache line");
+_Static_assert(sizeof(struct xlb_return) == 32, "two returns are one cache line");
 _Static_assert(sizeof(struct xlb_service) == XLB_LINE, "a service is one cache line");
-_Static_assert(sizeof(struct xlb_backend) == XLB_LINE, "a backend is one cache line");
-_Static_assert(sizeof(struct xlb_cursor) == XLB_LINE, "a cursor is one cache line");
-_Static_assert(sizeof(struct xlb_ring) == XLB_LINE, "a ring value is one cache line");
-_Static_assert(sizeof(struct xlb_server) == XLB_LINE, "a server is one cache line");
+_Static_assert(sizeof(struct xlb_nexthop) == 16, "four next hops are one cache line");
 
-/* First slot to look at for an address. */
-static inline __u32 xlb_addr_hash(const volatile __u64 *secrets, __be32 addr)
+/* First slot to look at for an address. 'hi' is word 0 of an IPv4 address alone, or all of an IPv6 one. */
+static inline __u32 xlb_addr_hash4(const volatile __u64 *secrets, __be32 addr)
 {
 	return (__u32)((secrets[5] + secrets[6] * (__u32)addr) >> 32) & (XLB_ADDR_SLOTS - 1);
+}
+
+static inline __u32 xlb_addr_hash6(const volatile __u64 *secrets, const __be32 *addr)
+{
+	return (__u32)((secrets[5] + secrets[6] * (__u32)addr[3] + secrets[14] * (__u32)addr[2] +
+			secrets[15] * (__u32)addr[1] + secrets[7] * (__u32)addr[0]) >>
+		       32) &
+	       (XLB_ADDR_SLOTS - 1);
+}
+
+static inline __u32 xlb_addr_hash(const volatile __u64 *secrets, const __be32 *addr, __u8 family)
+{
+	return family == 4 ? xlb_addr_hash4(secrets, addr[0]) : xlb_addr_hash6(secrets, addr);
 }
 
 /* Map key and bit of slot 'slot' in the filter, an array of 8 64-bit words per map value. */
@@ -141,20 +185,20 @@ static inline __u64 xlb_addr_filter_bit(__u32 slot)
 	return 1ull << (slot % 64);
 }
 
-/* Bit of a port in xlb_addr.bloom: 0..255. 'port' as it lies in memory. */
+/* Bit of a port in xlb_addr.bloom: 0..255. 'port' as it lies in memory. Knuth, TAOCP vol. 3, 6.4: multiply by 2^32 /
+ * phi */
 static inline __u32 xlb_port_bit(__be16 port, __u8 proto)
 {
-	return (((__u32)port + proto) * 0x9e3779b1u) >>
-	       24; /* Knuth, TAOCP vol. 3, 6.4: multiply by 2^32 / golden ratio */
+	return (((__u32)port + proto) * 0x9e3779b1u) >> 24;
 }
 
-/* Bucket of a bind. 'choice' is 0 or 1. Mixed as xlb_flow_hash() is: a range of ports is a row of like keys. */
-static inline __u32 xlb_vip_hash(const volatile __u64 *secrets, __be32 addr, __be16 port, __u8 proto, int choice)
+/* Bucket of a bind. 'choice' is 0 or 1. Mixed as xlb_flow_mix() does: neighbouring slots and ports are rows of like
+ * keys. */
+static inline __u32 xlb_vip_hash(const volatile __u64 *secrets, __u32 addr_slot, __be16 port, __u8 proto, int choice)
 {
-	__u64 sum = secrets[7] + secrets[6] * (__u32)addr + secrets[5] * (((__u32)proto << 16) | (__u32)port);
+	__u64 sum =
+		xlb_flow_mix(secrets[7] + secrets[6] * addr_slot + secrets[5] * (((__u32)proto << 16) | (__u32)port));
 
-	sum ^= sum >> 32;
-	sum *= 0xbf58476d1ce4e5b9ull;
 	return (__u32)(sum >> (choice ? 32 : 48)) & (XLB_VIP_BUCKETS - 1);
 }
 
