@@ -148,6 +148,7 @@ void model_free(struct model *m)
 	free_global_lists(m);
 	free(m->node);
 	free(m->description);
+	free(m->seed);
 	free(m->log_tag);
 	free(m->log_hostname);
 	free(m->state_base);

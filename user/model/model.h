@@ -44,6 +44,8 @@ struct server_run {
 	uint64_t last_change_ms; /* CLOCK_MONOTONIC of the last change of up/down/maint */
 	uint64_t down_since_ms;	 /* while down: since when; else 0 */
 	uint64_t downtime_ms;	 /* total of earlier outages */
+	uint64_t recovered_ms;	 /* when it last became usable again, for slowstart; 0: it was from the start */
+	struct addr source;	 /* that it last saw, when the route chooses it; family 0: none yet */
 	uint16_t dp_id;		 /* index into xlb_servers, 0: none yet */
 };
 
@@ -241,15 +243,17 @@ struct model {
 	struct stick_table_list tables;
 	unsigned int nr_frontends, nr_backends;
 	unsigned int last_proxy_id;	   /* highest iid given out */
-	unsigned int flows;		   /* '#@xlb flows N', default 262144 */
+	unsigned int flows;		   /* '#@xlb flows N', default 262144: IPv4 */
+	unsigned int flows6;		   /* '#@xlb flows6 N', 0: a quarter of 'flows' */
 	unsigned int maxconn;		   /* of global, 0: not given */
 	unsigned int stats_timeout_ms;	   /* of 'stats timeout', default 10000 */
 	unsigned int spread_checks;	   /* 0..50 per cent */
 	unsigned int max_spread_checks_ms; /* 0: not given */
 	char *node, *description;
-	char *log_tag;		       /* program name in log lines, or NULL: "xlb" */
-	bool log_host;		       /* 'log-send-hostname': lines carry a host name */
-	char *log_hostname;	       /* which, or NULL: the host's own */
+	char *seed;	    /* '#@xlb seed WORD', or NULL: nodes with the same word and file choose the same servers */
+	char *log_tag;	    /* program name in log lines, or NULL: "xlb" */
+	bool log_host;	    /* 'log-send-hostname': lines carry a host name */
+	char *log_hostname; /* which, or NULL: the host's own */
 	char *state_base, *state_file; /* 'server-state-base', 'server-state-file', or NULL */
 };
 
@@ -292,6 +296,16 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
 
 /* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance or drain, weight > 0. */
 bool server_is_usable(const struct server *s);
+
+/*
+ * How much of its weight a server has that came back and has 'slowstart': 1 to SERVER_RAMP_FULL parts of the latter,
+ * which is also what every other server has.
+ */
+enum { SERVER_RAMP_FULL = 20 };
+unsigned int server_ramp(const struct server *s, uint64_t now_ms);
+
+/* Does a usable server of the backend have less than its full weight for now? */
+bool backend_ramps(const struct backend *b, uint64_t now_ms);
 
 /* Does it count as healthy? By health alone; a server without check is up unless someone said it is down. */
 bool server_is_up(const struct server *s);
