@@ -18,19 +18,24 @@ static struct image *small_image(size_t nr_binds)
 
 	img->services[1] = (struct xlb_service){ .identity = 11, .backend = 1, .flags = XLB_SVC_ENABLED };
 	img->backends[1].identity = 21;
-	img->servers[1] = (struct xlb_server){ .identity = 31, .backend = 1, .addr = 0x0a000001 };
-	img->servers[2] = (struct xlb_server){ .identity = 32, .backend = 1, .addr = 0x0a000002 };
+	img->servers[1] = (struct xlb_server){ .identity = 31, .backend = 1, .addr = { 0x0a000001 } };
+	img->servers[2] = (struct xlb_server){ .identity = 32, .backend = 1, .addr = { 0x0a000002 } };
 	img->rings[1].ids = calloc(2, sizeof(uint16_t));
 	img->rings[1].ids[0] = 1;
 	img->rings[1].ids[1] = 2;
 	img->rings[1].len = 2;
 	img->binds = calloc(nr_binds + 1, sizeof(*img->binds));
 	for (size_t i = 0; i < nr_binds; i++)
-		img->binds[i].vip = (struct xlb_vip){ .addr = 5, .port = (uint16_t)(80 + i), .proto = 6, .service = 1 };
+		img->binds[i] = (struct image_bind){
+			.addr = { 5 }, .family = 4, .port = (uint16_t)(80 + i), .proto = 6, .service = 1
+		};
 	img->nr_binds = nr_binds;
 	img->addrs = calloc(2, sizeof(*img->addrs));
-	img->addrs[0].rec = (struct xlb_addr){ .addr = 5, .pool_lo = 1 };
+	img->addrs[0].rec = (struct xlb_addr){ .addr = { 5 }, .family = 4, .pool_lo = 1, .nr_ranges = 1 };
 	img->nr_addrs = 1;
+	img->ranges = calloc(1, sizeof(*img->ranges));
+	img->ranges[0].rec = (struct xlb_range){ .lo = 100, .hi = 200, .proto = 6, .service = 1 };
+	img->nr_ranges = 1;
 	return img;
 }
 
@@ -121,9 +126,36 @@ static void plan_make__binds_moved__added_before_removed(void **state)
 	struct image *a = small_image(3), *b = small_image(3);
 
 	(void)state;
-	b->binds[0].vip.port = 79; /* 80 goes, 79 comes, 81 stays, 82 changes its service */
-	b->binds[2].vip.service = 2;
+	b->binds[0].port = 79; /* 80 goes, 79 comes, 81 stays, 82 changes its service */
+	b->binds[2].service = 2;
 	EXPECT(a, b, L(PLAN_BIND_ADD, PLAN_BIND_ADD, PLAN_BIND_DEL, -1), L(0, 2, 0));
+	image_free(a);
+	image_free(b);
+}
+
+static void plan_make__algorithm_or_range_changed__one_step(void **state)
+{
+	struct image *a = small_image(1), *b = small_image(1);
+
+	(void)state;
+	b->rings[1].alg = XLB_ALG_RANDOM;
+	EXPECT(a, b, L(PLAN_RING, -1), L(1));
+	b->rings[1].alg = a->rings[1].alg;
+	b->ranges[0].rec.hi = 201;
+	EXPECT(a, b, L(PLAN_ADDR, -1), L(0));
+	image_free(a);
+	image_free(b);
+}
+
+static void plan_make__stick_table__made_first_removed_last(void **state)
+{
+	struct image *a = small_image(1), *b = small_image(1);
+
+	(void)state;
+	b->sticks[3] = (struct image_stick){ .identity = 7, .size = 100 };
+	b->servers[1].weight = 9;
+	EXPECT(a, b, L(PLAN_STICK, PLAN_SERVER, -1), L(3, 1));
+	EXPECT(b, a, L(PLAN_SERVER, PLAN_STICK_DEL, -1), L(1, 3));
 	image_free(a);
 	image_free(b);
 }
@@ -150,6 +182,8 @@ int main(void)
 		cmocka_unit_test(plan_make__ring_changed__one_step),
 		cmocka_unit_test(plan_make__record_changed__its_step),
 		cmocka_unit_test(plan_make__binds_moved__added_before_removed),
+		cmocka_unit_test(plan_make__algorithm_or_range_changed__one_step),
+		cmocka_unit_test(plan_make__stick_table__made_first_removed_last),
 		cmocka_unit_test(plan_make__number_taken_over__record_rewritten),
 	};
 

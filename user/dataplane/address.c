@@ -32,39 +32,68 @@ int address_want(struct dp *dp, const struct image *img)
 
 static int addr_cmp(const void *key, const void *elem)
 {
-	__be32 addr = *(const __be32 *)key, other = ((const struct xlb_addr *)elem)->addr;
-
-	return addr < other ? -1 : addr > other;
+	return image_addr_cmp(key, elem);
 }
 
-static const struct xlb_addr *wanted_record(const struct dp *dp, __be32 addr)
+static const struct xlb_addr *wanted_record(const struct dp *dp, const __be32 *addr, uint8_t family)
 {
-	return bsearch(&addr, dp->wanted.list, dp->wanted.nr, sizeof(*dp->wanted.list), addr_cmp);
+	struct xlb_addr key = { .family = family };
+
+	memcpy(key.addr, addr, sizeof(key.addr));
+	return bsearch(&key, dp->wanted.list, dp->wanted.nr, sizeof(*dp->wanted.list), addr_cmp);
 }
 
-bool address_needed_by(const struct dp *dp, const struct xlb_flow *flow)
+static bool has_port(const struct xlb_addr *rec, __be16 port, uint8_t proto)
 {
-	const struct xlb_addr *rec = wanted_record(dp, flow->daddr);
-	uint32_t bit = xlb_port_bit(flow->dport, flow->proto);
-	uint16_t port = ntohs(flow->dport);
+	uint32_t bit = xlb_port_bit(port, proto);
 
-	return !rec || ((port < rec->pool_lo || port > rec->pool_hi) && !(rec->bloom[bit / 32] >> bit % 32 & 1));
+	return rec && rec->bloom[bit / 32] >> bit % 32 & 1;
+}
+
+/* Do the wanted addresses bring the server's packets of the flow to the flow table? */
+static bool covers_answers(const struct dp *dp, const struct flow *flow)
+{
+	const struct xlb_server *srv = &dp->servers[flow->b.server];
+	const struct xlb_addr *rec;
+	uint16_t port = ntohs(flow->b.sport);
+
+	switch ((enum xlb_mode)srv->mode) {
+	case XLB_MODE_FULLNAT:
+		rec = wanted_record(dp, srv->source, srv->family);
+		return rec && port >= rec->pool_lo && port <= rec->pool_hi;
+	case XLB_MODE_DNAT:
+		rec = wanted_record(dp, srv->addr, srv->family);
+		return rec && rec->flags & XLB_ADDR_SERVER &&
+		       has_port(rec, xlb_server_port(srv, flow->vport), flow->b.proto);
+	case XLB_MODE_L2DSR:
+	case XLB_MODE_IPIP:
+		break;
+	}
+	return true;
+}
+
+bool address_needed_by(const struct dp *dp, const struct flow *flow)
+{
+	return !has_port(wanted_record(dp, flow->vip, flow->family), flow->vport, flow->b.proto) ||
+	       !covers_answers(dp, flow);
 }
 
 void address_settle(struct dp *dp)
 {
-	const struct xlb_addr *rec;
-
-	if (!dp->wanted.differs || dp->sweep->nr_done < dp->wanted.sweep_from || dp->sweep->last.addrs_needed)
+	if (!dp->wanted.differs || dp->sweep->nr_done < dp->wanted.sweep_from || dp->sweep->last.addrs_needed ||
+	    dp->places.nr_lingering)
 		return;
 	for (size_t i = 0; i < XLB_ADDR_SLOTS; i++) {
-		__be32 addr = dp->addrs[i].addr;
+		struct xlb_addr *slot = &dp->addrs[i], rec;
+		const struct xlb_addr *wanted = slot->family ? wanted_record(dp, slot->addr, slot->family) : NULL;
 
-		rec = addr ? wanted_record(dp, addr) : NULL;
-		if (rec)
-			record_store(&dp->addrs[i], rec, sizeof(*rec));
-		else if (addr)
-			table_addr_del(dp->addrs, dp->meta.secrets, addr);
+		if (wanted) {
+			rec = *wanted;
+			rec.first_range = slot->first_range;
+			(void)table_addr_put(dp->addrs, dp->meta.secrets, &rec);
+		} else if (slot->family) {
+			table_addr_del(slot);
+		}
 	}
 	dp->wanted.differs = false;
 }

@@ -39,13 +39,27 @@ static void do_busy(struct apply *a, size_t index)
 			     sizeof(a->dp->busy[i]));
 }
 
+static void do_stick(struct apply *a, size_t number)
+{
+	/* Made beforehand by check_sticks(). */
+	(void)a;
+	(void)number;
+}
+
+static void do_stick_del(struct apply *a, size_t number)
+{
+	stick_del(a->dp, (uint32_t)number);
+}
+
 /* A number that comes to mean another server starts with counters of zero. */
 static void do_server(struct apply *a, size_t id)
 {
 	struct xlb_server *rec = &a->dp->servers[id];
 
-	if (rec->identity != a->to->servers[id].identity)
+	if (image_server_key(rec) != image_server_key(&a->to->servers[id])) {
 		clear_percpu(a->dp, DP_MAP_srv_stats, (uint32_t)id, sizeof(struct xlb_stats));
+		__atomic_store_n(&a->dp->load[id].active, 0, __ATOMIC_RELAXED);
+	}
 	record_store(rec, &a->to->servers[id], sizeof(*rec));
 }
 
@@ -53,25 +67,25 @@ static void do_service(struct apply *a, size_t id)
 {
 	struct xlb_service *rec = &a->dp->services[id];
 
-	if (rec->identity != a->to->services[id].identity)
+	if (rec->identity != a->to->services[id].identity) {
 		clear_percpu(a->dp, DP_MAP_svc_stats, (uint32_t)id, sizeof(struct xlb_stats));
+		__atomic_store_n(&a->dp->svc_load[id].active, 0, __ATOMIC_RELAXED);
+	}
 	record_store(rec, &a->to->services[id], sizeof(*rec));
 }
 
-static struct ring_area area_of(uint64_t ring)
+/* A table that keeps its place: Maglev's, as long as it keeps its length. */
+static bool stays_in_place(const struct apply *a, size_t id)
 {
-	return (struct ring_area){ .first = (uint32_t)(ring >> 32), .nr = ring_values((uint32_t)ring) };
+	const struct xlb_backend *old = &a->dp->backends[id];
+	const struct image_ring *ring = &a->to->rings[id];
+
+	return ring->alg == XLB_ALG_MAGLEV && ring->len && old->identity == a->to->backends[id].identity &&
+	       XLB_RING_ALG(old->ring) == XLB_ALG_MAGLEV && XLB_RING_LEN(old->ring) == ring->len;
 }
 
-static void do_ring(struct apply *a, size_t id)
+static void write_ring(struct apply *a, struct ring_area area, const struct image_ring *ring)
 {
-	const struct image_ring *ring = &a->to->rings[id];
-	struct ring_area area = a->areas[a->next_area++];
-	struct xlb_backend rec = a->to->backends[id], *old = &a->dp->backends[id];
-	struct ring_area old_area = area_of(old->ring);
-	const struct xlb_cursor from_start = { 0 };
-	uint32_t key = (uint32_t)id;
-
 	for (uint32_t i = 0; i < area.nr; i++) {
 		struct xlb_ring value = { 0 };
 		size_t at = (size_t)i * XLB_RING_WAYS, rest = ring->len - at;
@@ -79,33 +93,114 @@ static void do_ring(struct apply *a, size_t id)
 		memcpy(value.server, ring->ids + at, (rest < XLB_RING_WAYS ? rest : XLB_RING_WAYS) * sizeof(uint16_t));
 		record_store(&a->dp->ring[area.first + i], &value, sizeof(value));
 	}
-	if (old->identity != rec.identity)
+}
+
+static void do_ring(struct apply *a, size_t id)
+{
+	const struct image_ring *ring = &a->to->rings[id];
+	struct xlb_backend rec = a->to->backends[id], *old = &a->dp->backends[id];
+	bool stateless = rec.flags & XLB_BE_STATELESS, is_new = old->identity != rec.identity;
+	struct ring_area area, old_area = ring_area_of(old->ring);
+	const struct xlb_cursor from_start = { 0 };
+	uint32_t key = (uint32_t)id;
+
+	if (stays_in_place(a, id)) {
+		marks_change(a->dp, (uint16_t)id, ring, stateless);
+		rec.ring = old->ring;
+		record_store(old, &rec, sizeof(rec));
+		return;
+	}
+	area = a->areas[a->next_area++];
+	if (ring->alg == XLB_ALG_MAGLEV && ring->len)
+		marks_fill(a->dp, area, ring, stateless, is_new ? 0 : old->ring);
+	else
+		write_ring(a, area, ring);
+	if (is_new)
 		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &key, &from_start, BPF_ANY);
-	rec.ring = ring->len ? (uint64_t)area.first << 32 | (uint32_t)ring->len : 0;
+	rec.ring = XLB_RING(ring->alg, area.first, ring->len);
 	record_store(old, &rec, sizeof(rec));
+	marks_note(a->dp, (uint16_t)id);
 	(void)ring_release(a->dp, old_area);
 }
 
+/*
+ * The ranges get a place of their own first. The run is as long as the longer one of old and new, with entries that
+ * match nothing at its end: whichever of length and place a packet finds changed first, it reads what it may read.
+ */
 static void do_addr(struct apply *a, size_t index)
 {
-	(void)table_addr_cover(a->dp->addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
+	const struct image_addr *addr = &a->to->addrs[index];
+	struct xlb_addr rec = addr->rec;
+	const struct xlb_addr *old = table_addr_find(a->dp->addrs, a->dp->meta.secrets, rec.addr, rec.family);
+	struct ring_area run = { 0 };
+
+	if (old)
+		run = (struct ring_area){ .first = old->first_range, .nr = old->nr_ranges };
+	if (rec.nr_ranges)
+		rec.first_range = place_ranges(a->dp, &a->to->ranges[addr->first_range], rec.nr_ranges,
+					       rec.nr_ranges > run.nr ? rec.nr_ranges : run.nr, run);
+	else
+		rec.first_range = (uint16_t)run.first;
+	(void)table_addr_cover(a->dp->addrs, a->dp->meta.secrets, &rec);
+	place_free_ranges(a->dp, run);
+}
+
+/* The record of a bind, its address told by the slot in 'addrs'; proto 0: the address has none. */
+static struct xlb_vip vip_of(struct xlb_addr *addrs, const __u64 *secrets, const struct image_bind *bind)
+{
+	const struct xlb_addr *slot = table_addr_find(addrs, secrets, bind->addr, bind->family);
+
+	if (!slot)
+		return (struct xlb_vip){ 0 };
+	return (struct xlb_vip){ .addr_slot = (uint16_t)(slot - addrs),
+				 .port = bind->port,
+				 .proto = bind->proto,
+				 .service = bind->service };
 }
 
 static void do_bind_add(struct apply *a, size_t index)
 {
-	(void)table_vip_put(a->dp->vips, a->dp->meta.secrets, &a->to->binds[index].vip);
+	const __u64 *secrets = a->dp->meta.secrets;
+	const struct image_bind *bind = &a->to->binds[index];
+	struct xlb_vip vip = vip_of(a->dp->addrs, secrets, bind);
+	const struct xlb_vip *old = table_vip_find(a->dp->vips, secrets, &vip);
+	uint16_t before = old ? old->service : 0;
+
+	if (!vip.proto)
+		return;
+	if (bind->service & XLB_VIP_RETURN)
+		vip.service = XLB_VIP_RETURN | place_return(a->dp, &bind->ret);
+	(void)table_vip_put(a->dp->vips, secrets, &vip);
+	place_unlinger(a->dp, &vip);
+	if (before & XLB_VIP_RETURN)
+		place_free_return(a->dp, before & ~XLB_VIP_RETURN);
 }
 
 static void do_bind_del(struct apply *a, size_t index)
 {
-	table_vip_del(a->dp->vips, a->dp->meta.secrets, &a->from->binds[index].vip);
+	const __u64 *secrets = a->dp->meta.secrets;
+	const struct image_bind *bind = &a->from->binds[index];
+	struct xlb_vip vip = vip_of(a->dp->addrs, secrets, bind);
+
+	if (!vip.proto)
+		return;
+	if (!(bind->service & XLB_VIP_RETURN) || place_linger(a->dp, &vip, bind->ret.server))
+		table_vip_del(a->dp->vips, secrets, &vip);
 }
 
-/* Flows may live on the address; address_settle() removes it after the last one. */
+/* Flows may live on the address; address_settle() removes it after the last one. Its ranges are gone at once. */
 static void do_addr_del(struct apply *a, size_t index)
 {
-	(void)a;
-	(void)index;
+	const struct xlb_addr *gone = &a->from->addrs[index].rec;
+	struct xlb_addr *slot = table_addr_find(a->dp->addrs, a->dp->meta.secrets, gone->addr, gone->family);
+	struct xlb_addr rec;
+
+	if (!slot || !slot->nr_ranges)
+		return;
+	rec = *slot;
+	rec.nr_ranges = 0;
+	(void)table_addr_put(a->dp->addrs, a->dp->meta.secrets, &rec);
+	place_free_ranges(a->dp, (struct ring_area){ .first = slot->first_range, .nr = rec.nr_ranges });
 }
 
 /* Timeouts and identity stay: flows of the service may live on, and a new daemon must find its number taken. */
@@ -122,14 +217,15 @@ static void do_service_del(struct apply *a, size_t id)
 static void do_ring_del(struct apply *a, size_t id)
 {
 	static const struct xlb_backend none;
-	struct ring_area area = area_of(a->dp->backends[id].ring);
+	struct ring_area area = ring_area_of(a->dp->backends[id].ring);
 
 	__atomic_store_n(&a->dp->backends[id].ring, 0, __ATOMIC_RELEASE);
 	record_store(&a->dp->backends[id], &none, sizeof(none));
+	marks_note(a->dp, (uint16_t)id);
 	(void)ring_release(a->dp, area);
 }
 
-/* Next hop and identity stay, as with services. */
+/* Next hop and identity stay, as with services; it is as up as it was, for flows that go on. */
 static void do_server_del(struct apply *a, size_t id)
 {
 	struct xlb_server rec = a->dp->servers[id];
@@ -140,17 +236,13 @@ static void do_server_del(struct apply *a, size_t id)
 }
 
 static void (*const steps[])(struct apply *a, size_t index) = {
-	[PLAN_BUSY] = do_busy,
-	[PLAN_SERVER] = do_server,
-	[PLAN_RING] = do_ring,
-	[PLAN_SERVICE] = do_service,
-	[PLAN_ADDR] = do_addr,
-	[PLAN_BIND_ADD] = do_bind_add,
-	[PLAN_BIND_DEL] = do_bind_del,
-	[PLAN_ADDR_DEL] = do_addr_del,
-	[PLAN_SERVICE_DEL] = do_service_del,
-	[PLAN_RING_DEL] = do_ring_del,
-	[PLAN_SERVER_DEL] = do_server_del,
+	[PLAN_BUSY] = do_busy,		 [PLAN_STICK] = do_stick,
+	[PLAN_SERVER] = do_server,	 [PLAN_RING] = do_ring,
+	[PLAN_SERVICE] = do_service,	 [PLAN_ADDR] = do_addr,
+	[PLAN_BIND_ADD] = do_bind_add,	 [PLAN_BIND_DEL] = do_bind_del,
+	[PLAN_ADDR_DEL] = do_addr_del,	 [PLAN_SERVICE_DEL] = do_service_del,
+	[PLAN_RING_DEL] = do_ring_del,	 [PLAN_SERVER_DEL] = do_server_del,
+	[PLAN_STICK_DEL] = do_stick_del,
 };
 
 static int check_rings(struct apply *a, const struct plan *plan, struct diag_list *diags)
@@ -161,7 +253,7 @@ static int check_rings(struct apply *a, const struct plan *plan, struct diag_lis
 	a->areas = calloc(plan->nr + 1, sizeof(*a->areas));
 	if (lens && a->areas) {
 		for (size_t i = 0; i < plan->nr; i++)
-			if (plan->steps[i].op == PLAN_RING)
+			if (plan->steps[i].op == PLAN_RING && !stays_in_place(a, plan->steps[i].index))
 				lens[nr++] = a->to->rings[plan->steps[i].index].len;
 		err = nr ? ring_place(a->dp, lens, nr, a->areas) : 0;
 	}
@@ -175,6 +267,21 @@ static int check_rings(struct apply *a, const struct plan *plan, struct diag_lis
 	return err;
 }
 
+/* One step in the copies. */
+static int try_step(const struct apply *a, const struct plan_step *step, struct xlb_addr *addrs,
+		    struct xlb_vip_bucket *vips)
+{
+	const __u64 *secrets = a->dp->meta.secrets;
+	struct xlb_vip vip;
+
+	if (step->op == PLAN_ADDR)
+		return table_addr_put(addrs, secrets, &a->to->addrs[step->index].rec) ? 0 : -ENOSPC;
+	if (step->op != PLAN_BIND_ADD)
+		return 0;
+	vip = vip_of(addrs, secrets, &a->to->binds[step->index]);
+	return vip.proto ? table_vip_put(vips, secrets, &vip) : -ENOSPC;
+}
+
 /* Enters the plan's addresses and binds in copies of the tables. */
 static int check_tables(struct apply *a, const struct plan *plan, struct diag_list *diags)
 {
@@ -186,20 +293,59 @@ static int check_tables(struct apply *a, const struct plan *plan, struct diag_li
 		memcpy(vips, a->dp->vips, XLB_VIP_BUCKETS * sizeof(*vips));
 		memcpy(addrs, a->dp->addrs, NR_ADDR_VALUES * sizeof(*addrs));
 	}
-	for (size_t i = 0; i < plan->nr && !err; i++) {
-		size_t index = plan->steps[i].index;
-
-		if (plan->steps[i].op == PLAN_ADDR)
-			err = table_addr_put(addrs, a->dp->meta.secrets, &a->to->addrs[index].rec);
-		else if (plan->steps[i].op == PLAN_BIND_ADD)
-			err = table_vip_put(vips, a->dp->meta.secrets, &a->to->binds[index].vip);
-	}
+	for (size_t i = 0; i < plan->nr && !err; i++)
+		err = try_step(a, &plan->steps[i], addrs, vips);
 	if (err == -ENOSPC)
 		diag_add(diags, DIAG_ERROR, NULL, "D0331", "bind fewer addresses or ports",
 			 "%zu binds on %zu addresses do not fit into the data plane", a->to->nr_binds, a->to->nr_addrs);
 	free(addrs);
 	free(vips);
 	return err;
+}
+
+/* Ranges and ways back are written beside those that they replace. */
+static int check_places(struct apply *a, const struct plan *plan, struct diag_list *diags)
+{
+	size_t nr_returns = 0, nr_ranges = 0;
+
+	for (size_t i = 0; i < plan->nr; i++) {
+		size_t index = plan->steps[i].index;
+
+		if (plan->steps[i].op == PLAN_ADDR) {
+			const struct image_addr *addr = &a->to->addrs[index];
+
+			nr_ranges += addr->rec.nr_ranges;
+			for (size_t r = 0; r < addr->rec.nr_ranges; r++)
+				nr_returns += a->to->ranges[addr->first_range + r].rec.service == XLB_VIP_RETURN;
+		} else if (plan->steps[i].op == PLAN_BIND_ADD) {
+			nr_returns += a->to->binds[index].service == XLB_VIP_RETURN;
+		}
+	}
+	if (place_has_room(a->dp, nr_returns, nr_ranges))
+		return 0;
+	diag_add(diags, DIAG_ERROR, NULL, "D0332", "make smaller changes, some seconds apart; or use fewer of both",
+		 "%zu port ranges and %zu ways back of servers in 'forward dnat' do not fit beside those in force",
+		 nr_ranges, nr_returns);
+	return -ENOSPC;
+}
+
+/* Maps of sticking clients are made by the kernel, which may refuse; one too many does no harm. */
+static int check_sticks(struct apply *a, const struct plan *plan, struct diag_list *diags)
+{
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct image_stick *stick = &a->to->sticks[plan->steps[i].index];
+		int err;
+
+		if (plan->steps[i].op != PLAN_STICK)
+			continue;
+		err = stick_put(a->dp, (uint32_t)plan->steps[i].index, stick);
+		if (!err)
+			continue;
+		diag_add(diags, DIAG_ERROR, NULL, "D0333", "lower its 'size'",
+			 "the kernel makes no stick table of %u entries: %s", stick->size, strerror(-err));
+		return err;
+	}
+	return 0;
 }
 
 static bool plan_has(const struct plan *plan, enum plan_op op)
@@ -218,7 +364,7 @@ void dp_hops_changed(struct dp *dp)
 /* The least idle time after which an established flow of any service may have ended, in ticks. */
 static uint32_t idle_free(const struct image *img)
 {
-	uint32_t least = INT32_MAX;
+	uint32_t least = XLB_TICK_MAX;
 
 	for (size_t i = 1; i < img->nr_services; i++) {
 		const uint32_t *t = img->services[i].timeout;
@@ -239,6 +385,10 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_BIND_ADD)))
 		err = check_tables(&a, plan, diags);
+	if (!err)
+		err = check_places(&a, plan, diags);
+	if (!err)
+		err = check_sticks(&a, plan, diags);
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_ADDR_DEL)))
 		err = address_want(dp, to);
 	if (!err) /* no service may have a shorter one when its record appears */

@@ -125,6 +125,14 @@ static int check_attach(struct dp *dp, const char *ifname, struct dp_if *info, s
 	return 0;
 }
 
+void dp_set_mtu(struct dp *dp, uint32_t ifindex, unsigned int mtu)
+{
+	uint16_t number = dp_if_number(dp, ifindex), value = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+
+	if (number && dp->control->mtu[number] != value)
+		__atomic_store_n(&dp->control->mtu[number], value, __ATOMIC_RELAXED);
+}
+
 int dp_attach(struct dp *dp, const char *ifname, enum attach_mode mode, struct diag_list *diags)
 {
 	struct dp_if info = { 0 };

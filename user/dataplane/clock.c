@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -119,6 +120,13 @@ unsigned int dp_hz(const struct dp *dp)
 unsigned int dp_tick_shift(const struct dp *dp)
 {
 	return dp->meta.tick_shift;
+}
+
+unsigned int dp_nr_cpus(const struct dp *dp)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return online > 0 ? (unsigned int)online : (unsigned int)dp->nr_cpus;
 }
 
 uint64_t dp_created_ns(const struct dp *dp)

@@ -81,6 +81,12 @@ int dp_open(const struct paths *paths, const struct dp_options *opt, struct diag
 		return err;
 	}
 	dp->sweep->nr_started = 1;
+	place_recover(dp);
+	err = marks_init(dp);
+	if (err) {
+		dp_close(dp);
+		return err;
+	}
 	*ret = dp;
 	return 0;
 }
@@ -93,6 +99,8 @@ void dp_close(struct dp *dp)
 	load_fini(dp);
 	free(dp->rings.freed);
 	free(dp->wanted.list);
+	free(dp->places.lingering);
+	marks_fini(dp);
 	free(dp->sweep);
 	free(dp);
 }

@@ -22,7 +22,9 @@
 struct dp;
 
 struct dp_options {
-	unsigned int flows; /* wanted capacity in flows; ignored, with a warning, when adopted tables have another */
+	/* Wanted capacity in flows, IPv4 and IPv6; ignored, with a warning, when adopted tables have another. */
+	unsigned int flows;
+	unsigned int flows6; /* 0: a quarter of 'flows' */
 };
 
 /*
@@ -45,7 +47,8 @@ bool dp_was_adopted(const struct dp *dp);
 unsigned int dp_hz(const struct dp *dp);
 unsigned int dp_tick_shift(const struct dp *dp);
 uint32_t dp_now_tick(struct dp *dp);
-uint64_t dp_created_ns(const struct dp *dp); /* CLOCK_BOOTTIME */
+unsigned int dp_nr_cpus(const struct dp *dp); /* that are online: packets may arrive on each */
+uint64_t dp_created_ns(const struct dp *dp);  /* CLOCK_BOOTTIME */
 
 /* Reads the numbers in use from the pinned tables into 'ids', after adoption. 0, -ENOMEM. */
 int dp_adopt_ids(struct dp *dp, struct image_ids *ids);
@@ -97,6 +100,9 @@ const struct dp_if *dp_ifs(const struct dp *dp, size_t *ret_nr);
 /* Interface number of an ifindex, 0 if not attached. */
 uint16_t dp_if_number(const struct dp *dp, uint32_t ifindex);
 
+/* The largest IP packet of an attached interface. */
+void dp_set_mtu(struct dp *dp, uint32_t ifindex, unsigned int mtu);
+
 /* Removes all pins: after the last detach, when the user wants nothing left. Traffic through xlb ends. */
 int dp_unpin_all(struct dp *dp, struct diag_list *diags);
 
@@ -109,7 +115,8 @@ int dp_read_server_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret);
 struct dp_usage {
 	uint64_t capacity; /* flows that fit */
 	uint64_t used;	   /* flows, as of the last full sweep */
-	uint64_t memory;   /* bytes of the table */
+	uint64_t memory;   /* bytes of the tables */
+	uint64_t slots;	   /* that a sweep looks at */
 };
 void dp_usage(struct dp *dp, struct dp_usage *ret);
 
@@ -118,7 +125,8 @@ void dp_usage(struct dp *dp, struct dp_usage *ret);
  * Returns true when a sweep of the whole table has just been completed; the counts below are of that sweep.
  */
 bool dp_sweep(struct dp *dp, size_t max_slots);
-uint32_t dp_active_of_server(const struct dp *dp, uint16_t id); /* established or half-open flows */
+/* Live flows now, those that are not yet closing or closed; of stateless backends only those that slots remember. */
+uint32_t dp_active_of_server(const struct dp *dp, uint16_t id);
 uint32_t dp_active_of_service(const struct dp *dp, uint16_t id);
 /*
  * Is no flow, in whatever state, left that carries this number? As of the last full sweep that began after dp_apply()
@@ -134,12 +142,18 @@ bool dp_service_unreferenced(const struct dp *dp, uint16_t id);
 uint16_t dp_next_retired(const struct dp *dp, uint16_t after, struct addr *ret_addr);
 void dp_set_retired_hop(struct dp *dp, uint16_t id, const struct next_hop *hop);
 
-/*
- * Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false.
- * 'idle_ticks' have passed since the last packet in either direction.
- */
-void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks),
-		      void *arg);
+/* A flow, of either family. Ports in host order. */
+struct dp_flow {
+	struct addr client, vip, source, server_addr; /* 'source' is what the server sees */
+	uint16_t client_port, vip_port, source_port, server_port;
+	uint16_t server, service;
+	uint8_t proto;
+	enum xlb_flow_state state;
+	uint32_t idle_ticks; /* since the last packet in either direction */
+};
+
+/* Calls 'fn' with each live flow until it returns false. */
+void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct dp_flow *flow), void *arg);
 
 /* Ends all flows of a server. Returns their number. */
 size_t dp_kill_flows(struct dp *dp, uint16_t server);

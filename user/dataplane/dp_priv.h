@@ -16,13 +16,20 @@ struct xlb_bpf;
 /* Maps that are pinned. MAPPED ones are memory-mapped and have a pointer of that type in struct dp. */
 #define DP_MAPS(MAPPED, PLAIN)                                                                                         \
 	MAPPED(control, struct xlb_control)                                                                            \
-	MAPPED(flows, struct xlb_bucket)                                                                               \
+	MAPPED(flows, struct xlb_bucket4)                                                                              \
+	MAPPED(flows6, struct xlb_bucket6)                                                                             \
 	MAPPED(addrs, struct xlb_addr)                                                                                 \
 	MAPPED(vips, struct xlb_vip_bucket)                                                                            \
+	MAPPED(ranges, struct xlb_range)                                                                               \
+	MAPPED(returns, struct xlb_return)                                                                             \
 	MAPPED(services, struct xlb_service)                                                                           \
 	MAPPED(backends, struct xlb_backend)                                                                           \
 	MAPPED(ring, struct xlb_ring)                                                                                  \
+	MAPPED(marks, struct xlb_ring)                                                                                 \
 	MAPPED(servers, struct xlb_server)                                                                             \
+	MAPPED(load, struct xlb_load)                                                                                  \
+	MAPPED(svc_load, struct xlb_load)                                                                              \
+	MAPPED(nexthops, struct xlb_nexthop)                                                                           \
 	MAPPED(busy, struct xlb_busy)                                                                                  \
 	PLAIN(locks)                                                                                                   \
 	PLAIN(cursors)                                                                                                 \
@@ -30,6 +37,8 @@ struct xlb_bpf;
 	PLAIN(svc_stats)                                                                                               \
 	PLAIN(srv_stats)                                                                                               \
 	PLAIN(limits)                                                                                                  \
+	PLAIN(frags)                                                                                                   \
+	PLAIN(sticks)                                                                                                  \
 	PLAIN(ports)                                                                                                   \
 	PLAIN(meta) /* last: its pin says that all others are there */
 
@@ -57,14 +66,24 @@ struct ring_alloc {
 	size_t nr_freed, cap_freed;
 };
 
-/* Counts of one sweep over the flow table, by number. */
+/* Counts of one sweep over the flow tables, by number. */
 struct sweep_counts {
 	uint64_t used;
-	bool addrs_needed; /* a flow lives on what address_settle() would take away */
-	uint32_t srv_active[XLB_MAX_SERVERS];
-	uint32_t svc_active[XLB_MAX_SERVICES];
+	bool addrs_needed;		       /* a flow lives on what address_settle() would take away */
+	uint32_t srv_counted[XLB_MAX_SERVERS]; /* entries with XLB_F_COUNTED */
+	uint32_t svc_counted[XLB_MAX_SERVICES];
 	bool srv_referenced[XLB_MAX_SERVERS];
 	bool svc_referenced[XLB_MAX_SERVICES];
+	bool hop_referenced[XLB_MAX_NEXTHOPS];
+	/* By ring entry, a bit each: a recorded flow has another server than the slot (marks.c). */
+	uint64_t disagrees[XLB_RING_VALUES * XLB_RING_WAYS / 64];
+};
+
+/* How far the program's count of live flows has been from the sweep's, to mend it where it stays so (sweep.c). */
+struct drift {
+	uint32_t began;	 /* the count when the sweep began */
+	int32_t last;	 /* what it had too many at the end of the last sweeps */
+	unsigned int nr; /* in how many of them */
 };
 
 struct sweep {
@@ -75,6 +94,7 @@ struct sweep {
 	/* The first sweep after a number left the tables: only from its end on may the number count as unreferenced. */
 	uint64_t srv_from[XLB_MAX_SERVERS];
 	uint64_t svc_from[XLB_MAX_SERVICES];
+	struct drift srv_drift[XLB_MAX_SERVERS], svc_drift[XLB_MAX_SERVICES];
 };
 
 /* What the addresses of the last applied image are, in its order. */
@@ -83,6 +103,31 @@ struct wanted_addrs {
 	size_t nr;
 	bool differs;	     /* the table of the program covers more */
 	uint64_t sweep_from; /* the first sweep that began after the last change */
+};
+
+/* A way back of a server (XLB_VIP_RETURN) that is wanted no more and stays for the flows that need it. */
+struct lingering {
+	struct xlb_vip vip;
+	uint16_t server;
+	uint64_t sweep_from;
+};
+
+/* Numbers and areas of xlb_returns and xlb_ranges (place.c). */
+struct places {
+	bool return_used[XLB_MAX_RETURNS]; /* also those that packets may still be reading */
+	bool return_freed[XLB_MAX_RETURNS];
+	bool range_used[XLB_MAX_RANGES];
+	bool range_freed[XLB_MAX_RANGES];
+	uint16_t next_return, next_range; /* where the last search ended: what was freed is reused late */
+	struct lingering *lingering;
+	size_t nr_lingering, cap_lingering;
+};
+
+/* Marks of stateless backends (marks.c). */
+struct mark_state {
+	uint32_t *since;	       /* by ring entry: tick when it became young; sweep number when it became old */
+	bool marked[XLB_MAX_BACKENDS]; /* the backend may have marked slots */
+	bool is_previous[XLB_MAX_SERVERS]; /* a young slot had the server before, as of the last turn */
 };
 
 /* An attached interface's pinned link. Same index as dp_if. */
@@ -113,6 +158,8 @@ struct dp {
 	struct ring_alloc rings;
 	struct sweep *sweep;
 	struct wanted_addrs wanted;
+	struct places places;
+	struct mark_state mark_state;
 };
 
 /* "xlb_flows": the name of the map in the kernel, and of its pin. */
@@ -162,13 +209,32 @@ void refuse_explain(struct dp *dp, uint32_t ifindex, const char *ifname, uint32_
 /* The kernel's own words for a refused attachment, or the error's text. Writes at most 'cap' bytes. */
 void refuse_reason(struct dp *dp, uint32_t ifindex, uint32_t flags, int err, char *ret, size_t cap);
 
+/* flow.c: entries of both flow tables; slots are numbered through, those of xlb_flows first. */
+struct flow {
+	__be32 client[4], vip[4];
+	__be16 cport, vport;
+	uint8_t family; /* 4 or 6: of client and service */
+	struct xlb_flow_body b;
+};
+size_t flow_nr_slots(const struct dp *dp);
+/* A copy of a live entry that is no mixture of two; NULL: there is none. Returns where it lies. */
+struct xlb_flow_body *flow_read(const struct dp *dp, size_t slot, struct flow *ret);
+/* The other entry of the flow, copied; NULL: there is none. */
+struct xlb_flow_body *flow_peer(const struct dp *dp, const struct flow *flow, struct flow *ret);
+/* Ends the entry and takes it off the counts, if the slot is still the use that 'copy' was read from. */
+bool flow_end(struct dp *dp, struct xlb_flow_body *at, const struct flow *copy);
+static inline enum xlb_flow_kind flow_kind(const struct flow *flow)
+{
+	return (enum xlb_flow_kind)(flow->b.kind & ((1u << XLB_KIND_HOME_SHIFT) - 1));
+}
+
 /*
  * address.c: addresses that are ours no longer, or less than before, stay so for the flows that they have.
  * Remembers what an image wants; 0 or -ENOMEM, then nothing has changed. To be called before its plan is executed.
  */
 int address_want(struct dp *dp, const struct image *img);
 /* Sweeping: is the entry one that the wanted addresses would not bring to the flow table? */
-bool address_needed_by(const struct dp *dp, const struct xlb_flow *flow);
+bool address_needed_by(const struct dp *dp, const struct flow *flow);
 /* After a sweep: narrows the table to what is wanted, if no flow needs more any longer. */
 void address_settle(struct dp *dp);
 
@@ -181,12 +247,72 @@ static inline uint32_t ring_values(uint64_t entries)
 {
 	return (uint32_t)((entries + XLB_RING_WAYS - 1) / XLB_RING_WAYS);
 }
+static inline struct ring_area ring_area_of(uint64_t ring)
+{
+	return (struct ring_area){ .first = XLB_RING_FIRST(ring), .nr = ring_values(XLB_RING_LEN(ring)) };
+}
+/* Word of an entry, counted from the first one of value 'first', in xlb_ring or xlb_marks. */
+static inline uint16_t *ring_entry(struct xlb_ring *map, uint32_t first, size_t entry)
+{
+	return &map[first + entry / XLB_RING_WAYS].server[entry % XLB_RING_WAYS];
+}
+
+/* place.c: room in xlb_returns and xlb_ranges, and ways back that stay for their flows. */
+/* After adoption: what is in use. */
+void place_recover(struct dp *dp);
+/* Are there that many numbers and range entries? Ranges must lie side by side: each run is tried for. */
+bool place_has_room(const struct dp *dp, size_t nr_returns, size_t nr_ranges);
+/* Writes the way back into a number of its own, 0: none is left. */
+uint16_t place_return(struct dp *dp, const struct xlb_return *rec);
+void place_free_return(struct dp *dp, uint16_t number);
+/*
+ * Writes the ranges of an address into a run of at least 'len' entries, those that are in run 'old' first. Returns
+ * where it begins, 0: no room.
+ */
+uint16_t place_ranges(struct dp *dp, const struct image_range *ranges, size_t nr, size_t len, struct ring_area old);
+void place_free_ranges(struct dp *dp, struct ring_area run);
+/* A way back that is wanted no more: it goes when no flow has its server. 0 or -ENOMEM. */
+int place_linger(struct dp *dp, const struct xlb_vip *vip, uint16_t server);
+void place_unlinger(struct dp *dp, const struct xlb_vip *vip);
+/* After a sweep: forgets what nobody can be reading any more. */
+void place_settle(struct dp *dp);
+
+/* marks.c: tables of backends in XLB_ALG_MAGLEV, which change slot by slot. */
+/* After adoption: marks of unknown age count as new. 0 or -ENOMEM. */
+int marks_init(struct dp *dp);
+void marks_fini(struct dp *dp);
+/* Changes a table of the same length in its place. */
+void marks_change(struct dp *dp, uint16_t backend, const struct image_ring *ring, bool stateless);
+/* Fills a table in a new place, before it is published in the place of 'was' (0: the backend is new). */
+void marks_fill(struct dp *dp, struct ring_area area, const struct image_ring *ring, bool stateless, uint64_t was);
+/* To be called when the table of 'backend' has been published. */
+void marks_note(struct dp *dp, uint16_t backend);
+/* Sweeping: a recorded flow. */
+void marks_count(const struct dp *dp, struct sweep_counts *c, const struct flow *flow);
+/* After a sweep: marks grow old, and go. */
+void marks_turn(struct dp *dp);
+
+/* stick.c: tables of sticking clients. */
+/* Makes the inner map, or one of the new size with the entries of the old one. 0 or negative errno. */
+int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick);
+void stick_del(struct dp *dp, uint32_t number);
+/* What a pinned table is; identity 0: there is none. */
+struct image_stick stick_read(const struct dp *dp, uint32_t number);
 
 /* tables.c: open-addressed tables; the same code works on the tables of the program and on a private copy. */
-int table_addr_put(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec);
+/* The slot of the address, NULL: it has none. */
+struct xlb_addr *table_addr_find(struct xlb_addr *table, const __u64 *secrets, const __be32 *addr, uint8_t family);
+/* Enters or replaces it, the ranges included. NULL: no room. */
+struct xlb_addr *table_addr_put(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec);
 /* As put, but what the address's slot covers already stays covered. */
-int table_addr_cover(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec);
-void table_addr_del(struct xlb_addr *table, const __u64 *secrets, __be32 addr);
+struct xlb_addr *table_addr_cover(struct xlb_addr *table, const __u64 *secrets, const struct xlb_addr *rec);
+void table_addr_del(struct xlb_addr *slot);
+static inline bool vip_is(const struct xlb_vip *a, const struct xlb_vip *b)
+{
+	return a->addr_slot == b->addr_slot && a->port == b->port && a->proto == b->proto;
+}
+/* The bind of that address slot, port and protocol, or NULL. */
+struct xlb_vip *table_vip_find(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
 int table_vip_put(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
 void table_vip_del(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
 

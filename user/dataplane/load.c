@@ -24,19 +24,34 @@
 enum {
 	FLOWS_MIN = 64,
 	FLOWS_MAX = 1 << 24,
-	SLOTS_PER_FLOW = 4, /* two entries a flow, at most half of the slots used */
+	ENTRIES_PER_FLOW = 2, /* request and reply */
+	LOAD4 = 60,	      /* per cent of the slots that may be used before buckets overflow, measured: two a line */
+	LOAD6 = 50,	      /* and one a line */
+	SLOTS4 = XLB_BUCKET_LINES * XLB_FLOW4_WAYS,
+	SLOTS6 = XLB_BUCKET_LINES * XLB_FLOW6_WAYS,
 };
 
-/* Buckets for that many flows, a power of two. */
-static uint32_t buckets_for(unsigned int flows)
+/* Buckets of 'slots' for that many flows when 'load' per cent of the slots are used. */
+static uint32_t buckets_for(unsigned int flows, unsigned int slots, unsigned int load)
 {
-	uint32_t nr = 1;
+	uint64_t entries = (uint64_t)(flows < FLOWS_MIN ? FLOWS_MIN : flows) * ENTRIES_PER_FLOW;
 
-	if (flows < FLOWS_MIN)
-		flows = FLOWS_MIN;
-	while ((uint64_t)nr * XLB_BUCKET_SLOTS < (uint64_t)flows * SLOTS_PER_FLOW)
-		nr *= 2;
-	return nr;
+	return (uint32_t)((entries * 100 + load * slots - 1) / (load * slots));
+}
+
+static uint64_t flows_in(uint32_t buckets, unsigned int slots, unsigned int load)
+{
+	return (uint64_t)buckets * slots * load / 100 / ENTRIES_PER_FLOW;
+}
+
+static uint32_t buckets4(const struct dp_options *opt)
+{
+	return buckets_for(opt->flows, SLOTS4, LOAD4);
+}
+
+static uint32_t buckets6(const struct dp_options *opt)
+{
+	return buckets_for(opt->flows6 ? opt->flows6 : opt->flows / 4, SLOTS6, LOAD6);
 }
 
 static int make_meta(struct dp *dp, const struct dp_options *opt, struct diag_list *diags)
@@ -44,16 +59,19 @@ static int make_meta(struct dp *dp, const struct dp_options *opt, struct diag_li
 	struct timespec now;
 	int err;
 
-	if (opt->flows > FLOWS_MAX) {
-		diag_add(diags, DIAG_ERROR, NULL, "D0320", "lower '#@xlb flows N' in section global",
-			 "a flow table for %u flows is too large: at most %d", opt->flows, FLOWS_MAX);
+	if (opt->flows > FLOWS_MAX || opt->flows6 > FLOWS_MAX) {
+		diag_add(diags, DIAG_ERROR, NULL, "D0320",
+			 "lower '#@xlb flows N' or '#@xlb flows6 N' in section global",
+			 "a flow table for %u flows is too large: at most %d",
+			 opt->flows > FLOWS_MAX ? opt->flows : opt->flows6, FLOWS_MAX);
 		return -EINVAL;
 	}
 	err = clock_measure_hz(diags, &dp->meta.hz);
 	if (err)
 		return err;
 	dp->meta.abi_version = XLB_ABI_VERSION;
-	dp->meta.nr_buckets = buckets_for(opt->flows);
+	dp->meta.nr_buckets = buckets4(opt);
+	dp->meta.nr_buckets6 = buckets6(opt);
 	dp->meta.tick_shift = 0;
 	while ((2u << dp->meta.tick_shift) <= dp->meta.hz)
 		dp->meta.tick_shift++;
@@ -68,7 +86,8 @@ static int make_meta(struct dp *dp, const struct dp_options *opt, struct diag_li
 
 static void set_constants(struct dp *dp)
 {
-	dp->skel->rodata->xlb_cfg_bucket_mask = dp->meta.nr_buckets - 1;
+	dp->skel->rodata->xlb_cfg_nr_buckets = dp->meta.nr_buckets;
+	dp->skel->rodata->xlb_cfg_nr_buckets6 = dp->meta.nr_buckets6;
 	dp->skel->rodata->xlb_cfg_tick_shift = dp->meta.tick_shift;
 	dp->skel->rodata->xlb_cfg_hz = dp->meta.hz;
 #if defined(__x86_64__) || defined(__i386__) || defined(__s390x__)
@@ -81,14 +100,14 @@ static void set_constants(struct dp *dp)
 /* Opens the object with everything set that must be set before it is loaded. */
 static int open_object(struct dp *dp)
 {
-	struct bpf_map *map;
+	int err;
 
 	dp->skel = xlb_bpf__open();
 	if (!dp->skel)
 		return -errno;
 	set_constants(dp);
-	map = bpf_object__find_map_by_name(dp->skel->obj, dp_map_name(DP_MAP_flows));
-	return map ? bpf_map__set_max_entries(map, dp->meta.nr_buckets) : -ENOENT;
+	err = bpf_map__set_max_entries(dp->skel->maps.xlb_flows, dp->meta.nr_buckets);
+	return err ? err : bpf_map__set_max_entries(dp->skel->maps.xlb_flows6, dp->meta.nr_buckets6);
 }
 
 static int load_object(struct dp *dp, struct diag_list *diags)
@@ -249,8 +268,7 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 		return -EINVAL;
 	}
 	dp->meta = value.meta;
-	if (!dp->meta.nr_buckets || dp->meta.nr_buckets & (dp->meta.nr_buckets - 1) || !dp->meta.hz ||
-	    dp->meta.tick_shift > 31) {
+	if (!dp->meta.nr_buckets || !dp->meta.nr_buckets6 || !dp->meta.hz || dp->meta.tick_shift > 31) {
 		diag_add(diags, DIAG_ERROR, NULL, "D0325",
 			 "remove the pin directory to start afresh: its traffic ends then",
 			 "cannot adopt the running data plane: the map xlb_meta in %s holds nonsense",
@@ -289,6 +307,19 @@ static int reuse_map(struct dp *dp, enum dp_map m, struct diag_list *diags)
 	return err;
 }
 
+static void warn_other_size(const struct dp *dp, const struct dp_options *opt, struct diag_list *diags)
+{
+	if (opt->flows > FLOWS_MAX || opt->flows6 > FLOWS_MAX ||
+	    (buckets4(opt) == dp->meta.nr_buckets && buckets6(opt) == dp->meta.nr_buckets6))
+		return;
+	diag_add(diags, DIAG_WARNING, NULL, "D0327",
+		 "to change their size, detach all interfaces and start xlbd again: that ends their connections",
+		 "the running flow tables hold %llu IPv4 and %llu IPv6 flows, '#@xlb flows %u' would need others; they "
+		 "stay",
+		 (unsigned long long)flows_in(dp->meta.nr_buckets, SLOTS4, LOAD4),
+		 (unsigned long long)flows_in(dp->meta.nr_buckets6, SLOTS6, LOAD6), opt->flows);
+}
+
 int load_adopted(struct dp *dp, const struct dp_options *opt, struct diag_list *diags)
 {
 	int err = read_meta(dp, diags);
@@ -302,11 +333,8 @@ int load_adopted(struct dp *dp, const struct dp_options *opt, struct diag_list *
 		err = load_object(dp, diags);
 	if (!err)
 		err = gather(dp);
-	if (!err && opt->flows <= FLOWS_MAX && buckets_for(opt->flows) != dp->meta.nr_buckets)
-		diag_add(diags, DIAG_WARNING, NULL, "D0327",
-			 "to change its size, detach all interfaces and start xlbd again: that ends their connections",
-			 "the running flow table holds %u flows, '#@xlb flows %u' would need another one; it stays",
-			 dp->meta.nr_buckets * XLB_BUCKET_SLOTS / SLOTS_PER_FLOW, opt->flows);
+	if (!err)
+		warn_other_size(dp, opt, diags);
 	if (err && !diags->nr[DIAG_ERROR])
 		diag_add(diags, DIAG_ERROR, NULL, "D0328", NULL, "cannot adopt the running data plane in %s: %s",
 			 dp->paths.pin_dir, strerror(-err));
@@ -340,9 +368,12 @@ const char *dp_object_id(void)
 
 void dp_usage(struct dp *dp, struct dp_usage *ret)
 {
-	uint64_t slots = (uint64_t)dp->meta.nr_buckets * XLB_BUCKET_SLOTS;
-
-	ret->capacity = slots / SLOTS_PER_FLOW;
-	ret->used = dp->sweep->last.used;
-	ret->memory = slots * sizeof(struct xlb_flow);
+	*ret = (struct dp_usage){
+		.capacity =
+			flows_in(dp->meta.nr_buckets, SLOTS4, LOAD4) + flows_in(dp->meta.nr_buckets6, SLOTS6, LOAD6),
+		.used = dp->sweep->last.used,
+		.memory = (uint64_t)dp->meta.nr_buckets * sizeof(struct xlb_bucket4) +
+			  (uint64_t)dp->meta.nr_buckets6 * sizeof(struct xlb_bucket6),
+		.slots = flow_nr_slots(dp),
+	};
 }

@@ -14,7 +14,7 @@ uint16_t dp_next_retired(const struct dp *dp, uint16_t after, struct addr *ret_a
 
 		if (!rec->identity || rec->backend || dp_server_unreferenced(dp, (uint16_t)id))
 			continue;
-		*ret_addr = (struct addr){ .family = AF_INET, .v4.s_addr = rec->addr };
+		*ret_addr = words_get(rec->addr, rec->family);
 		return (uint16_t)id;
 	}
 	return 0;

@@ -36,9 +36,9 @@ static void mark_all(const struct dp *dp, bool *used, uint64_t rest)
 
 	memset(used, 0, XLB_RING_VALUES * sizeof(*used));
 	for (size_t i = 0; i < XLB_MAX_BACKENDS; i++) {
-		uint64_t ring = dp->backends[i].ring;
+		struct ring_area area = ring_area_of(dp->backends[i].ring);
 
-		mark(used, (uint32_t)(ring >> 32), ring_values((uint32_t)ring));
+		mark(used, area.first, area.nr);
 	}
 	for (size_t i = 0; i < dp->rings.nr_freed; i++) {
 		const struct ring_freed *f = &dp->rings.freed[i];

@@ -1,123 +1,105 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The flow table from the daemon's side: idle flows are ended, living ones counted and listed, at memory speed.
+ * The flow tables from the daemon's side: idle flows are ended, living ones counted and listed, at memory speed.
  *
- * The program changes entries at the same time. What is read of one counts only if its word is the same afterwards;
- * what is ended is ended by compare-and-swap, so that a slot which was reused meanwhile is left alone.
+ * A sweep goes over all slots of both tables in slices. When it is complete, everything is put in order that depends on
+ * which flows there are: numbers, addresses, ways back, next hops, marks, counts.
  */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "dataplane/dp_priv.h"
 
-/* The program's clock and ours are read at different moments: flows get this many ticks on top. */
-enum { MARGIN_TICKS = 2 };
+enum {
+	MARGIN_TICKS = 2, /* the program's clock and ours are read at different moments: flows get this on top */
+	DRIFT_SWEEPS = 3, /* so many sweeps must find a count wrong by the same number before it is mended */
+};
 
-static size_t nr_slots(const struct dp *dp)
+static bool is_expired(const struct dp *dp, const struct flow *flow, uint32_t now)
 {
-	return (size_t)dp->meta.nr_buckets * XLB_BUCKET_SLOTS;
-}
+	uint32_t timeout = dp->services[flow->b.service].timeout[xlb_flow_state(flow->b.word, flow->b.proto)];
 
-static struct xlb_flow *slot_at(const struct dp *dp, size_t slot)
-{
-	return &dp->flows[slot / XLB_BUCKET_SLOTS].slot[slot % XLB_BUCKET_SLOTS];
-}
-
-/* A copy of a live entry that is no mixture of two; false: there is none. */
-static bool flow_read(const struct xlb_flow *f, struct xlb_flow *ret)
-{
-	uint32_t word = __atomic_load_n(&f->word, __ATOMIC_ACQUIRE);
-
-	if (!(word & XLB_F_LIVE))
-		return false;
-	memcpy(ret, (const void *)f, sizeof(*ret));
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	ret->word = __atomic_load_n(&f->word, __ATOMIC_RELAXED);
-	/* Flags may have changed meanwhile, the version may not. */
-	return ret->word & XLB_F_LIVE && !((ret->word ^ word) & ~(uint32_t)XLB_F_FLAGS) &&
-	       ret->server < XLB_MAX_SERVERS && ret->service < XLB_MAX_SERVICES;
-}
-
-/* Clears XLB_F_LIVE if the slot is still the use that 'copy' was read from. */
-static bool flow_end(struct xlb_flow *f, const struct xlb_flow *copy)
-{
-	uint32_t word = copy->word;
-
-	for (int i = 0; i < 4; i++) {
-		if (__atomic_compare_exchange_n(&f->word, &word, word & ~(uint32_t)XLB_F_LIVE, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
-			return true;
-		if (!(word & XLB_F_LIVE) || (word ^ copy->word) & ~(uint32_t)XLB_F_FLAGS)
-			return false;
-	}
-	return false;
-}
-
-/* The other entry of the flow; each is keyed by what the other rewrites to. NULL: gone. */
-static struct xlb_flow *peer_of(const struct dp *dp, const struct xlb_flow *flow, struct xlb_flow *ret_copy)
-{
-	struct xlb_flow *p;
-
-	if (flow->peer >= nr_slots(dp))
-		return NULL;
-	p = slot_at(dp, flow->peer);
-	if (!flow_read(p, ret_copy) || ret_copy->saddr != flow->new_daddr || ret_copy->daddr != flow->new_saddr ||
-	    ret_copy->sport != flow->new_dport || ret_copy->dport != flow->new_sport || ret_copy->proto != flow->proto)
-		return NULL;
-	return p;
-}
-
-/* Ticks since the entry was last used; 0 for one that was used after 'now' was read. */
-static uint32_t idle_of(const struct xlb_flow *flow, uint32_t now)
-{
-	int32_t idle = (int32_t)(now - flow->seen);
-
-	return idle > 0 ? (uint32_t)idle : 0;
-}
-
-static bool is_expired(const struct dp *dp, const struct xlb_flow *flow, uint32_t now)
-{
-	uint32_t timeout = dp->services[flow->service].timeout[xlb_flow_state(flow->word, flow->proto)];
-
-	return idle_of(flow, now) > (uint64_t)timeout + MARGIN_TICKS;
+	return xlb_flow_idle(flow->b.seen, now) > (uint64_t)timeout + MARGIN_TICKS;
 }
 
 /* Ends a flow whose time is over, both entries at once: a packet of either direction keeps both. */
-static bool end_if_expired(struct dp *dp, struct xlb_flow *f, const struct xlb_flow *flow, uint32_t now)
+static bool end_if_expired(struct dp *dp, struct xlb_flow_body *at, const struct flow *flow, uint32_t now)
 {
-	struct xlb_flow peer_copy, *peer;
+	struct xlb_flow_body *peer;
+	struct flow peer_copy;
 
 	if (!is_expired(dp, flow, now))
 		return false;
-	peer = peer_of(dp, flow, &peer_copy);
+	peer = flow_peer(dp, flow, &peer_copy);
 	if (peer && !is_expired(dp, &peer_copy, now))
 		return false;
-	if (!flow_end(f, flow))
+	if (!flow_end(dp, at, flow))
 		return false;
 	if (peer)
-		(void)flow_end(peer, &peer_copy);
+		(void)flow_end(dp, peer, &peer_copy);
 	return true;
 }
 
-static void count(const struct dp *dp, struct sweep_counts *c, const struct xlb_flow *flow)
+static void count(const struct dp *dp, struct sweep_counts *c, const struct flow *flow)
 {
 	if (dp->wanted.differs && !c->addrs_needed)
 		c->addrs_needed = address_needed_by(dp, flow);
-	c->srv_referenced[flow->server] = true;
-	c->svc_referenced[flow->service] = true;
-	if (flow->kind != XLB_FLOW_REQUEST)
+	c->srv_referenced[flow->b.server] = true;
+	c->svc_referenced[flow->b.service] = true;
+	c->hop_referenced[flow->b.hop] = true;
+	if (flow_kind(flow) != XLB_FLOW_REQUEST)
 		return;
 	c->used++;
-	switch (xlb_flow_state(flow->word, flow->proto)) {
-	case XLB_S_HALF_OPEN:
-	case XLB_S_ESTABLISHED:
-	case XLB_S_UDP:
-		c->srv_active[flow->server]++;
-		c->svc_active[flow->service]++;
-		break;
-	case XLB_S_CLOSING:
-	case XLB_S_CLOSED:
-	case XLB_NR_STATES:
-		break;
+	if (flow->b.word & XLB_F_COUNTED) {
+		c->srv_counted[flow->b.server]++;
+		c->svc_counted[flow->b.service]++;
+	}
+	if (flow->b.word & XLB_F_RECORD)
+		marks_count(dp, c, flow);
+}
+
+/*
+ * The program and flow_end() keep the counts of live flows; a daemon killed between clearing a flag and counting it off
+ * leaves one too many. While flows come and go the sweep's count differs by a few anyway, so a count is mended only if
+ * it stood still over the sweep and was wrong by the same number several times running.
+ */
+static void mend(struct xlb_load *load, struct drift *d, uint32_t counted)
+{
+	uint32_t active = __atomic_load_n(&load->active, __ATOMIC_RELAXED);
+	int32_t off = (int32_t)(active - counted);
+
+	d->nr = active == d->began && off && off == d->last ? d->nr + 1 : 0;
+	d->last = off;
+	if (d->nr >= DRIFT_SWEEPS) {
+		(void)__atomic_sub_fetch(&load->active, (uint32_t)off, __ATOMIC_RELAXED);
+		d->nr = 0;
+		d->last = 0;
+	}
+	d->began = __atomic_load_n(&load->active, __ATOMIC_RELAXED);
+}
+
+static void mend_all(struct dp *dp)
+{
+	struct sweep *s = dp->sweep;
+
+	for (size_t i = 1; i < XLB_MAX_SERVERS; i++)
+		mend(&dp->load[i], &s->srv_drift[i], s->last.srv_counted[i]);
+	for (size_t i = 1; i < XLB_MAX_SERVICES; i++)
+		mend(&dp->svc_load[i], &s->svc_drift[i], s->last.svc_counted[i]);
+}
+
+/*
+ * Next hops that two sweeps running found no flow of. The program may choose one at this very moment: it then finds it
+ * free when it sends, and learns it anew.
+ */
+static void free_hops(struct dp *dp, const struct sweep_counts *before, const struct sweep_counts *last)
+{
+	for (size_t i = 1; i < XLB_MAX_NEXTHOPS; i++) {
+		uint32_t *word = (uint32_t *)(void *)&dp->nexthops[i].oif;
+		uint32_t found = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+		if (found && !before->hop_referenced[i] && !last->hop_referenced[i])
+			(void)__atomic_compare_exchange_n(word, &found, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	}
 }
 
@@ -125,24 +107,29 @@ static void finish(struct dp *dp)
 {
 	struct sweep *s = dp->sweep;
 
+	if (s->nr_done)
+		free_hops(dp, &s->last, &s->now);
 	s->last = s->now;
 	memset(&s->now, 0, sizeof(s->now));
 	s->cursor = 0;
 	s->nr_done = s->nr_started++;
+	mend_all(dp);
+	marks_turn(dp);
+	place_settle(dp);
 	address_settle(dp);
 }
 
 bool dp_sweep(struct dp *dp, size_t max_slots)
 {
 	struct sweep *s = dp->sweep;
-	size_t total = nr_slots(dp), end = max_slots < total - s->cursor ? s->cursor + max_slots : total;
+	size_t total = flow_nr_slots(dp), end = max_slots < total - s->cursor ? s->cursor + max_slots : total;
 	uint32_t now = dp_now_tick(dp);
-	struct xlb_flow flow;
+	struct flow flow;
 
 	for (; s->cursor < end; s->cursor++) {
-		struct xlb_flow *f = slot_at(dp, s->cursor);
+		struct xlb_flow_body *at = flow_read(dp, s->cursor, &flow);
 
-		if (flow_read(f, &flow) && !end_if_expired(dp, f, &flow, now))
+		if (at && !end_if_expired(dp, at, &flow, now))
 			count(dp, &s->now, &flow);
 	}
 	if (s->cursor < total)
@@ -151,21 +138,29 @@ bool dp_sweep(struct dp *dp, size_t max_slots)
 	return true;
 }
 
+static uint32_t active_of(const struct xlb_load *load)
+{
+	uint32_t active = __atomic_load_n(&load->active, __ATOMIC_RELAXED);
+
+	return active <= INT32_MAX ? active : 0;
+}
+
 uint32_t dp_active_of_server(const struct dp *dp, uint16_t id)
 {
-	return id < XLB_MAX_SERVERS ? dp->sweep->last.srv_active[id] : 0;
+	return id < XLB_MAX_SERVERS ? active_of(&dp->load[id]) : 0;
 }
 
 uint32_t dp_active_of_service(const struct dp *dp, uint16_t id)
 {
-	return id < XLB_MAX_SERVICES ? dp->sweep->last.svc_active[id] : 0;
+	return id < XLB_MAX_SERVICES ? active_of(&dp->svc_load[id]) : 0;
 }
 
 bool dp_server_unreferenced(const struct dp *dp, uint16_t id)
 {
 	const struct sweep *s = dp->sweep;
 
-	return id < XLB_MAX_SERVERS && s->nr_done && s->nr_done >= s->srv_from[id] && !s->last.srv_referenced[id];
+	return id < XLB_MAX_SERVERS && s->nr_done && s->nr_done >= s->srv_from[id] && !s->last.srv_referenced[id] &&
+	       !dp->mark_state.is_previous[id];
 }
 
 bool dp_service_unreferenced(const struct dp *dp, uint16_t id)
@@ -175,35 +170,60 @@ bool dp_service_unreferenced(const struct dp *dp, uint16_t id)
 	return id < XLB_MAX_SERVICES && s->nr_done && s->nr_done >= s->svc_from[id] && !s->last.svc_referenced[id];
 }
 
-void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks), void *arg)
+/* In the words of people: addresses and ports of both sides. */
+static struct dp_flow describe(const struct dp *dp, const struct flow *flow, uint32_t idle_ticks)
 {
-	size_t total = nr_slots(dp);
+	const struct xlb_server *srv = &dp->servers[flow->b.server];
+	struct dp_flow out = {
+		.client = words_get(flow->client, flow->family),
+		.vip = words_get(flow->vip, flow->family),
+		.client_port = ntohs(flow->cport),
+		.vip_port = ntohs(flow->vport),
+		.server_addr = words_get(srv->addr, srv->family),
+		.server_port = ntohs(xlb_server_port(srv, flow->vport)),
+		.source_port = ntohs(flow->b.sport),
+		.server = flow->b.server,
+		.service = flow->b.service,
+		.proto = flow->b.proto,
+		.state = xlb_flow_state(flow->b.word, flow->b.proto),
+		.idle_ticks = idle_ticks,
+	};
+
+	out.source = srv->mode == XLB_MODE_FULLNAT ? words_get(srv->source, srv->family) : out.client;
+	return out;
+}
+
+void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct dp_flow *flow), void *arg)
+{
+	size_t total = flow_nr_slots(dp);
 	uint32_t now = dp_now_tick(dp);
-	struct xlb_flow flow, peer;
+	struct flow flow, peer;
 
 	for (size_t i = 0; i < total; i++) {
+		struct dp_flow out;
 		uint32_t idle;
 
-		if (!flow_read(slot_at(dp, i), &flow) || flow.kind != XLB_FLOW_REQUEST)
+		if (!flow_read(dp, i, &flow) || flow_kind(&flow) != XLB_FLOW_REQUEST)
 			continue;
-		idle = idle_of(&flow, now);
-		if (idle && peer_of(dp, &flow, &peer) && idle_of(&peer, now) < idle)
-			idle = idle_of(&peer, now);
-		if (!fn(arg, &flow, idle))
+		idle = xlb_flow_idle(flow.b.seen, now);
+		if (idle && flow_peer(dp, &flow, &peer) && xlb_flow_idle(peer.b.seen, now) < idle)
+			idle = xlb_flow_idle(peer.b.seen, now);
+		out = describe(dp, &flow, idle);
+		if (!fn(arg, &out))
 			return;
 	}
 }
 
 size_t dp_kill_flows(struct dp *dp, uint16_t server)
 {
-	size_t total = nr_slots(dp), nr = 0;
-	struct xlb_flow flow;
+	size_t total = flow_nr_slots(dp), nr = 0;
+	struct flow flow;
 
 	for (size_t i = 0; i < total; i++) {
-		struct xlb_flow *f = slot_at(dp, i);
+		struct xlb_flow_body *at = flow_read(dp, i, &flow);
 
-		if (flow_read(f, &flow) && flow.server == server && flow_end(f, &flow))
-			nr += flow.kind == XLB_FLOW_REQUEST;
+		if (at && flow.b.server == server && flow_end(dp, at, &flow))
+			nr += flow_kind(&flow) == XLB_FLOW_REQUEST;
 	}
 	return nr;
 }

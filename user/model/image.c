@@ -2,8 +2,9 @@
 /*
  * Turns a model and what is known of the host into the wanted contents of the data plane's tables.
  *
- * Pure, like all of user/model. This file gives out numbers and writes the services; image_server.c does servers and
- * rings, image_bind.c binds, addresses and busy ports; plan.c compares the result with the image in force.
+ * Pure, like all of user/model. This file gives out numbers, writes the services and calls the others in their order:
+ * image_server.c, image_bind.c, image_return.c, image_backend.c, image_addr.c; plan.c compares the result with the
+ * image in force.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -43,28 +44,46 @@ void image_free(struct image *img)
 	free(img->servers);
 	free(img->binds);
 	free(img->addrs);
+	free(img->ranges);
 	free(img);
 }
 
-int image_vip_cmp(const struct xlb_vip *a, const struct xlb_vip *b)
+int image_bind_cmp(const struct image_bind *a, const struct image_bind *b)
 {
-	if (a->addr != b->addr)
-		return a->addr < b->addr ? -1 : 1;
+	int cmp;
+
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	cmp = words_cmp(a->addr, b->addr);
+	if (cmp)
+		return cmp;
 	if (a->port != b->port)
 		return a->port < b->port ? -1 : 1;
 	return a->proto < b->proto ? -1 : a->proto > b->proto;
 }
 
+int image_addr_cmp(const struct xlb_addr *a, const struct xlb_addr *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return words_cmp(a->addr, b->addr);
+}
+
+int image_range_cmp(const struct image_range *a, const struct image_range *b)
+{
+	if (a->rec.proto != b->rec.proto)
+		return a->rec.proto < b->rec.proto ? -1 : 1;
+	return a->rec.lo < b->rec.lo ? -1 : a->rec.lo > b->rec.lo;
+}
+
 static int bind_cmp(const void *a, const void *b)
 {
-	return image_vip_cmp(&((const struct image_bind *)a)->vip, &((const struct image_bind *)b)->vip);
+	return image_bind_cmp(a, b);
 }
 
 static int addr_cmp(const void *a, const void *b)
 {
-	const struct image_addr *x = a, *y = b;
-
-	return x->rec.addr < y->rec.addr ? -1 : x->rec.addr > y->rec.addr;
+	return image_addr_cmp(&((const struct image_addr *)a)->rec, &((const struct image_addr *)b)->rec);
 }
 
 void image_sort(struct image *img)
@@ -73,6 +92,42 @@ void image_sort(struct image *img)
 		qsort(img->binds, img->nr_binds, sizeof(*img->binds), bind_cmp);
 	if (img->nr_addrs)
 		qsort(img->addrs, img->nr_addrs, sizeof(*img->addrs), addr_cmp);
+}
+
+int image_add_bind(struct image_builder *b, const struct image_bind *bind)
+{
+	struct image *img = b->img;
+
+	if (img->nr_binds == IMAGE_BINDS_MAX)
+		return -ENOSPC;
+	if (img->nr_binds == b->cap_binds) {
+		size_t cap = b->cap_binds ? b->cap_binds * 2 : 64;
+		struct image_bind *binds = reallocarray(img->binds, cap, sizeof(*binds));
+
+		if (!binds)
+			return -ENOMEM;
+		img->binds = binds;
+		b->cap_binds = cap;
+	}
+	img->binds[img->nr_binds++] = *bind;
+	return 0;
+}
+
+int image_add_range(struct image_builder *b, const struct built_range *range)
+{
+	if (b->nr_ranges == XLB_MAX_RANGES - 1)
+		return -ENOSPC;
+	if (b->nr_ranges == b->cap_ranges) {
+		size_t cap = b->cap_ranges ? b->cap_ranges * 2 : 16;
+		struct built_range *ranges = reallocarray(b->ranges, cap, sizeof(*ranges));
+
+		if (!ranges)
+			return -ENOMEM;
+		b->ranges = ranges;
+		b->cap_ranges = cap;
+	}
+	b->ranges[b->nr_ranges++] = *range;
+	return 0;
 }
 
 static int number_of(struct image_builder *b, char kind, uint64_t identity, const char *what, const char *name,
@@ -97,43 +152,94 @@ static bool is_served(const struct frontend *f)
 	return !f->left_to_stack && !f->stats.enabled && !f->stats.metrics && !TAILQ_EMPTY(&f->binds);
 }
 
-static int give_numbers(struct image_builder *b, size_t *nr_services, size_t *nr_backends, size_t *nr_servers)
+static int number_backends(struct image_builder *b, size_t *nr)
 {
-	struct frontend *f;
+	struct backend *be;
+	int err = 0;
+
+	TAILQ_FOREACH(be, &b->m->backends, next) {
+		err = number_of(b, 'b', model_identity("backend", be->name, NULL), "backend", be->name, nr, &be->dp_id);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+static int number_servers(struct image_builder *b, size_t *nr)
+{
+	const struct xlb_server *rec = b->servers;
 	struct backend *be;
 	struct server *s;
 	int err = 0;
 
 	TAILQ_FOREACH(be, &b->m->backends, next) {
-		err = number_of(b, 'b', model_identity("backend", be->name, NULL), "backend", be->name, nr_backends,
-				&be->dp_id);
-		if (err)
-			return err;
 		TAILQ_FOREACH(s, &be->servers, next) {
-			err = number_of(b, 'S', model_identity("server", be->name, s->name), "server", s->name,
-					nr_servers, &s->run.dp_id);
+			err = number_of(b, 'S', image_server_key(rec++), "server", s->name, nr, &s->run.dp_id);
 			if (err)
 				return err;
 		}
 	}
-	TAILQ_FOREACH(f, &b->m->frontends, next) {
-		f->dp_id = 0;
-		if (is_served(f))
-			err = number_of(b, 's', model_identity("frontend", f->name, NULL), "frontend", f->name,
-					nr_services, &f->dp_id);
-		if (err)
-			return err;
-	}
 	return 0;
 }
 
-/* Rounded up, so that a flow lives at least as long as the file says. */
-static uint32_t ticks_of_ms(const struct host_facts *host, unsigned int ms)
+static int number_services(struct image_builder *b, size_t *nr)
+{
+	struct frontend *f;
+	int err = 0;
+
+	TAILQ_FOREACH(f, &b->m->frontends, next) {
+		f->dp_id = 0;
+		if (is_served(f))
+			err = number_of(b, 's', model_identity("frontend", f->name, NULL), "frontend", f->name, nr,
+					&f->dp_id);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+static void enter_servers(struct image_builder *b)
+{
+	static const __be32 none[4];
+	const struct xlb_server *rec = b->servers;
+	struct backend *be;
+	struct server *s;
+
+	TAILQ_FOREACH(be, &b->m->backends, next) {
+		TAILQ_FOREACH(s, &be->servers, next) {
+			b->img->servers[s->run.dp_id] = *rec;
+			s->run.source = words_get(rec->source, words_cmp(rec->source, none) ? rec->family : 0);
+			rec++;
+		}
+	}
+}
+
+uint32_t image_ticks(const struct host_facts *host, unsigned int ms)
 {
 	uint64_t unit = 1000ull << host->tick_shift;
 	uint64_t ticks = ((uint64_t)ms * host->hz + unit - 1) / unit;
 
-	return ticks < INT32_MAX ? (uint32_t)ticks : INT32_MAX;
+	return ticks < XLB_TICK_MAX ? (uint32_t)ticks : XLB_TICK_MAX;
+}
+
+/* The program counts new flows on each CPU by itself: each gets its share, so that all together keep the limit. */
+static uint32_t rate_per_cpu(const struct image_builder *b, unsigned int rate)
+{
+	unsigned int nr_cpus = b->host->nr_cpus ? b->host->nr_cpus : 1;
+
+	return (rate + nr_cpus - 1) / nr_cpus;
+}
+
+/* The least of its binds': the record is of the whole frontend. */
+static uint16_t least_mss(const struct frontend *f)
+{
+	const struct bind *bind;
+	unsigned int mss = 0;
+
+	TAILQ_FOREACH(bind, &f->binds, next)
+		if (bind->mss && (!mss || bind->mss < mss))
+			mss = bind->mss;
+	return mss < UINT16_MAX ? (uint16_t)mss : UINT16_MAX;
 }
 
 static void build_services(struct image_builder *b)
@@ -147,18 +253,35 @@ static void build_services(struct image_builder *b)
 			continue;
 		svc->identity = model_identity("frontend", f->name, NULL);
 		svc->backend = f->backend ? f->backend->dp_id : 0;
-		svc->flags = f->disabled ? 0 : XLB_SVC_ENABLED;
+		svc->flags = (f->disabled ? 0 : XLB_SVC_ENABLED) | (f->maxconn ? XLB_SVC_FULL : 0) |
+			     (f->rate_limit ? XLB_SVC_RATE : 0) | (f->no_backend == NO_BACKEND_DROP ? XLB_SVC_DROP : 0);
+		svc->limit = f->maxconn;
+		svc->rate = rate_per_cpu(b, f->rate_limit);
+		svc->mss = least_mss(f);
 		for (int state = 0; state < XLB_NR_STATES; state++)
-			svc->timeout[state] = ticks_of_ms(b->host, model_flow_timeout(f, f->backend, state));
+			svc->timeout[state] = image_ticks(b->host, model_flow_timeout(f, f->backend, state));
 	}
+}
+
+/* The service says itself whether its backend is stateless, to spare packets a look. */
+static void mark_stateless(struct image *img)
+{
+	for (size_t i = 1; i < img->nr_services; i++)
+		if (img->backends[img->services[i].backend].flags & XLB_BE_STATELESS)
+			img->services[i].flags |= XLB_SVC_STATELESS;
 }
 
 static int hop_cmp(const void *a, const void *b)
 {
-	uint32_t x = (*(const struct next_hop *const *)a)->server.v4.s_addr;
-	uint32_t y = (*(const struct next_hop *const *)b)->server.v4.s_addr;
+	const struct addr *x = &(*(const struct next_hop *const *)a)->server;
+	const struct addr *y = &(*(const struct next_hop *const *)b)->server;
+	__be32 xw[4], yw[4];
 
-	return x < y ? -1 : x > y;
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	words_put(xw, x);
+	words_put(yw, y);
+	return words_cmp(xw, yw);
 }
 
 /* Next hops sorted by server, for bsearch: thousands of servers must not cost millions of comparisons. */
@@ -170,10 +293,25 @@ static int index_hops(struct image_builder *b)
 	if (!b->hops)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->host->nr_hops; i++)
-		if (b->host->hops[i].server.family == AF_INET)
+		if (b->host->hops[i].server.family)
 			b->hops[b->nr_hops++] = &b->host->hops[i];
 	qsort(b->hops, b->nr_hops, sizeof(*b->hops), hop_cmp);
 	return 0;
+}
+
+static int build_tables(struct image_builder *b)
+{
+	int err = image_build_binds(b);
+
+	if (!err)
+		err = image_build_returns(b);
+	if (!err)
+		err = image_build_backends(b);
+	if (err)
+		return err;
+	mark_stateless(b->img);
+	err = image_build_rings(b);
+	return err ? err : image_build_addrs(b);
 }
 
 int image_build(struct model *m, const struct host_facts *host, struct image_ids *ids, struct diag_list *diags,
@@ -184,30 +322,34 @@ int image_build(struct model *m, const struct host_facts *host, struct image_ids
 	int err;
 
 	err = index_hops(&b);
-	if (err)
-		goto out;
-	err = give_numbers(&b, &nr_services, &nr_backends, &nr_servers);
+	if (!err)
+		err = number_backends(&b, &nr_backends);
+	if (!err)
+		err = image_build_servers(&b);
+	if (!err)
+		err = number_servers(&b, &nr_servers);
+	if (!err)
+		err = number_services(&b, &nr_services);
 	if (err)
 		goto out;
 	b.img = image_new(nr_services, nr_backends, nr_servers);
-	if (!b.img) {
+	b.needs_state = calloc(nr_backends + 1, sizeof(*b.needs_state));
+	if (!b.img || !b.needs_state) {
 		err = -ENOMEM;
 		goto out;
 	}
+	enter_servers(&b);
 	build_services(&b);
-	err = image_build_servers(&b);
-	if (!err)
-		err = image_build_rings(&b);
-	if (!err)
-		err = image_build_binds(&b);
-	if (!err)
-		err = image_build_addrs(&b);
+	err = build_tables(&b);
 	if (!err) {
 		*ret = b.img;
 		b.img = NULL;
 	}
 out:
 	image_free(b.img);
+	free(b.needs_state);
+	free(b.servers);
+	free(b.ranges);
 	free(b.hops);
 	return err;
 }

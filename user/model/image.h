@@ -16,9 +16,10 @@
 #include <xlb/service.h>
 
 #include "base/diag.h"
+#include "base/words.h"
 #include "model/model.h"
 
-/* An IPv4 address of an attached interface. */
+/* An address of an attached interface. */
 struct host_addr {
 	struct addr addr;
 	char ifname[16];
@@ -28,6 +29,8 @@ struct host_addr {
 struct next_hop {
 	struct addr server;    /* the question */
 	uint16_t oif;	       /* interface number, 0: not through an attached interface */
+	uint16_t mtu;	       /* largest IP packet on the way, 0: no route */
+	bool on_link;	       /* no router in between */
 	unsigned char dmac[6]; /* all 0: unknown */
 	unsigned char smac[6];
 	struct addr source; /* address of ours that a route to the server prefers */
@@ -43,20 +46,50 @@ struct host_facts {
 	const uint64_t *busy[2]; /* XLB_BUSY_WORDS words each, TCP and UDP ports in use on the host; NULL: none */
 	unsigned int hz;	 /* jiffies per second */
 	unsigned int tick_shift; /* see xlb/flow.h */
+	unsigned int nr_cpus;	 /* that packets may arrive on; 0 counts as 1 */
+	uint64_t now_ms;	 /* CLOCK_MONOTONIC, for slowstart */
+	const uint32_t *active;	 /* live flows by number of server, XLB_MAX_SERVERS of them; NULL: none */
+	/*
+	 * The model is not in force yet: what the network does not allow is an error. Else only the servers that it
+	 * concerns are left out, with a warning, because the network has changed under a configuration that was good.
+	 */
+	bool new_config;
 };
 
+/* The key of a bind or a return: an address as the tables hold it (base/words.h), a port and a protocol. */
 struct image_bind {
-	struct xlb_vip vip; /* service set, proto set */
+	__be32 addr[4];
+	__be16 port;
+	uint16_t service; /* index; XLB_VIP_RETURN: the way back of a server, see 'ret' */
+	uint8_t family;	  /* 4 or 6 */
+	uint8_t proto;
+	uint16_t pad;
+	struct xlb_return ret; /* apply.c gives it its number */
+};
+
+struct image_range {
+	struct xlb_range rec;  /* 'service' as in image_bind */
+	struct xlb_return ret; /* as in image_bind */
 };
 
 struct image_addr {
-	struct xlb_addr rec; /* bloom filled */
+	struct xlb_addr rec; /* first_range is left 0: apply.c places ranges */
+	size_t first_range;  /* its ranges are image.ranges[first_range .. + rec.nr_ranges - 1] */
 };
 
 struct image_ring {
-	uint16_t *ids; /* owned */
+	uint16_t *ids; /* owned; 0: a slot without a usable server */
 	size_t len;
+	uint8_t alg; /* enum xlb_alg */
 };
+
+/* A table of a backend's sticking clients, by number in xlb_sticks. */
+struct image_stick {
+	uint32_t identity; /* of the table's name, 0: the number is free */
+	uint32_t size;	   /* entries */
+};
+
+enum { IMAGE_MAX_STICKS = 64 }; /* index 0 is never used */
 
 /*
  * Arrays are indexed by the numbers of the data plane; element 0 is unused. Unused bytes of all records are zero, binds
@@ -68,10 +101,13 @@ struct image {
 	struct image_ring *rings;     /* by backend */
 	struct xlb_server *servers;
 	size_t nr_services, nr_backends, nr_servers; /* lengths of the arrays, unused slots included */
-	struct image_bind *binds;
+	struct image_stick sticks[IMAGE_MAX_STICKS];
+	struct image_bind *binds; /* returns among them */
 	size_t nr_binds;
 	struct image_addr *addrs;
 	size_t nr_addrs;
+	struct image_range *ranges; /* those of one address side by side, in the order in which they are looked at */
+	size_t nr_ranges;
 	uint64_t busy[2][XLB_BUSY_WORDS];
 };
 
@@ -79,7 +115,8 @@ struct image {
 struct image_ids;
 struct image_ids *image_ids_new(void);
 void image_ids_free(struct image_ids *ids);
-/* Enters a number found in a pinned table. 'kind': 's'ervice, 'b'ackend, 'S'erver. -EINVAL, -ENOMEM. */
+/* Identity is of the name, but image_server_key() for servers. Enters a number found in a pinned table. 'kind':
+ * 's'ervice, 'b'ackend, 'S'erver, 't'able. -EINVAL, -ENOMEM. */
 int image_ids_adopt(struct image_ids *ids, char kind, uint64_t identity, uint16_t id);
 /* The number of 'identity', given out now if it has none yet; 0: all numbers of the kind are in use. */
 uint16_t image_ids_get(struct image_ids *ids, char kind, uint64_t identity);
@@ -87,25 +124,29 @@ uint16_t image_ids_get(struct image_ids *ids, char kind, uint64_t identity);
 void image_ids_release(struct image_ids *ids, char kind, uint16_t id);
 /*
  * Gives back every number that 'img', the image in force, does not use and of which 'is_free' says that no flow
- * carries it any more (backends are not asked about: flows do not know them). Returns how many.
+ * carries it any more (backends and tables are not asked about: flows do not know them). Returns how many.
  */
 size_t image_ids_collect(struct image_ids *ids, const struct image *img,
 			 bool (*is_free)(void *arg, char kind, uint16_t id), void *arg);
+/* Length of a backend's Maglev table, which it keeps as long as it can (model/maglev.h); 0: not chosen yet. */
+uint32_t image_ids_maglev_len(const struct image_ids *ids, uint16_t backend);
+void image_ids_set_maglev_len(struct image_ids *ids, uint16_t backend, uint32_t len);
 
 /*
  * Builds the image and writes dp_id into the model's frontends, backends and servers. Problems (a range that overlaps
- * the host's ports, too many binds) go to 'diags'. Returns 0, -EINVAL (see 'diags'), -ENOSPC, -ENOMEM; 'ret' is
- * untouched on failure.
+ * the host's ports, too many binds, ways of forwarding that cannot be) go to 'diags'. Returns 0, -EINVAL (see 'diags'),
+ * -ENOSPC, -ENOMEM; 'ret' is untouched on failure.
  *
  * A frontend that is left to the stack or served by the daemon itself (stats) gives no bind. One that is disabled
  * keeps its binds, with XLB_SVC_ENABLED off: its flows go on, new ones pass to the host. Of two binds for one address
  * and port an enabled frontend's goes before a disabled one's, then a specific address before '*', then the first.
+ * Several ports of a bind are one range, in pieces where a range that goes before it takes ports from it.
  *
  * A server whose next hop is unknown takes no part in the ring as long as another one's is known. Weights are exact up
  * to IMAGE_RING_MAX entries of a ring; beyond that they are divided by the smallest number that makes it fit, and
  * rounded, never to 0.
  */
-enum { IMAGE_RING_MAX = 65536, IMAGE_BINDS_MAX = 32768 };
+enum { IMAGE_RING_MAX = 65536, IMAGE_BINDS_MAX = 65536, IMAGE_RETURNS_MAX = XLB_MAX_RETURNS / 2 };
 int image_build(struct model *m, const struct host_facts *host, struct image_ids *ids, struct diag_list *diags,
 		struct image **ret);
 void image_free(struct image *img); /* NULL is fine */
@@ -116,12 +157,25 @@ struct image *image_new(size_t nr_services, size_t nr_backends, size_t nr_server
 /* Puts binds and addresses into their order. */
 void image_sort(struct image *img);
 
-/* Order of binds: by address, port and protocol as they lie in memory. */
-int image_vip_cmp(const struct xlb_vip *a, const struct xlb_vip *b);
+/* Order of binds: by family, address, port and protocol as they lie in memory. */
+int image_bind_cmp(const struct image_bind *a, const struct image_bind *b);
+
+/* Order of addresses: by family, then as they lie in memory. */
+int image_addr_cmp(const struct xlb_addr *a, const struct xlb_addr *b);
+
+/* Order of the ranges of one address: by protocol and first port. */
+int image_range_cmp(const struct image_range *a, const struct image_range *b);
+
+/*
+ * What a server's number stands for: its name, and all that a flow takes from its record. A server that moves to
+ * another address gets another number, and its flows go on to where they began.
+ */
+uint64_t image_server_key(const struct xlb_server *rec);
 
 /* PLAN_RING writes the backend's record too. PLAN_BIND_ADD also stands for a bind that changes its service. */
 enum plan_op {
 	PLAN_BUSY,
+	PLAN_STICK,
 	PLAN_SERVER,
 	PLAN_RING,
 	PLAN_SERVICE,
@@ -132,6 +186,7 @@ enum plan_op {
 	PLAN_SERVICE_DEL,
 	PLAN_RING_DEL,
 	PLAN_SERVER_DEL,
+	PLAN_STICK_DEL,
 };
 
 struct plan_step {

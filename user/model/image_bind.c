@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Part of image_build(): binds, addresses of ours and the ports that are never source ports.
+ * Part of image_build(): who gets which port of which address.
  *
- * Addresses and port ranges become single binds here, since the data plane looks up exact pairs only.
+ * Single ports become binds, several ports a range. The program looks for a bind first, so a bind may lie within a
+ * range; ranges of one address and protocol never overlap.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,12 +11,18 @@
 
 #include "model/image_build.h"
 
-/* A bind before duplicates are removed. A lower rank wins. */
+enum { NR_PORTS = 65536 };
+
+/* A bind on one address. A lower rank wins. */
 struct candidate {
-	struct xlb_vip vip;
+	__be32 addr[4];
+	uint8_t family, proto;
+	uint16_t service;
+	unsigned int lo, hi;
 	unsigned int rank;  /* disabled << 1 | wildcard */
 	unsigned int order; /* in the file */
 	const struct frontend *frontend;
+	unsigned int line;
 };
 
 struct candidates {
@@ -23,9 +30,11 @@ struct candidates {
 	size_t nr, cap;
 };
 
-/* -ENOSPC: there are IMAGE_BINDS_MAX already. */
-static int add_candidate(struct candidates *c, const struct candidate *new)
+static int add_candidate(struct candidates *c, const struct frontend *f, const struct bind *bind,
+			 const struct addr *addr)
 {
+	struct candidate *new;
+
 	if (c->nr == c->cap) {
 		size_t cap = c->cap ? c->cap * 2 : 64;
 		struct candidate *list = reallocarray(c->list, cap, sizeof(*list));
@@ -35,83 +44,127 @@ static int add_candidate(struct candidates *c, const struct candidate *new)
 		c->list = list;
 		c->cap = cap;
 	}
-	if (c->nr >= IMAGE_BINDS_MAX)
-		return -ENOSPC;
-	c->list[c->nr] = *new;
-	c->list[c->nr].order = (unsigned int)c->nr;
+	new = &c->list[c->nr];
+	*new = (struct candidate){
+		.family = words_family(addr),
+		.proto = bind->proto,
+		.service = f->dp_id,
+		.lo = bind->port_lo,
+		.hi = bind->port_hi,
+		.rank = (f->disabled ? 2u : 0u) | (addr_is_any(&bind->addr) ? 1u : 0u),
+		.order = (unsigned int)c->nr,
+		.frontend = f,
+		.line = bind->line,
+	};
+	words_put(new->addr, addr);
 	c->nr++;
 	return 0;
 }
 
-static int add_ports(struct candidates *c, const struct frontend *f, const struct bind *bind, __be32 addr)
+/* Would '*' of the family mean this address? Link-local ones are no place for a service: each link has its own. */
+static bool follows(const struct bind *bind, const struct host_addr *a)
 {
-	struct candidate new = {
-		.vip = { .addr = addr, .proto = bind->proto, .service = f->dp_id },
-		.rank = (f->disabled ? 2u : 0u) | (addr_is_any(&bind->addr) ? 1u : 0u),
-		.frontend = f,
-	};
+	if (a->addr.family != bind->addr.family || (bind->interface && strcmp(bind->interface, a->ifname) != 0))
+		return false;
+	return a->addr.family == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&a->addr.v6);
+}
 
-	for (unsigned int port = bind->port_lo; port <= bind->port_hi; port++) {
-		int err;
+static int add_bind(const struct image_builder *b, struct candidates *c, const struct frontend *f,
+		    const struct bind *bind)
+{
+	int err = 0;
 
-		new.vip.port = htons((uint16_t)port);
-		err = add_candidate(c, &new);
-		if (err)
-			return err;
+	if (!addr_is_any(&bind->addr))
+		return add_candidate(c, f, bind, &bind->addr);
+	for (size_t i = 0; i < b->host->nr_addrs && !err; i++)
+		if (follows(bind, &b->host->addrs[i]))
+			err = add_candidate(c, f, bind, &b->host->addrs[i].addr);
+	return err;
+}
+
+/* Every server of the backend must be able to take what comes by the bind. */
+static int check_family(struct image_builder *b, const struct frontend *f, const struct bind *bind)
+{
+	uint8_t family = words_family(&bind->addr);
+	char text[ADDR_TEXT_MAX], addr[ADDR_TEXT_MAX];
+	const struct server *s;
+
+	if (!f->backend)
+		return 0;
+	TAILQ_FOREACH(s, &f->backend->servers, next) {
+		if (!s->addr.family || image_server_takes(s, family))
+			continue;
+		diag_add(b->diags, DIAG_ERROR, NULL, "M0204",
+			 family == 4 ? "give the server an IPv4 address, or forward by 'ipip'; or bind IPv6" :
+				       "give the server an IPv6 address, or bind IPv4",
+			 "frontend '%s', line %u: %s cannot be balanced to server %s/%s at %s: IPv4 and IPv6 are not "
+			 "translated into each other",
+			 f->name, bind->line, addr_format_port(&bind->addr, bind->port_lo, text), f->backend->name,
+			 s->name, addr_format(&s->addr, addr));
+		return -EINVAL;
 	}
 	return 0;
 }
 
-static int add_bind(struct image_builder *b, struct candidates *c, const struct frontend *f, const struct bind *bind)
+/* Modes that rewrite no port need the server to listen on the very port that was bound. */
+static int check_port(struct image_builder *b, const struct frontend *f, const struct bind *bind)
 {
-	char text[ADDR_TEXT_MAX];
-	int err = 0;
+	const struct server *s;
 
-	if (bind->addr.family != AF_INET) {
-		diag_add(b->diags, DIAG_WARNING, NULL, "M0205", "bind an IPv4 address too",
-			 "frontend '%s', line %u: IPv6 is not balanced yet, packets to %s pass to this host", f->name,
-			 bind->line, addr_format_port(&bind->addr, bind->port_lo, text));
+	if (!f->backend)
 		return 0;
+	TAILQ_FOREACH(s, &f->backend->servers, next) {
+		if (!forward_keeps_port(s->forward) ||
+		    (!s->port_offset && (!s->port || (bind->port_lo == s->port && bind->port_hi == s->port))))
+			continue;
+		diag_add(b->diags, DIAG_ERROR, NULL, "M0208",
+			 "bind the server's port, write the server without a port, or use 'forward fullnat' or 'dnat'",
+			 "frontend '%s', line %u: server %s/%s listens on another port, and 'forward %s' changes none",
+			 f->name, bind->line, f->backend->name, s->name, forward_name(s->forward));
+		return -EINVAL;
 	}
-	if (!addr_is_any(&bind->addr))
-		return add_ports(c, f, bind, bind->addr.v4.s_addr);
-	for (size_t i = 0; i < b->host->nr_addrs && !err; i++) {
-		const struct host_addr *a = &b->host->addrs[i];
-
-		if (a->addr.family == AF_INET && (!bind->interface || !strcmp(bind->interface, a->ifname)))
-			err = add_ports(c, f, bind, a->addr.v4.s_addr);
-	}
-	return err;
+	return 0;
 }
 
 static int collect(struct image_builder *b, struct candidates *c)
 {
 	const struct frontend *f;
 	const struct bind *bind;
+	int ret = 0;
 
 	TAILQ_FOREACH(f, &b->m->frontends, next) {
 		if (!f->dp_id)
 			continue;
 		TAILQ_FOREACH(bind, &f->binds, next) {
-			int err = add_bind(b, c, f, bind);
+			int err = check_family(b, f, bind);
 
-			if (err == -ENOSPC)
-				diag_add(b->diags, DIAG_ERROR, NULL, "M0206",
-					 "bind fewer ports or addresses; a port range counts each of its ports, and "
-					 "'*' each address of the attached interfaces",
-					 "frontend '%s', line %u: more than %d binds (address and port pairs)", f->name,
-					 bind->line, IMAGE_BINDS_MAX);
-			if (err)
+			if (!err)
+				err = check_port(b, f, bind);
+			if (!err)
+				err = add_bind(b, c, f, bind);
+			if (err == -ENOMEM)
 				return err;
+			ret = ret ? ret : err; /* go on, to report all of them */
 		}
 	}
-	return 0;
+	return ret;
+}
+
+/* Same address and protocol: a group. */
+static int group_cmp(const struct candidate *x, const struct candidate *y)
+{
+	int cmp;
+
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	cmp = words_cmp(x->addr, y->addr);
+	return cmp ? cmp : (int)x->proto - (int)y->proto;
 }
 
 static int candidate_cmp(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
-	int cmp = image_vip_cmp(&x->vip, &y->vip);
+	int cmp = group_cmp(x, y);
 
 	if (cmp)
 		return cmp;
@@ -120,158 +173,106 @@ static int candidate_cmp(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static void report_twice(struct image_builder *b, const struct candidate *kept, const struct candidate *other)
+static void report_twice(struct image_builder *b, const struct candidate *kept, const struct candidate *other,
+			 unsigned int port)
 {
-	struct addr addr = { .family = AF_INET, .v4.s_addr = other->vip.addr };
+	struct addr addr = words_get(other->addr, other->family);
 	char text[ADDR_TEXT_MAX];
 
 	if (kept->rank != other->rank || kept->frontend == other->frontend)
 		return;
 	diag_add(b->diags, DIAG_WARNING, NULL, "M0207", "remove one of the two 'bind' lines",
 		 "%s is bound by frontend '%s' and by frontend '%s': the first one gets the packets",
-		 addr_format_port(&addr, ntohs(other->vip.port), text), kept->frontend->name, other->frontend->name);
+		 addr_format_port(&addr, (uint16_t)port, text), kept->frontend->name, other->frontend->name);
+}
+
+/* Each port of the group goes to the first that asks: owner[port] = its place in the group + 1. */
+static void take_ports(struct image_builder *b, const struct candidate *group, size_t nr, uint32_t *owner)
+{
+	for (size_t i = 0; i < nr; i++) {
+		bool told = false;
+
+		for (unsigned int port = group[i].lo; port <= group[i].hi; port++) {
+			if (!owner[port]) {
+				owner[port] = (uint32_t)i + 1;
+			} else if (!told) {
+				report_twice(b, &group[owner[port] - 1], &group[i], port);
+				told = true;
+			}
+		}
+	}
+}
+
+static int emit(struct image_builder *b, const struct candidate *c, unsigned int lo, unsigned int hi)
+{
+	struct image_bind bind = {
+		.port = htons((uint16_t)lo), .service = c->service, .family = c->family, .proto = c->proto
+	};
+	struct built_range range = {
+		.family = c->family,
+		.range.rec = { .lo = (uint16_t)lo, .hi = (uint16_t)hi, .proto = c->proto, .service = c->service },
+	};
+	int err;
+
+	memcpy(bind.addr, c->addr, sizeof(bind.addr));
+	memcpy(range.addr, c->addr, sizeof(range.addr));
+	err = lo == hi ? image_add_bind(b, &bind) : image_add_range(b, &range);
+	if (err == -ENOSPC)
+		diag_add(b->diags, DIAG_ERROR, NULL, "M0206",
+			 "bind fewer ports or addresses; '*' counts each address of the attached interfaces",
+			 "frontend '%s', line %u: more than %d binds (address and port pairs), or than %d port ranges",
+			 c->frontend->name, c->line, IMAGE_BINDS_MAX, XLB_MAX_RANGES - 1);
+	return err;
+}
+
+/* The runs of ports of candidate 'i' that no other range interrupts. Single binds do not: they are found before. */
+static int emit_pieces(struct image_builder *b, const struct candidate *group, size_t i, const uint32_t *owner)
+{
+	unsigned int first = 0, last = 0;
+	int err = 0;
+
+	for (unsigned int port = group[i].lo; port <= group[i].hi && !err; port++) {
+		const struct candidate *c = &group[owner[port] - 1];
+
+		if (c == &group[i]) {
+			first = first ? first : port;
+			last = port;
+		} else if (c->lo != c->hi && first) {
+			err = emit(b, &group[i], first, last);
+			first = 0;
+		}
+	}
+	return first && !err ? emit(b, &group[i], first, last) : err;
+}
+
+static int settle_group(struct image_builder *b, const struct candidate *group, size_t nr, uint32_t *owner)
+{
+	int err = 0;
+
+	take_ports(b, group, nr, owner);
+	for (size_t i = 0; i < nr && !err; i++)
+		err = emit_pieces(b, group, i, owner);
+	for (size_t i = 0; i < nr; i++)
+		memset(&owner[group[i].lo], 0, (group[i].hi - group[i].lo + 1) * sizeof(*owner));
+	return err;
 }
 
 int image_build_binds(struct image_builder *b)
 {
+	uint32_t *owner = calloc(NR_PORTS, sizeof(*owner));
 	struct candidates c = { 0 };
-	const struct candidate *kept = NULL;
-	int err;
+	size_t first = 0;
+	int err = owner ? collect(b, &c) : -ENOMEM;
 
-	err = collect(b, &c);
-	if (err || !c.nr)
-		goto out;
-	b->img->binds = calloc(c.nr, sizeof(*b->img->binds));
-	if (!b->img->binds) {
-		err = -ENOMEM;
-		goto out;
-	}
-	qsort(c.list, c.nr, sizeof(*c.list), candidate_cmp);
-	for (size_t i = 0; i < c.nr; i++) {
-		if (kept && !image_vip_cmp(&kept->vip, &c.list[i].vip)) {
-			report_twice(b, kept, &c.list[i]);
+	if (!err && c.nr)
+		qsort(c.list, c.nr, sizeof(*c.list), candidate_cmp);
+	for (size_t i = 1; i <= c.nr && !err; i++) {
+		if (i < c.nr && !group_cmp(&c.list[first], &c.list[i]))
 			continue;
-		}
-		kept = &c.list[i];
-		b->img->binds[b->img->nr_binds++].vip = kept->vip;
+		err = settle_group(b, &c.list[first], i - first, owner);
+		first = i;
 	}
-out:
 	free(c.list);
+	free(owner);
 	return err;
-}
-
-/* The record of an address, made when it is new; NULL: out of memory. Callers come in the order of addresses mostly. */
-static struct xlb_addr *addr_record(struct image_builder *b, __be32 addr)
-{
-	struct image *img = b->img;
-	struct xlb_addr *rec;
-
-	for (size_t i = img->nr_addrs; i > 0; i--)
-		if (img->addrs[i - 1].rec.addr == addr)
-			return &img->addrs[i - 1].rec;
-	if (img->nr_addrs == b->cap_addrs) {
-		size_t cap = b->cap_addrs ? b->cap_addrs * 2 : 16;
-		struct image_addr *addrs = reallocarray(img->addrs, cap, sizeof(*addrs));
-
-		if (!addrs)
-			return NULL;
-		img->addrs = addrs;
-		b->cap_addrs = cap;
-	}
-	rec = &img->addrs[img->nr_addrs++].rec;
-	memset(rec, 0, sizeof(*rec));
-	rec->addr = addr;
-	rec->pool_lo = 1;
-	return rec;
-}
-
-/* Widens the range of an address to hold that of one more server. */
-static void widen_pool(struct xlb_addr *rec, uint16_t lo, uint16_t hi)
-{
-	if (rec->pool_lo > rec->pool_hi) {
-		rec->pool_lo = lo;
-		rec->pool_hi = hi;
-		return;
-	}
-	rec->pool_lo = lo < rec->pool_lo ? lo : rec->pool_lo;
-	rec->pool_hi = hi > rec->pool_hi ? hi : rec->pool_hi;
-}
-
-static int pool_addrs(struct image_builder *b)
-{
-	struct xlb_addr *rec = NULL;
-
-	for (size_t i = 1; i < b->img->nr_servers; i++) {
-		const struct xlb_server *s = &b->img->servers[i];
-
-		if (!s->source)
-			continue;
-		if (!rec || rec->addr != s->source)
-			rec = addr_record(b, s->source);
-		if (!rec)
-			return -ENOMEM;
-		widen_pool(rec, s->pool_lo, s->pool_hi);
-	}
-	return 0;
-}
-
-/* Ports in use on the host or bound by us, as far as a source range contains them. */
-static void build_busy(struct image_builder *b)
-{
-	struct image *img = b->img;
-
-	for (size_t i = 0; i < img->nr_binds; i++) {
-		const struct xlb_vip *vip = &img->binds[i].vip;
-		unsigned int port = ntohs(vip->port);
-
-		img->busy[vip->proto == IPPROTO_UDP][port / 64] |= 1ull << port % 64;
-	}
-	for (size_t p = 0; p < 2; p++)
-		for (size_t w = 0; b->host->busy[p] && w < XLB_BUSY_WORDS; w++)
-			img->busy[p][w] |= b->host->busy[p][w];
-}
-
-/* Removes from the busy ports what no range contains: the comings and goings of the host are no change then. */
-static int mask_busy(struct image *img)
-{
-	uint64_t *mask = calloc(XLB_BUSY_WORDS, sizeof(*mask));
-
-	if (!mask)
-		return -ENOMEM;
-	for (size_t i = 0; i < img->nr_addrs; i++) {
-		const struct xlb_addr *rec = &img->addrs[i].rec;
-
-		for (unsigned int port = rec->pool_lo; port <= rec->pool_hi; port++)
-			mask[port / 64] |= 1ull << port % 64;
-	}
-	for (size_t w = 0; w < XLB_BUSY_WORDS; w++) {
-		img->busy[0][w] &= mask[w];
-		img->busy[1][w] &= mask[w];
-	}
-	free(mask);
-	return 0;
-}
-
-int image_build_addrs(struct image_builder *b)
-{
-	struct image *img = b->img;
-	struct xlb_addr *rec = NULL;
-	int err;
-
-	for (size_t i = 0; i < img->nr_binds; i++) {
-		const struct xlb_vip *vip = &img->binds[i].vip;
-		unsigned int bit = xlb_port_bit(vip->port, vip->proto);
-
-		if (!rec || rec->addr != vip->addr)
-			rec = addr_record(b, vip->addr);
-		if (!rec)
-			return -ENOMEM;
-		rec->bloom[bit / 32] |= 1u << bit % 32;
-	}
-	err = pool_addrs(b);
-	if (err)
-		return err;
-	build_busy(b);
-	image_sort(img);
-	return mask_busy(img);
 }

@@ -21,7 +21,8 @@ struct id_table {
 };
 
 struct image_ids {
-	struct id_table services, backends, servers;
+	struct id_table services, backends, servers, tables;
+	uint32_t maglev_len[XLB_MAX_BACKENDS];
 };
 
 struct image_ids *image_ids_new(void)
@@ -33,6 +34,7 @@ struct image_ids *image_ids_new(void)
 	ids->services.cap = XLB_MAX_SERVICES;
 	ids->backends.cap = XLB_MAX_BACKENDS;
 	ids->servers.cap = XLB_MAX_SERVERS;
+	ids->tables.cap = IMAGE_MAX_STICKS;
 	return ids;
 }
 
@@ -43,7 +45,18 @@ void image_ids_free(struct image_ids *ids)
 
 static struct id_table *table_of(struct image_ids *ids, char kind)
 {
-	return kind == 's' ? &ids->services : kind == 'b' ? &ids->backends : kind == 'S' ? &ids->servers : NULL;
+	switch (kind) {
+	case 's':
+		return &ids->services;
+	case 'b':
+		return &ids->backends;
+	case 'S':
+		return &ids->servers;
+	case 't':
+		return &ids->tables;
+	default:
+		return NULL;
+	}
 }
 
 static uint16_t *chain_of(struct id_table *t, uint64_t identity)
@@ -108,6 +121,8 @@ void image_ids_release(struct image_ids *ids, char kind, uint16_t id)
 	*link = t->next[id];
 	t->identity[id] = 0;
 	t->next[id] = 0;
+	if (kind == 'b')
+		ids->maglev_len[id] = 0;
 }
 
 /* Does the image use the number? */
@@ -117,13 +132,15 @@ static bool in_image(const struct image *img, char kind, uint16_t id)
 		return id < img->nr_services && img->services[id].identity;
 	if (kind == 'b')
 		return id < img->nr_backends && img->backends[id].identity;
+	if (kind == 't')
+		return img->sticks[id].identity;
 	return id < img->nr_servers && img->servers[id].identity;
 }
 
 size_t image_ids_collect(struct image_ids *ids, const struct image *img,
 			 bool (*is_free)(void *arg, char kind, uint16_t id), void *arg)
 {
-	static const char kinds[] = { 's', 'b', 'S' };
+	static const char kinds[] = { 's', 'b', 'S', 't' };
 	size_t nr = 0;
 
 	for (size_t k = 0; k < sizeof(kinds); k++) {
@@ -134,11 +151,22 @@ size_t image_ids_collect(struct image_ids *ids, const struct image *img,
 
 			if (!t->identity[id] || in_image(img, kinds[k], id))
 				continue;
-			if (kinds[k] != 'b' && !is_free(arg, kinds[k], id))
+			if ((kinds[k] == 's' || kinds[k] == 'S') && !is_free(arg, kinds[k], id))
 				continue;
 			image_ids_release(ids, kinds[k], id);
 			nr++;
 		}
 	}
 	return nr;
+}
+
+uint32_t image_ids_maglev_len(const struct image_ids *ids, uint16_t backend)
+{
+	return backend < XLB_MAX_BACKENDS ? ids->maglev_len[backend] : 0;
+}
+
+void image_ids_set_maglev_len(struct image_ids *ids, uint16_t backend, uint32_t len)
+{
+	if (backend < XLB_MAX_BACKENDS)
+		ids->maglev_len[backend] = len;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Part of image_build(): records of backends and servers, and the rings that packets take their servers from.
+ * Part of image_build(): records of servers.
  *
- * Each server's record says how to reach it (next hop) and which of our addresses and ports it sees (full NAT source).
+ * Each says how to reach the server (next hop, way of forwarding), which of our addresses and ports it sees, and what
+ * is known of its state.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,21 +11,45 @@
 #include <string.h>
 
 #include "model/image_build.h"
-#include "model/schedule.h"
+
+static const enum xlb_mode modes[NR_FORWARDS] = {
+	[FORWARD_FULLNAT] = XLB_MODE_FULLNAT,
+	[FORWARD_DNAT] = XLB_MODE_DNAT,
+	[FORWARD_L2DSR] = XLB_MODE_L2DSR,
+	[FORWARD_IPIP] = XLB_MODE_IPIP,
+};
+
+bool image_server_takes(const struct server *s, uint8_t family)
+{
+	uint8_t own = words_family(&s->addr);
+
+	return own == family || (s->forward == FORWARD_IPIP && own == 6 && family == 4);
+}
+
+/* Does the server see an address of ours? */
+static bool needs_source(enum forward f)
+{
+	return f == FORWARD_FULLNAT || f == FORWARD_IPIP;
+}
 
 static const struct next_hop *find_hop(const struct image_builder *b, const struct addr *server)
 {
 	size_t lo = 0, hi = b->nr_hops;
+	__be32 wanted[4], words[4];
 
-	if (server->family != AF_INET)
-		return NULL;
+	words_put(wanted, server);
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		uint32_t at = b->hops[mid]->server.v4.s_addr;
+		const struct addr *at = &b->hops[mid]->server;
+		int cmp = at->family - server->family;
 
-		if (at == server->v4.s_addr)
+		if (!cmp) {
+			words_put(words, at);
+			cmp = words_cmp(words, wanted);
+		}
+		if (!cmp)
 			return b->hops[mid];
-		if (at < server->v4.s_addr)
+		if (cmp < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -80,175 +105,194 @@ static int choose_ports(struct image_builder *b, const struct server *s, struct 
 	return 0;
 }
 
-static const struct addr *choose_source(const struct server *s, const struct next_hop *hop)
+/* Of the server's family; NULL: none. A source of the other family that the file names is reported. */
+static const struct addr *choose_source(struct image_builder *b, const struct server *s, const struct next_hop *hop)
 {
-	if (is_given(&s->source))
-		return &s->source;
-	if (is_given(&s->backend->source))
-		return &s->backend->source;
-	return hop && is_given(&hop->source) ? &hop->source : NULL;
+	const struct addr *given = is_given(&s->source) ? &s->source : &s->backend->source;
+	char source[ADDR_TEXT_MAX], addr[ADDR_TEXT_MAX];
+
+	if (!is_given(given) && hop && is_given(&hop->source))
+		return &hop->source;
+	if (!is_given(given)) /* no route now: what its flows have, so that they find it again with the route */
+		return s->run.source.family == s->addr.family && s->addr.family ? &s->run.source : NULL;
+	if (!s->addr.family || given->family == s->addr.family)
+		return given;
+	diag_add(b->diags, DIAG_ERROR, NULL, "M0210", "give 'source' an address of the server's family",
+		 "server %s/%s: its address %s and the source %s are of different families", s->backend->name, s->name,
+		 addr_format(&s->addr, addr), addr_format(given, source));
+	return NULL;
 }
 
-static int build_server(struct image_builder *b, const struct server *s)
+static int put_source(struct image_builder *b, const struct server *s, const struct next_hop *hop,
+		      struct xlb_server *rec)
 {
-	struct xlb_server *rec = &b->img->servers[s->run.dp_id];
-	const struct next_hop *hop = find_hop(b, &s->addr);
-	const struct addr *source = choose_source(s, hop);
-	struct port_range ports;
-	char text[ADDR_TEXT_MAX];
-	int err;
+	size_t nr_errors = b->diags->nr[DIAG_ERROR];
+	const struct addr *source = choose_source(b, s, hop);
+	struct port_range ports = { 1, 0 };
+	int err = 0;
 
-	if (s->addr.family == AF_INET6 || (source && source->family != AF_INET)) {
-		diag_add(b->diags, DIAG_ERROR, NULL, "M0204", "give it an IPv4 address and an IPv4 source",
-			 "server %s/%s: IPv6 is not balanced yet: %s", s->backend->name, s->name,
-			 addr_format(s->addr.family == AF_INET6 ? &s->addr : source, text));
+	if (b->diags->nr[DIAG_ERROR] != nr_errors)
 		return -EINVAL;
-	}
-	err = choose_ports(b, s, &ports);
-	if (err)
+	if (s->forward == FORWARD_FULLNAT)
+		err = choose_ports(b, s, &ports);
+	if (err || !source)
 		return err;
-	rec->addr = s->addr.family ? s->addr.v4.s_addr : 0;
-	rec->port = htons(s->port);
-	rec->backend = s->backend->dp_id;
-	rec->pool_lo = 1;
-	rec->pool_hi = 0;
-	if (source) {
-		rec->source = source->v4.s_addr;
+	words_put(rec->source, source);
+	if (s->forward == FORWARD_FULLNAT) {
 		rec->pool_lo = ports.lo;
 		rec->pool_hi = ports.hi;
 	}
-	if (hop) {
-		rec->oif = hop->oif;
-		memcpy(rec->dmac, hop->dmac, sizeof(rec->dmac));
-		memcpy(rec->smac, hop->smac, sizeof(rec->smac));
-	}
 	return 0;
+}
+
+/* A frame goes to the server's own MAC address with the service's IP address in it: no router takes that. */
+static int check_on_link(struct image_builder *b, const struct server *s, const struct next_hop *hop)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (s->forward != FORWARD_L2DSR || !hop || !hop->mtu || hop->on_link)
+		return 0;
+	diag_add(b->diags, b->host->new_config ? DIAG_ERROR : DIAG_WARNING, NULL, "M0209",
+		 "use 'forward ipip', which crosses routers, or put the server on a network of an attached interface",
+		 "server %s/%s: %s is reached through a router, and 'forward l2dsr' only reaches its own network",
+		 s->backend->name, s->name, addr_format(&s->addr, text));
+	return -EINVAL;
+}
+
+static void put_hop(const struct server *s, const struct next_hop *hop, struct xlb_server *rec)
+{
+	rec->oif = hop->oif;
+	rec->mtu = hop->mtu;
+	memcpy(rec->dmac, s->has_mac ? s->mac : hop->dmac, sizeof(rec->dmac));
+	memcpy(rec->smac, hop->smac, sizeof(rec->smac));
+}
+
+/* Has another server of the backend come up whose line says that the flows of the backup servers shall end then? */
+static bool backup_must_end(const struct server *s)
+{
+	const struct server *other;
+
+	if (!s->backup)
+		return false;
+	TAILQ_FOREACH(other, &s->backend->servers, next)
+		if (other->up_ends_backup_flows && !other->backup && server_is_usable(other))
+			return true;
+	return false;
+}
+
+static uint16_t flags_of(const struct server *s)
+{
+	bool up = server_is_up(s);
+
+	return (up ? XLB_SRV_UP : 0) | ((!up && s->down_ends_flows) || backup_must_end(s) ? XLB_SRV_SHUT : 0) |
+	       (s->run.admin & (SERVER_MAINT | SERVER_DRAIN) || !s->run.weight ? XLB_SRV_DRAIN : 0) |
+	       (s->maxconn ? XLB_SRV_FULL : 0);
+}
+
+static int build_server(struct image_builder *b, const struct server *s, struct xlb_server *rec)
+{
+	const struct next_hop *hop = find_hop(b, &s->addr);
+	int err = check_on_link(b, s, hop), source_err = 0;
+
+	rec->identity = model_identity("server", s->backend->name, s->name);
+	rec->flags = flags_of(s);
+	rec->mode = modes[s->forward];
+	rec->family = words_family(&s->addr);
+	rec->backend = s->backend->dp_id;
+	rec->limit = s->maxconn;
+	rec->pool_lo = 1;
+	words_put(rec->addr, &s->addr);
+	if (!forward_keeps_port(s->forward)) {
+		rec->port = htons(s->port);
+		rec->port_add = s->port ? 0 : (uint16_t)s->port_offset;
+	}
+	if (needs_source(s->forward))
+		source_err = put_source(b, s, hop, rec);
+	if (hop && !err)
+		put_hop(s, hop, rec);
+	return source_err ? source_err : b->host->new_config ? err : 0;
+}
+
+/* Effective weights, for the algorithms that compare loads: as fine as the record allows while one grows slowly. */
+static void put_weights(const struct image_builder *b, const struct backend *be, struct xlb_server *recs)
+{
+	bool ramps = backend_ramps(be, b->host->now_ms);
+	unsigned int most = 1, scale = 1;
+	const struct server *s;
+
+	TAILQ_FOREACH(s, &be->servers, next)
+		most = s->run.weight > most ? s->run.weight : most;
+	if (ramps && most < MODEL_WEIGHT_MAX)
+		scale = MODEL_WEIGHT_MAX / most;
+	TAILQ_FOREACH(s, &be->servers, next) {
+		unsigned int weight = s->run.weight * scale;
+
+		if (ramps && weight) {
+			weight = weight * server_ramp(s, b->host->now_ms) / SERVER_RAMP_FULL;
+			weight = weight ? weight : 1;
+		}
+		recs++->weight = (uint16_t)(weight < MODEL_WEIGHT_MAX ? weight : MODEL_WEIGHT_MAX);
+	}
 }
 
 int image_build_servers(struct image_builder *b)
 {
+	struct xlb_server *rec;
 	const struct backend *be;
 	const struct server *s;
+	size_t nr = 0;
 	int err = 0;
 
+	TAILQ_FOREACH(be, &b->m->backends, next)
+		nr += be->nr_servers;
+	b->servers = calloc(nr + 1, sizeof(*b->servers));
+	if (!b->servers)
+		return -ENOMEM;
+	rec = b->servers;
 	TAILQ_FOREACH(be, &b->m->backends, next) {
-		b->img->backends[be->dp_id].identity = model_identity("backend", be->name, NULL);
-		TAILQ_FOREACH(s, &be->servers, next) {
-			int e;
+		struct xlb_server *first = rec;
 
-			b->img->servers[s->run.dp_id].identity = model_identity("server", be->name, s->name);
-			e = build_server(b, s);
+		TAILQ_FOREACH(s, &be->servers, next) {
+			int e = build_server(b, s, rec++);
+
 			err = err ? err : e; /* go on, to report all of them */
 		}
+		put_weights(b, be, first);
 	}
 	return err;
 }
 
-/* Can packets be sent to it now: next hop known through an attached interface? */
-static bool is_reachable(const struct image *img, const struct server *s)
+bool image_server_is_reachable(const struct image *img, const struct server *s)
 {
 	static const unsigned char unknown[6];
+	static const __be32 none[4];
 	const struct xlb_server *rec = &img->servers[s->run.dp_id];
 
-	return rec->source && rec->oif && memcmp(rec->dmac, unknown, sizeof(unknown));
+	return rec->oif && memcmp(rec->dmac, unknown, sizeof(unknown)) != 0 &&
+	       (!needs_source(s->forward) || words_cmp(rec->source, none) != 0);
 }
 
-/* Keeps the reachable ones of 'list', in order; all if none is. Servers without an address never stay. */
-static size_t keep_reachable(const struct image *img, struct server **list, size_t nr)
+/* FNV-1a over the bytes of a value. */
+static uint64_t mix(uint64_t hash, const void *value, size_t size)
 {
-	size_t kept = 0, nr_addressed = 0;
+	const unsigned char *byte = value;
 
-	for (size_t i = 0; i < nr; i++)
-		if (list[i]->addr.family == AF_INET)
-			list[nr_addressed++] = list[i];
-	for (size_t i = 0; i < nr_addressed; i++)
-		kept += is_reachable(img, list[i]);
-	if (!kept)
-		return nr_addressed;
-	kept = 0;
-	for (size_t i = 0; i < nr_addressed; i++)
-		if (is_reachable(img, list[i]))
-			list[kept++] = list[i];
-	return kept;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3u;
+	return hash;
 }
 
-/* Divides weights by the smallest number that makes the ring fit. */
-static size_t fit_weights(unsigned int *weights, size_t nr)
+uint64_t image_server_key(const struct xlb_server *rec)
 {
-	size_t len = schedule_length(weights, nr);
-	unsigned int divided[MODEL_WEIGHT_MAX + 1];
+	uint64_t key = rec->identity;
 
-	for (unsigned int by = 2; len > IMAGE_RING_MAX && by <= MODEL_WEIGHT_MAX; by++) {
-		unsigned int total = 0;
-
-		for (unsigned int w = 0; w <= MODEL_WEIGHT_MAX; w++)
-			divided[w] = w ? (w + by / 2) / by + (w < (by + 1) / 2) : 0;
-		for (size_t i = 0; i < nr; i++)
-			total += divided[weights[i]];
-		if (total > IMAGE_RING_MAX)
-			continue;
-		for (size_t i = 0; i < nr; i++)
-			weights[i] = divided[weights[i]];
-		len = schedule_length(weights, nr);
-	}
-	return len;
-}
-
-static int build_ring(const struct image *img, struct server **list, size_t nr, struct image_ring *ret)
-{
-	unsigned int *weights = calloc(nr, sizeof(*weights));
-	uint16_t *ids = calloc(nr, sizeof(*ids));
-	uint16_t *ring = NULL;
-	int err = -ENOMEM;
-	size_t len;
-
-	if (!weights || !ids)
-		goto out;
-	nr = keep_reachable(img, list, nr);
-	for (size_t i = 0; i < nr; i++) {
-		weights[i] = list[i]->run.weight < MODEL_WEIGHT_MAX ? list[i]->run.weight : MODEL_WEIGHT_MAX;
-		ids[i] = list[i]->run.dp_id;
-	}
-	len = fit_weights(weights, nr);
-	err = 0;
-	if (!len)
-		goto out;
-	ring = calloc(len, sizeof(*ring));
-	err = ring ? schedule_build(weights, ids, nr, ring, len) : -ENOMEM;
-	if (err < 0)
-		goto out;
-	ret->ids = ring;
-	ret->len = (size_t)err;
-	ring = NULL;
-	err = 0;
-out:
-	free(ring);
-	free(ids);
-	free(weights);
-	return err;
-}
-
-int image_build_rings(struct image_builder *b)
-{
-	struct backend *be;
-	int err = 0;
-
-	TAILQ_FOREACH(be, &b->m->backends, next) {
-		struct server **list;
-		unsigned int nr;
-
-		if (!be->nr_servers)
-			continue;
-		list = calloc(be->nr_servers, sizeof(struct server *));
-		if (!list)
-			return -ENOMEM;
-		nr = backend_eligible(be, list, be->nr_servers);
-		if (nr)
-			err = build_ring(b->img, list, nr < be->nr_servers ? nr : be->nr_servers,
-					 &b->img->rings[be->dp_id]);
-		free(list);
-		if (err)
-			return err;
-	}
-	return 0;
+	if (!key)
+		return 0;
+	key = mix(key, rec->addr, sizeof(rec->addr));
+	key = mix(key, rec->source, sizeof(rec->source));
+	key = mix(key, &rec->port, sizeof(rec->port));
+	key = mix(key, &rec->port_add, sizeof(rec->port_add));
+	key = mix(key, &rec->family, sizeof(rec->family));
+	key = mix(key, &rec->mode, sizeof(rec->mode));
+	return key ? key : 1;
 }

@@ -7,6 +7,7 @@
  */
 #include "model/model.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct model *model_new(void)
 	TAILQ_INIT(&m->attach);
 	TAILQ_INIT(&m->sockets);
 	TAILQ_INIT(&m->logs);
+	TAILQ_INIT(&m->tables);
 	m->flows = 262144;
 	m->stats_timeout_ms = 10000;
 	return m;
@@ -32,6 +34,17 @@ static void bind_free(struct bind *b)
 	free(b->interface);
 	free(b->name);
 	free(b);
+}
+
+static void stats_words_free(struct stats_word_list *list)
+{
+	struct stats_word *w;
+
+	while ((w = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, w, next);
+		free(w->text);
+		free(w);
+	}
 }
 
 static void frontend_free(struct frontend *f)
@@ -45,9 +58,14 @@ static void frontend_free(struct frontend *f)
 	free(f->name);
 	free(f->stack_reason);
 	free(f->default_backend);
+	free(f->description);
 	free(f->stats.uri);
 	free(f->stats.realm);
 	free(f->stats.auth);
+	free(f->stats.node);
+	free(f->stats.desc);
+	stats_words_free(&f->stats.users);
+	stats_words_free(&f->stats.scope);
 	free(f);
 }
 
@@ -75,6 +93,8 @@ static void backend_free(struct backend *b)
 		server_free(s);
 	}
 	free(b->name);
+	free(b->state_file);
+	free(b->description);
 	free(b);
 }
 
@@ -83,6 +103,7 @@ static void free_global_lists(struct model *m)
 	struct attach_want *a;
 	struct stats_socket *s;
 	struct log_target *l;
+	struct stick_table *t;
 
 	while ((a = TAILQ_FIRST(&m->attach))) {
 		TAILQ_REMOVE(&m->attach, a, next);
@@ -100,6 +121,12 @@ static void free_global_lists(struct model *m)
 		TAILQ_REMOVE(&m->logs, l, next);
 		free(l->path);
 		free(l);
+	}
+	while ((t = TAILQ_FIRST(&m->tables))) {
+		TAILQ_REMOVE(&m->tables, t, next);
+		free(t->name);
+		free(t->peers);
+		free(t);
 	}
 }
 
@@ -121,6 +148,11 @@ void model_free(struct model *m)
 	free_global_lists(m);
 	free(m->node);
 	free(m->description);
+	free(m->seed);
+	free(m->log_tag);
+	free(m->log_hostname);
+	free(m->state_base);
+	free(m->state_file);
 	free(m);
 }
 
@@ -136,6 +168,8 @@ struct frontend *model_frontend_add(struct model *m, const char *name)
 		return NULL;
 	}
 	TAILQ_INIT(&f->binds);
+	TAILQ_INIT(&f->stats.users);
+	TAILQ_INIT(&f->stats.scope);
 	f->id = ++m->last_proxy_id;
 	m->nr_frontends++;
 	TAILQ_INSERT_TAIL(&m->frontends, f, next);
@@ -164,6 +198,7 @@ struct backend *model_backend_add(struct model *m, const char *name)
 	}
 	TAILQ_INIT(&b->servers);
 	b->source_ports = (struct port_range){ 1, 0 };
+	b->balance = (struct balance){ .draws = 2, .mask4 = 32, .mask6 = 128 };
 	b->id = next_backend_id(m, name);
 	m->nr_backends++;
 	TAILQ_INSERT_TAIL(&m->backends, b, next);
@@ -196,6 +231,7 @@ struct server *model_server_add(struct backend *b, const char *name)
 	s->backend = b;
 	s->id = next_server_id(b);
 	s->weight = 1;
+	s->forward = b->forward;
 	s->source_ports = (struct port_range){ 1, 0 };
 	check_conf_init(&s->check);
 	b->nr_servers++;
@@ -212,6 +248,36 @@ struct bind *model_bind_add(struct frontend *f)
 	b->proto = IPPROTO_TCP;
 	TAILQ_INSERT_TAIL(&f->binds, b, next);
 	return b;
+}
+
+struct stick_table *model_table_add(struct model *m, const char *name)
+{
+	struct stick_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->name = strdup(name);
+	if (!t->name) {
+		free(t);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&m->tables, t, next);
+	return t;
+}
+
+int model_stats_word_add(struct stats_word_list *list, const char *text)
+{
+	struct stats_word *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->text = strdup(text);
+	if (!w->text) {
+		free(w);
+		return -ENOMEM;
+	}
+	TAILQ_INSERT_TAIL(list, w, next);
+	return 0;
 }
 
 struct frontend *model_frontend_find(const struct model *m, const char *name)
@@ -241,6 +307,16 @@ struct server *model_server_find(const struct backend *b, const char *name)
 	TAILQ_FOREACH(s, &b->servers, next)
 		if (!strcmp(s->name, name))
 			return s;
+	return NULL;
+}
+
+struct stick_table *model_table_find(const struct model *m, const char *name)
+{
+	struct stick_table *t;
+
+	TAILQ_FOREACH(t, &m->tables, next)
+		if (!strcmp(t->name, name))
+			return t;
 	return NULL;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "base/addr.h"
+#include "model/balance.h"
 #include "model/check.h"
 #include "model/ports.h"
 
@@ -43,6 +44,8 @@ struct server_run {
 	uint64_t last_change_ms; /* CLOCK_MONOTONIC of the last change of up/down/maint */
 	uint64_t down_since_ms;	 /* while down: since when; else 0 */
 	uint64_t downtime_ms;	 /* total of earlier outages */
+	uint64_t recovered_ms;	 /* when it last became usable again, for slowstart; 0: it was from the start */
+	struct addr source;	 /* that it last saw, when the route chooses it; family 0: none yet */
 	uint16_t dp_id;		 /* index into xlb_servers, 0: none yet */
 };
 
@@ -54,11 +57,19 @@ struct server {
 	unsigned int id; /* HAProxy's sid: 1, 2, .. within the backend, or 'id N' */
 	bool id_forced;
 	struct addr addr;
-	char *host;	     /* the address as written, when it was a name; else NULL */
-	uint16_t port;	     /* host order; 0: the port that the client asked for */
-	unsigned int weight; /* 0..256 as in the file */
+	char *host;		   /* the address as written, when it was a name; else NULL */
+	uint16_t port;		   /* host order; 0: the port that the client asked for, plus 'port_offset' */
+	int port_offset;	   /* of ":+N" and ":-N", with 'port' 0 */
+	unsigned int weight;	   /* 0..256 as in the file */
+	unsigned int maxconn;	   /* connections at a time, 0: no limit; a full server is passed over */
+	unsigned int slowstart_ms; /* after a recovery the weight grows from 0 to full in this time; 0: at once */
 	bool backup;
 	bool disabled;
+	bool down_ends_flows;	   /* 'on-marked-down shutdown-sessions' */
+	bool up_ends_backup_flows; /* 'on-marked-up shutdown-backup-sessions' */
+	enum forward forward;	   /* in force: its own or the backend's */
+	bool has_mac;		   /* 'mac' is given: the neighbour is not asked */
+	unsigned char mac[6];
 	unsigned int line;		/* of the file, 0: by command */
 	struct check_conf check;	/* type CHECK_NONE: not checked, counts as up */
 	struct addr source;		/* family 0: the backend's */
@@ -73,6 +84,16 @@ struct timeouts {
 	unsigned int connect, client, server, tunnel, client_fin, server_fin, check;
 };
 
+/* Where probes of servers go: '#@xlb check via-path' and 'direct'. */
+enum check_path {
+	CHECK_PATH_AUTO,   /* not given: by the path for l2dsr and ipip, else direct */
+	CHECK_PATH_DIRECT, /* to the server's own address */
+	CHECK_PATH_VIA,	   /* to the balanced address, in the way in which traffic gets to the server */
+};
+
+/* 'load-server-state-from-file' */
+enum state_file { STATE_FILE_NONE, STATE_FILE_GLOBAL, STATE_FILE_LOCAL };
+
 /* 'backend' section, and the backend half of 'listen'. */
 struct backend {
 	TAILQ_ENTRY(backend) next;
@@ -83,9 +104,17 @@ struct backend {
 	struct server_list servers;
 	unsigned int nr_servers;
 	struct timeouts timeouts;
+	struct balance balance;
+	enum forward forward; /* of its servers, where they have none of their own */
+	struct stick stick;
 	struct addr source;		/* family 0: chosen by the route to the server */
 	struct port_range source_ports; /* empty: ports_default() */
 	bool allbackups;
+	bool log_health_checks; /* 'option log-health-checks' */
+	enum check_path check_path;
+	enum state_file load_state;
+	char *state_file; /* of 'server-state-file-name', or NULL: the backend's name */
+	char *description;
 	unsigned int line;
 	uint64_t last_change_ms;
 	uint64_t down_since_ms, downtime_ms;
@@ -98,15 +127,35 @@ TAILQ_HEAD(backend_list, backend);
 /* One address of a 'bind' line. */
 struct bind {
 	TAILQ_ENTRY(bind) next;
-	struct addr addr; /* 0.0.0.0: every IPv4 address of the attached interfaces */
-	uint16_t port_lo, port_hi;
-	uint8_t proto;	 /* IPPROTO_TCP, or IPPROTO_UDP by pragma */
-	char *interface; /* or NULL */
-	char *name;	 /* or NULL */
+	struct addr addr;	   /* 0.0.0.0, ::: every IPv4 or IPv6 address of the attached interfaces */
+	uint16_t port_lo, port_hi; /* 1 and 65535: any port, as '#@xlb bind tcp ADDRESS:*' says */
+	uint8_t proto;		   /* IPPROTO_TCP, or IPPROTO_UDP by pragma */
+	char *interface;	   /* or NULL */
+	char *name;		   /* or NULL */
+	unsigned int id;	   /* of 'id N', or 0 */
+	unsigned int maxconn;	   /* 0: not given */
+	unsigned int mss;	   /* clamp of the segment size in SYN and SYN-ACK, 0: none */
 	unsigned int line;
 };
 
 TAILQ_HEAD(bind_list, bind);
+
+/* What a packet gets for which there is no server: '#@xlb no-backend WORD'. */
+enum no_backend {
+	NO_BACKEND_AUTO,  /* not given: TCP gets a reset, UDP port unreachable */
+	NO_BACKEND_RESET, /* as auto, but other packets than TCP are dropped */
+	NO_BACKEND_ICMP,  /* port unreachable for all */
+	NO_BACKEND_DROP,
+	NO_BACKEND_PASS, /* to the host, where a proxy may listen: '#@xlb fallback local' */
+};
+
+/* A line 'stats auth', 'stats scope'. */
+struct stats_word {
+	TAILQ_ENTRY(stats_word) next;
+	char *text; /* "user:password"; name of a proxy */
+};
+
+TAILQ_HEAD(stats_word_list, stats_word);
 
 /* 'frontend' section, and the frontend half of 'listen'. */
 struct frontend {
@@ -122,7 +171,11 @@ struct frontend {
 	char *default_backend;	 /* name as written, or NULL */
 	struct backend *backend; /* resolved, or NULL */
 	struct timeouts timeouts;
-	unsigned int maxconn; /* 0: not given */
+	unsigned int maxconn;	 /* flows at a time, 0: not given; beyond it a SYN is dropped */
+	unsigned int rate_limit; /* new flows per second, 0: not given; beyond it a SYN is dropped */
+	enum no_backend no_backend;
+	bool socket_stats; /* 'option socket-stats': a row per bind in 'show stat' */
+	char *description;
 	struct {
 		bool enabled; /* served by xlbd over HTTP */
 		char *uri;    /* default /haproxy?stats */
@@ -130,6 +183,11 @@ struct frontend {
 		char *auth; /* "user:password", or NULL */
 		unsigned int refresh_s;
 		bool metrics; /* http-request use-service prometheus-exporter */
+		bool admin;   /* the page may change servers */
+		bool hide_version, show_legends;
+		char *node, *desc;	      /* of show-node and show-desc, or NULL: not shown */
+		struct stats_word_list users; /* all of 'stats auth'; 'auth' is the last of them */
+		struct stats_word_list scope; /* empty: everything; "." is the section itself */
 	} stats;
 	unsigned int line;
 	uint16_t dp_id; /* index into xlb_services, 0: none yet */
@@ -182,13 +240,21 @@ struct model {
 	struct attach_list attach;
 	struct stats_socket_list sockets;
 	struct log_target_list logs;
+	struct stick_table_list tables;
 	unsigned int nr_frontends, nr_backends;
-	unsigned int last_proxy_id;    /* highest iid given out */
-	unsigned int flows;	       /* '#@xlb flows N', default 262144 */
-	unsigned int maxconn;	       /* of global, 0: not given */
-	unsigned int stats_timeout_ms; /* of 'stats timeout', default 10000 */
-	unsigned int spread_checks;    /* 0..50 per cent */
+	unsigned int last_proxy_id;	   /* highest iid given out */
+	unsigned int flows;		   /* '#@xlb flows N', default 262144: IPv4 */
+	unsigned int flows6;		   /* '#@xlb flows6 N', 0: a quarter of 'flows' */
+	unsigned int maxconn;		   /* of global, 0: not given */
+	unsigned int stats_timeout_ms;	   /* of 'stats timeout', default 10000 */
+	unsigned int spread_checks;	   /* 0..50 per cent */
+	unsigned int max_spread_checks_ms; /* 0: not given */
 	char *node, *description;
+	char *seed;	    /* '#@xlb seed WORD', or NULL: nodes with the same word and file choose the same servers */
+	char *log_tag;	    /* program name in log lines, or NULL: "xlb" */
+	bool log_host;	    /* 'log-send-hostname': lines carry a host name */
+	char *log_hostname; /* which, or NULL: the host's own */
+	char *state_base, *state_file; /* 'server-state-base', 'server-state-file', or NULL */
 };
 
 struct model *model_new(void);
@@ -203,12 +269,16 @@ struct frontend *model_frontend_add(struct model *m, const char *name);
 struct backend *model_backend_add(struct model *m, const char *name);
 struct server *model_server_add(struct backend *b, const char *name);
 struct bind *model_bind_add(struct frontend *f);
+struct stick_table *model_table_add(struct model *m, const char *name);
+/* To one of the lists in frontend.stats. 0 or -ENOMEM. */
+int model_stats_word_add(struct stats_word_list *list, const char *text);
 
 void model_server_del(struct server *s); /* unlinks and frees */
 
 struct frontend *model_frontend_find(const struct model *m, const char *name);
 struct backend *model_backend_find(const struct model *m, const char *name);
 struct server *model_server_find(const struct backend *b, const char *name);
+struct stick_table *model_table_find(const struct model *m, const char *name);
 
 /*
  * Sets run to what a fresh start gives: weight, CMAINT if disabled, health at 'rise', the check enabled if there is
@@ -226,6 +296,16 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
 
 /* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance or drain, weight > 0. */
 bool server_is_usable(const struct server *s);
+
+/*
+ * How much of its weight a server has that came back and has 'slowstart': 1 to SERVER_RAMP_FULL parts of the latter,
+ * which is also what every other server has.
+ */
+enum { SERVER_RAMP_FULL = 20 };
+unsigned int server_ramp(const struct server *s, uint64_t now_ms);
+
+/* Does a usable server of the backend have less than its full weight for now? */
+bool backend_ramps(const struct backend *b, uint64_t now_ms);
 
 /* Does it count as healthy? By health alone; a server without check is up unless someone said it is down. */
 bool server_is_up(const struct server *s);

@@ -39,7 +39,7 @@ static void add(struct builder *b, enum plan_op op, size_t index)
 
 static bool ring_equal(const struct image_ring *a, const struct image_ring *b)
 {
-	return a->len == b->len && (!a->len || !memcmp(a->ids, b->ids, a->len * sizeof(*a->ids)));
+	return a->alg == b->alg && a->len == b->len && (!a->len || !memcmp(a->ids, b->ids, a->len * sizeof(*a->ids)));
 }
 
 /* An array of records of one size, each with an identity at the same place; identity 0: the record is free. */
@@ -92,9 +92,25 @@ static void add_rings(struct builder *b, const struct image *from, const struct 
 	}
 }
 
-static int addr_cmp(const struct xlb_addr *a, const struct xlb_addr *b)
+static bool ranges_equal(const struct image *x, const struct image_addr *a, const struct image *y,
+			 const struct image_addr *b)
 {
-	return a->addr < b->addr ? -1 : a->addr > b->addr;
+	return !a->rec.nr_ranges ||
+	       !memcmp(&x->ranges[a->first_range], &y->ranges[b->first_range], a->rec.nr_ranges * sizeof(*x->ranges));
+}
+
+static void add_sticks(struct builder *b, const struct image *from, const struct image *to)
+{
+	for (size_t i = 1; i < IMAGE_MAX_STICKS; i++)
+		if (to->sticks[i].identity && memcmp(&to->sticks[i], &from->sticks[i], sizeof(to->sticks[i])) != 0)
+			add(b, PLAN_STICK, i);
+}
+
+static void del_sticks(struct builder *b, const struct image *from, const struct image *to)
+{
+	for (size_t i = 1; i < IMAGE_MAX_STICKS; i++)
+		if (from->sticks[i].identity && !to->sticks[i].identity)
+			add(b, PLAN_STICK_DEL, i);
 }
 
 /* Walks both sorted lists at once: what only 'to' has, or has otherwise. */
@@ -105,9 +121,10 @@ static void add_addrs(struct builder *b, const struct image *from, const struct 
 	for (size_t t = 0; t < to->nr_addrs; t++) {
 		const struct xlb_addr *rec = &to->addrs[t].rec;
 
-		while (f < from->nr_addrs && addr_cmp(&from->addrs[f].rec, rec) < 0)
+		while (f < from->nr_addrs && image_addr_cmp(&from->addrs[f].rec, rec) < 0)
 			f++;
-		if (f == from->nr_addrs || memcmp(&from->addrs[f].rec, rec, sizeof(*rec)))
+		if (f == from->nr_addrs || memcmp(&from->addrs[f].rec, rec, sizeof(*rec)) != 0 ||
+		    !ranges_equal(from, &from->addrs[f], to, &to->addrs[t]))
 			add(b, PLAN_ADDR, t);
 	}
 }
@@ -119,9 +136,9 @@ static void del_addrs(struct builder *b, const struct image *from, const struct 
 	for (size_t f = 0; f < from->nr_addrs; f++) {
 		const struct xlb_addr *rec = &from->addrs[f].rec;
 
-		while (t < to->nr_addrs && addr_cmp(&to->addrs[t].rec, rec) < 0)
+		while (t < to->nr_addrs && image_addr_cmp(&to->addrs[t].rec, rec) < 0)
 			t++;
-		if (t == to->nr_addrs || addr_cmp(&to->addrs[t].rec, rec))
+		if (t == to->nr_addrs || image_addr_cmp(&to->addrs[t].rec, rec))
 			add(b, PLAN_ADDR_DEL, f);
 	}
 }
@@ -131,11 +148,11 @@ static void add_binds(struct builder *b, const struct image *from, const struct 
 	size_t f = 0;
 
 	for (size_t t = 0; t < to->nr_binds; t++) {
-		const struct xlb_vip *vip = &to->binds[t].vip;
+		const struct image_bind *bind = &to->binds[t];
 
-		while (f < from->nr_binds && image_vip_cmp(&from->binds[f].vip, vip) < 0)
+		while (f < from->nr_binds && image_bind_cmp(&from->binds[f], bind) < 0)
 			f++;
-		if (f == from->nr_binds || memcmp(&from->binds[f].vip, vip, sizeof(*vip)))
+		if (f == from->nr_binds || memcmp(&from->binds[f], bind, sizeof(*bind)))
 			add(b, PLAN_BIND_ADD, t);
 	}
 }
@@ -145,11 +162,11 @@ static void del_binds(struct builder *b, const struct image *from, const struct 
 	size_t t = 0;
 
 	for (size_t f = 0; f < from->nr_binds; f++) {
-		const struct xlb_vip *vip = &from->binds[f].vip;
+		const struct image_bind *bind = &from->binds[f];
 
-		while (t < to->nr_binds && image_vip_cmp(&to->binds[t].vip, vip) < 0)
+		while (t < to->nr_binds && image_bind_cmp(&to->binds[t], bind) < 0)
 			t++;
-		if (t == to->nr_binds || image_vip_cmp(&to->binds[t].vip, vip))
+		if (t == to->nr_binds || image_bind_cmp(&to->binds[t], bind))
 			add(b, PLAN_BIND_DEL, f);
 	}
 }
@@ -163,6 +180,7 @@ int plan_make(const struct image *from, const struct image *to, struct plan *ret
 		from = &nothing;
 	if (memcmp(from->busy, to->busy, sizeof(to->busy)))
 		add(&b, PLAN_BUSY, 0);
+	add_sticks(&b, from, to);
 	add_changed(&b, RECORDS(from, servers, xlb_server), RECORDS(to, servers, xlb_server), PLAN_SERVER);
 	add_rings(&b, from, to);
 	add_changed(&b, RECORDS(from, services, xlb_service), RECORDS(to, services, xlb_service), PLAN_SERVICE);
@@ -174,6 +192,7 @@ int plan_make(const struct image *from, const struct image *to, struct plan *ret
 	add_gone(&b, RECORDS(from, services, xlb_service), RECORDS(to, services, xlb_service), PLAN_SERVICE_DEL);
 	add_gone(&b, RECORDS(from, backends, xlb_backend), RECORDS(to, backends, xlb_backend), PLAN_RING_DEL);
 	add_gone(&b, RECORDS(from, servers, xlb_server), RECORDS(to, servers, xlb_server), PLAN_SERVER_DEL);
+	del_sticks(&b, from, to);
 	if (b.failed) {
 		plan_fini(&b.plan);
 		return -ENOMEM;

@@ -29,6 +29,7 @@ void server_run_init(struct server *s, uint64_t now_ms)
 		.weight = s->weight,
 		.check_enabled = s->check.type != CHECK_NONE,
 		.last_change_ms = now_ms,
+		.source = s->run.source,
 		.dp_id = s->run.dp_id,
 	};
 	check_init(&s->run.check, &s->check);
@@ -60,6 +61,7 @@ static void inherit_server(struct server *s, const struct server *old, uint64_t 
 {
 	server_run_init(s, now_ms);
 	s->run.dp_id = old->run.dp_id;
+	s->run.source = old->run.source;
 	s->run.admin = old->run.admin;
 	if (s->disabled != old->disabled) {
 		s->run.admin &= ~(unsigned int)SERVER_CMAINT;
@@ -76,6 +78,7 @@ static void inherit_server(struct server *s, const struct server *old, uint64_t 
 	s->run.last_change_ms = old->run.last_change_ms;
 	s->run.down_since_ms = old->run.down_since_ms;
 	s->run.downtime_ms = old->run.downtime_ms;
+	s->run.recovered_ms = old->run.recovered_ms;
 }
 
 static void inherit_backend(struct backend *b, const struct backend *old, uint64_t now_ms)
@@ -122,6 +125,28 @@ bool server_is_up(const struct server *s)
 bool server_is_usable(const struct server *s)
 {
 	return server_is_up(s) && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
+}
+
+unsigned int server_ramp(const struct server *s, uint64_t now_ms)
+{
+	uint64_t since;
+
+	if (!s->slowstart_ms || !s->run.recovered_ms || now_ms < s->run.recovered_ms)
+		return SERVER_RAMP_FULL;
+	since = now_ms - s->run.recovered_ms;
+	if (since >= s->slowstart_ms)
+		return SERVER_RAMP_FULL;
+	return 1 + (unsigned int)(since * (SERVER_RAMP_FULL - 1) / s->slowstart_ms);
+}
+
+bool backend_ramps(const struct backend *b, uint64_t now_ms)
+{
+	const struct server *s;
+
+	TAILQ_FOREACH(s, &b->servers, next)
+		if (server_ramp(s, now_ms) < SERVER_RAMP_FULL && server_is_usable(s))
+			return true;
+	return false;
 }
 
 const char *server_status(const struct server *s, char *buf)

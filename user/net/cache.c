@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Caches of links, IPv4 addresses and neighbours: one rtnetlink message in, one entry changed.
+ * Caches of links, addresses and neighbours: one rtnetlink message in, one entry changed.
  *
  * Dumps and announcements take the same way. An event goes out only when something that matters to a balancer differs,
  * because the kernel announces every flicker of a neighbour's state.
@@ -92,24 +92,50 @@ static void link_message(struct net *n, const struct nlmsghdr *nlh)
 	net_emit(n, NET_LINK_CHANGED, now.ifindex, now.name);
 }
 
+struct addr net_attr_addr(const struct nlattr *attr, int family)
+{
+	struct addr a = { 0 };
+
+	if (!attr)
+		return a;
+	if (family == AF_INET && mnl_attr_get_payload_len(attr) >= sizeof(a.v4))
+		memcpy(&a.v4, mnl_attr_get_payload(attr), sizeof(a.v4));
+	else if (family == AF_INET6 && mnl_attr_get_payload_len(attr) >= sizeof(a.v6))
+		memcpy(&a.v6, mnl_attr_get_payload(attr), sizeof(a.v6));
+	else
+		return a;
+	a.family = family;
+	return a;
+}
+
+/* An IPv6 address that is still being checked for duplicates, or failed the check, is not the host's own. */
+static bool is_tentative(const struct ifaddrmsg *ifa, const struct nlattr *flags)
+{
+	uint32_t bits = ifa->ifa_flags;
+
+	if (flags && mnl_attr_get_payload_len(flags) >= sizeof(bits))
+		bits = mnl_attr_get_u32(flags);
+	return ifa->ifa_family == AF_INET6 && bits & (IFA_F_TENTATIVE | IFA_F_DADFAILED) && !(bits & IFA_F_OPTIMISTIC);
+}
+
 static void addr_message(struct net *n, const struct nlmsghdr *nlh)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[IFA_MAX + 1] = { NULL };
 	struct attrs a = { tb, IFA_MAX };
-	const struct nlattr *attr;
-	struct addr_key key = { .ifindex = ifa->ifa_index };
+	struct addr_key key;
 	struct addr_entry *e;
+	struct addr addr;
+	bool gone;
 
-	if (ifa->ifa_family != AF_INET)
-		return;
 	mnl_attr_parse(nlh, sizeof(*ifa), on_attr, &a);
-	attr = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
-	if (!attr || mnl_attr_get_payload_len(attr) < sizeof(key.addr))
+	addr = net_attr_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], ifa->ifa_family);
+	if (!addr.family)
 		return;
-	key.addr = mnl_attr_get_u32(attr);
+	key = net_addr_key(ifa->ifa_index, &addr);
+	gone = nlh->nlmsg_type == RTM_DELADDR || is_tentative(ifa, tb[IFA_FLAGS]);
 	HASH_FIND(hh, n->addrs, &key, sizeof(key), e);
-	if (nlh->nlmsg_type == RTM_DELADDR) {
+	if (gone) {
 		if (!e)
 			return;
 		HASH_DEL(n->addrs, e);
@@ -161,16 +187,16 @@ static void neigh_message(struct net *n, const struct nlmsghdr *nlh)
 	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[NDA_MAX + 1] = { NULL };
 	struct attrs a = { tb, NDA_MAX };
-	struct addr_key key = { .ifindex = (uint32_t)ndm->ndm_ifindex };
 	struct neigh_entry *e, before = { 0 };
 	const struct nlattr *mac;
+	struct addr_key key;
+	struct addr addr;
 
-	if (ndm->ndm_family != AF_INET)
-		return;
 	mnl_attr_parse(nlh, sizeof(*ndm), on_attr, &a);
-	if (!tb[NDA_DST] || mnl_attr_get_payload_len(tb[NDA_DST]) < sizeof(key.addr))
+	addr = net_attr_addr(tb[NDA_DST], ndm->ndm_family);
+	if (!addr.family)
 		return;
-	key.addr = mnl_attr_get_u32(tb[NDA_DST]);
+	key = net_addr_key((uint32_t)ndm->ndm_ifindex, &addr);
 	HASH_FIND(hh, n->neighs, &key, sizeof(key), e);
 	if (nlh->nlmsg_type == RTM_DELNEIGH) {
 		if (e)
@@ -265,12 +291,11 @@ void cache_fini(struct net *n)
 	}
 }
 
-const unsigned char *cache_mac(const struct net *n, uint32_t ifindex, uint32_t addr)
+const unsigned char *cache_mac(const struct net *n, const struct addr_key *key)
 {
-	struct addr_key key = { ifindex, addr };
 	struct neigh_entry *e;
 
-	HASH_FIND(hh, n->neighs, &key, sizeof(key), e);
+	HASH_FIND(hh, n->neighs, key, sizeof(*key), e);
 	return usable_mac(e);
 }
 
@@ -303,7 +328,7 @@ int net_addrs_of(const struct net *n, uint32_t ifindex, struct host_addr **arr, 
 		if (!grown)
 			return -ENOMEM;
 		*arr = grown;
-		grown[*nr] = (struct host_addr){ .addr = { .family = AF_INET, .v4.s_addr = a->key.addr } };
+		grown[*nr] = (struct host_addr){ .addr = net_key_addr(&a->key) };
 		memcpy(grown[*nr].ifname, link->name, sizeof(grown[*nr].ifname));
 		(*nr)++;
 	}

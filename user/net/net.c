@@ -105,9 +105,11 @@ int net_refresh(struct net *n)
 	cache_drop_routes(n);
 	rc = dump(n, RTM_GETLINK, AF_UNSPEC);
 	if (!rc)
-		rc = dump(n, RTM_GETADDR, AF_INET);
+		rc = dump(n, RTM_GETADDR, AF_UNSPEC);
 	if (!rc)
 		rc = dump(n, RTM_GETNEIGH, AF_INET);
+	if (!rc)
+		rc = dump(n, RTM_GETNEIGH, AF_INET6);
 	if (rc)
 		return rc;
 	cache_drop_unseen(n);
@@ -161,8 +163,10 @@ static void on_tick(uv_timer_t *timer)
 
 static int open_sockets(struct net *n)
 {
-	static const unsigned int groups[] = { RTNLGRP_LINK,	   RTNLGRP_NEIGH,     RTNLGRP_IPV4_IFADDR,
-					       RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_NEXTHOP };
+	static const unsigned int groups[] = {
+		RTNLGRP_LINK,	     RTNLGRP_NEIGH,	 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
+		RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE,   RTNLGRP_NEXTHOP,
+	};
 	int size = EVENT_RCVBUF, fd;
 	struct timeval patience = { .tv_sec = 2 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the kernel knows of the network, by rtnetlink on the event loop: links, IPv4 addresses, neighbours, routes.
+ * What the kernel knows of the network, by rtnetlink on the event loop: links, addresses, neighbours, routes.
  *
  * Asks the kernel to resolve a server's neighbour and keeps it resolved (a probe every 10 s at most, sent by the
  * kernel itself: the daemon sets the entry to NUD_PROBE or touches it with a UDP datagram to the discard port).
@@ -51,7 +51,7 @@ int net_refresh(struct net *n);
 const struct net_link *net_link_by_name(const struct net *n, const char *name); /* NULL: no such interface */
 const struct net_link *net_link_by_index(const struct net *n, uint32_t ifindex);
 
-/* IPv4 addresses of the interface, appended to a growing array that the caller frees. 0 or -ENOMEM. */
+/* Addresses of the interface, appended to a growing array that the caller frees. 0 or -ENOMEM. */
 int net_addrs_of(const struct net *n, uint32_t ifindex, struct host_addr **arr, size_t *nr);
 
 /*
@@ -60,8 +60,8 @@ int net_addrs_of(const struct net *n, uint32_t ifindex, struct host_addr **arr, 
 void net_resolve_round(struct net *n);
 
 /*
- * Asks the kernel for the route to hop->server, fills dmac, smac and source, and *ret_ifindex with the interface that
- * it leaves by (0: none). The MAC stays all 0 while unknown; asking starts its resolution. 0 or -errno ("no route").
+ * Asks the kernel for the route to hop->server, fills in all but oif, and *ret_ifindex with the interface that it
+ * leaves by (0: none). The MAC stays all 0 while unknown; asking starts its resolution. 0 or -errno ("no route").
  */
 int net_resolve(struct net *n, struct next_hop *hop, uint32_t *ret_ifindex);
 

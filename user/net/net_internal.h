@@ -22,9 +22,11 @@ struct link_entry {
 	UT_hash_handle hh;
 };
 
+/* Compared as bytes: made by net_addr_key() only. */
 struct addr_key {
 	uint32_t ifindex;
-	uint32_t addr; /* network order */
+	uint32_t family; /* AF_INET, AF_INET6 */
+	__be32 addr[4];	 /* base/words.h */
 };
 
 struct addr_entry {
@@ -52,9 +54,11 @@ struct target_entry {
 
 /* The kernel's answer to "how do I get there", kept until anything about routes, addresses or links changes. */
 struct route_entry {
-	uint32_t dst;
-	int err; /* 0 or -errno */
-	uint32_t oif, gateway, source;
+	struct addr_key dst; /* ifindex 0 */
+	int err;	     /* 0 or -errno */
+	uint32_t oif;
+	struct addr gateway, source; /* family 0: none */
+	unsigned int mtu;	     /* that the route itself names, 0: none */
 	UT_hash_handle hh;
 };
 
@@ -78,6 +82,22 @@ struct net {
 	struct route_entry *routes;
 };
 
+static inline struct addr_key net_addr_key(uint32_t ifindex, const struct addr *a)
+{
+	struct addr_key key = { .ifindex = ifindex, .family = (uint32_t)a->family };
+
+	words_put(key.addr, a);
+	return key;
+}
+
+static inline struct addr net_key_addr(const struct addr_key *key)
+{
+	return words_get(key->addr, key->family == AF_INET ? 4 : 6);
+}
+
+/* The address in an attribute of a message about 'family'; family 0 in the result: the attribute is too short. */
+struct addr net_attr_addr(const struct nlattr *attr, int family);
+
 /* cache.c */
 void cache_message(struct net *n, const struct nlmsghdr *nlh);
 /* Drops what has not been seen since 'generation' began. */
@@ -85,7 +105,7 @@ void cache_drop_unseen(struct net *n);
 void cache_drop_routes(struct net *n);
 void cache_fini(struct net *n);
 /* The MAC that may be used now, or NULL. */
-const unsigned char *cache_mac(const struct net *n, uint32_t ifindex, uint32_t addr);
+const unsigned char *cache_mac(const struct net *n, const struct addr_key *key);
 
 /* net.c */
 void net_emit(struct net *n, enum net_event_type type, uint32_t ifindex, const char *ifname);

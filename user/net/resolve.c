@@ -20,26 +20,68 @@ enum {
 	MSG_SIZE = 256,
 };
 
+/* The route's own MTU, if it names one. */
+static unsigned int route_mtu(const struct nlattr *metrics)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, metrics) if (mnl_attr_get_type(attr) == RTAX_MTU &&
+						    mnl_attr_get_payload_len(attr) >=
+							    sizeof(uint32_t)) return mnl_attr_get_u32(attr);
+	return 0;
+}
+
+/* RTA_VIA: a router of another family than the destination, as in IPv4 routes over IPv6 next hops (RFC 5549). */
+static struct addr via_addr(const struct nlattr *attr)
+{
+	const struct rtvia *via = mnl_attr_get_payload(attr);
+	size_t len = mnl_attr_get_payload_len(attr);
+	struct addr a = { 0 };
+
+	if (len >= sizeof(*via) + sizeof(a.v6) && via->rtvia_family == AF_INET6) {
+		a.family = AF_INET6;
+		memcpy(&a.v6, via->rtvia_addr, sizeof(a.v6));
+	}
+	return a;
+}
+
 static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct route_entry *r = arg;
 	const struct nlattr *attr;
 
 	if (nlh->nlmsg_type != RTM_NEWROUTE)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(struct rtmsg)) {
-		unsigned int type = mnl_attr_get_type(attr);
-
-		if (mnl_attr_get_payload_len(attr) < sizeof(uint32_t))
-			continue;
-		if (type == RTA_OIF)
-			r->oif = mnl_attr_get_u32(attr);
-		else if (type == RTA_GATEWAY)
-			r->gateway = mnl_attr_get_u32(attr);
-		else if (type == RTA_PREFSRC)
-			r->source = mnl_attr_get_u32(attr);
+	mnl_attr_for_each(attr, nlh, sizeof(*rtm)) {
+		switch (mnl_attr_get_type(attr)) {
+		case RTA_OIF:
+			if (mnl_attr_get_payload_len(attr) >= sizeof(uint32_t))
+				r->oif = mnl_attr_get_u32(attr);
+			break;
+		case RTA_GATEWAY:
+			r->gateway = net_attr_addr(attr, rtm->rtm_family);
+			break;
+		case RTA_VIA:
+			r->gateway = via_addr(attr);
+			break;
+		case RTA_PREFSRC:
+			r->source = net_attr_addr(attr, rtm->rtm_family);
+			break;
+		case RTA_METRICS:
+			r->mtu = route_mtu(attr);
+			break;
+		}
 	}
 	return MNL_CB_STOP;
+}
+
+static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct addr *a)
+{
+	if (a->family == AF_INET)
+		mnl_attr_put(nlh, type, sizeof(a->v4), &a->v4);
+	else
+		mnl_attr_put(nlh, type, sizeof(a->v6), &a->v6);
 }
 
 static int ask_route(struct net *n, struct route_entry *r)
@@ -47,18 +89,20 @@ static int ask_route(struct net *n, struct route_entry *r)
 	char buf[MSG_SIZE] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	struct addr dst = net_key_addr(&r->dst);
 
 	nlh->nlmsg_type = RTM_GETROUTE;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
-	rtm->rtm_family = AF_INET;
-	rtm->rtm_dst_len = 32;
-	mnl_attr_put_u32(nlh, RTA_DST, r->dst);
+	rtm->rtm_family = (unsigned char)dst.family;
+	rtm->rtm_dst_len = dst.family == AF_INET ? 32 : 128;
+	put_addr(nlh, RTA_DST, &dst);
 	return net_talk(n, nlh, on_route, r);
 }
 
 /* The cached route, asked for if need be; NULL: out of memory. */
-static struct route_entry *route_get(struct net *n, uint32_t dst)
+static struct route_entry *route_get(struct net *n, const struct addr *addr)
 {
+	struct addr_key dst = net_addr_key(0, addr);
 	struct route_entry *r;
 
 	HASH_FIND(hh, n->routes, &dst, sizeof(dst), r);
@@ -73,6 +117,12 @@ static struct route_entry *route_get(struct net *n, uint32_t dst)
 	return r;
 }
 
+/* The neighbour that frames to the destination go to: a router, or itself. */
+static struct addr_key neighbour_of(const struct route_entry *r, const struct addr *dst)
+{
+	return net_addr_key(r->oif, r->gateway.family ? &r->gateway : dst);
+}
+
 /*
  * Makes the kernel solicit the neighbour. An entry with a MAC keeps it meanwhile (NUD_PROBE asks by unicast);
  * otherwise NTF_USE does what a packet to it would do.
@@ -82,10 +132,11 @@ static void kick(struct net *n, const struct addr_key *key, bool has_mac)
 	char buf[MSG_SIZE] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+	struct addr addr = net_key_addr(key);
 
 	nlh->nlmsg_type = RTM_NEWNEIGH;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE;
-	ndm->ndm_family = AF_INET;
+	ndm->ndm_family = (unsigned char)key->family;
 	ndm->ndm_ifindex = (int)key->ifindex;
 	if (has_mac) {
 		ndm->ndm_state = NUD_PROBE;
@@ -93,7 +144,7 @@ static void kick(struct net *n, const struct addr_key *key, bool has_mac)
 		nlh->nlmsg_flags |= NLM_F_CREATE;
 		ndm->ndm_flags = NTF_USE;
 	}
-	mnl_attr_put_u32(nlh, NDA_DST, key->addr);
+	put_addr(nlh, NDA_DST, &addr);
 	(void)net_talk(n, nlh, NULL, NULL); /* refused: the entry changed meanwhile; the next tick looks again */
 }
 
@@ -160,10 +211,11 @@ int net_resolve(struct net *n, struct next_hop *hop, uint32_t *ret_ifindex)
 	struct route_entry *r;
 	struct target_entry *t;
 	struct addr_key key;
+	unsigned int mtu;
 
-	if (hop->server.family != AF_INET)
+	if (!hop->server.family)
 		return -EAFNOSUPPORT;
-	r = route_get(n, hop->server.v4.s_addr);
+	r = route_get(n, &hop->server);
 	if (!r)
 		return -ENOMEM;
 	if (r->err)
@@ -173,16 +225,21 @@ int net_resolve(struct net *n, struct next_hop *hop, uint32_t *ret_ifindex)
 	memset(hop->smac, 0, sizeof(hop->smac));
 	if (link)
 		memcpy(hop->smac, link->mac, sizeof(hop->smac));
-	hop->source = (struct addr){ .family = r->source ? AF_INET : 0, .v4.s_addr = r->source };
+	mtu = link ? link->mtu : 0;
+	if (r->mtu && (!mtu || r->mtu < mtu))
+		mtu = r->mtu;
+	hop->mtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+	hop->on_link = !r->gateway.family;
+	hop->source = r->source;
 	*ret_ifindex = r->oif;
 
-	key = (struct addr_key){ r->oif, r->gateway ? r->gateway : r->dst };
+	key = neighbour_of(r, &hop->server);
 	t = target_get(n, &key);
 	if (!t)
 		return -ENOMEM;
 	t->round = n->round;
 	keep_warm(n, t);
-	mac = cache_mac(n, key.ifindex, key.addr);
+	mac = cache_mac(n, &key);
 	if (mac)
 		memcpy(hop->dmac, mac, sizeof(hop->dmac));
 	return 0;
@@ -194,14 +251,12 @@ void net_doubt(struct net *n, const struct addr *dst)
 	struct route_entry *r;
 	struct target_entry *t;
 	struct neigh_entry *e;
-	struct addr_key key;
+	struct addr_key key = net_addr_key(0, dst);
 
-	if (dst->family != AF_INET)
-		return;
-	HASH_FIND(hh, n->routes, &dst->v4.s_addr, sizeof(dst->v4.s_addr), r);
+	HASH_FIND(hh, n->routes, &key, sizeof(key), r);
 	if (!r || r->err)
 		return;
-	key = (struct addr_key){ r->oif, r->gateway ? r->gateway : r->dst };
+	key = neighbour_of(r, dst);
 	HASH_FIND(hh, n->targets, &key, sizeof(key), t);
 	HASH_FIND(hh, n->neighs, &key, sizeof(key), e);
 	if (!t || !e || !(e->state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY)))

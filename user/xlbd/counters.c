@@ -138,7 +138,7 @@ static void on_sweep(uv_timer_t *timer)
 	size_t slots;
 
 	dp_usage(c->st->dp, &usage);
-	slots = usage.memory / sizeof(struct xlb_flow) / SWEEP_TICKS + 1;
+	slots = usage.slots / SWEEP_TICKS + 1;
 	if (dp_sweep(c->st->dp, slots < SWEEP_MIN_SLOTS ? SWEEP_MIN_SLOTS : slots))
 		state_collect(c->st);
 }

@@ -133,7 +133,7 @@ struct flow_names {
 	void *fn_arg;
 };
 
-static bool tell_flow(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks)
+static bool tell_flow(void *arg, const struct dp_flow *flow)
 {
 	static const char *const states[XLB_NR_STATES] = {
 		[XLB_S_HALF_OPEN] = "half-open", [XLB_S_ESTABLISHED] = "established", [XLB_S_UDP] = "udp",
@@ -143,20 +143,20 @@ static bool tell_flow(void *arg, const struct xlb_flow *flow, uint32_t idle_tick
 	const struct server *s = n->servers[flow->server];
 	const struct frontend *f = n->frontends[flow->service];
 	struct runtime_flow out = {
-		.client = { .family = AF_INET, .v4.s_addr = flow->saddr },
-		.client_port = ntohs(flow->sport),
-		.vip = { .family = AF_INET, .v4.s_addr = flow->daddr },
-		.vip_port = ntohs(flow->dport),
-		.source = { .family = AF_INET, .v4.s_addr = flow->new_saddr },
-		.source_port = ntohs(flow->new_sport),
-		.server = { .family = AF_INET, .v4.s_addr = flow->new_daddr },
-		.server_port = ntohs(flow->new_dport),
+		.client = flow->client,
+		.client_port = flow->client_port,
+		.vip = flow->vip,
+		.vip_port = flow->vip_port,
+		.source = flow->source,
+		.source_port = flow->source_port,
+		.server = flow->server_addr,
+		.server_port = flow->server_port,
 		.proto = flow->proto,
-		.state = states[xlb_flow_state(flow->word, flow->proto)],
+		.state = states[flow->state],
 		.frontend = f ? f->name : "-",
 		.backend = s ? s->backend->name : "-",
 		.server_name = s ? s->name : "-",
-		.idle_s = (uint32_t)(((uint64_t)idle_ticks << dp_tick_shift(n->st->dp)) / dp_hz(n->st->dp)),
+		.idle_s = (uint32_t)(((uint64_t)flow->idle_ticks << dp_tick_shift(n->st->dp)) / dp_hz(n->st->dp)),
 	};
 
 	return n->fn(n->fn_arg, &out);

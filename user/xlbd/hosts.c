@@ -41,6 +41,7 @@ struct hosts {
 	struct port_range used;	     /* as the image is told */
 	struct port_range good;	     /* with which tables could be made last */
 	uint64_t busy[2][XLB_BUSY_WORDS];
+	uint32_t active[XLB_MAX_SERVERS];
 };
 
 static struct wish *wish_find(struct hosts *h, const char *ifname)
@@ -256,7 +257,8 @@ void hosts_stop(struct hosts *h)
 		uv_close((uv_handle_t *)&h->timer, on_closed);
 }
 
-static int read_addrs(struct hosts *h)
+/* Addresses and MTUs of the attached interfaces. */
+static int read_interfaces(struct hosts *h)
 {
 	size_t nr_ifs;
 	const struct dp_if *ifs = dp_ifs(h->st->dp, &nr_ifs);
@@ -265,19 +267,27 @@ static int read_addrs(struct hosts *h)
 	h->addrs = NULL;
 	h->nr_addrs = 0;
 	for (size_t i = 0; i < nr_ifs; i++) {
+		const struct net_link *link = net_link_by_index(h->st->net, ifs[i].ifindex);
 		int rc = net_addrs_of(h->st->net, ifs[i].ifindex, &h->addrs, &h->nr_addrs);
 
 		if (rc)
 			return rc;
+		if (link)
+			dp_set_mtu(h->st->dp, ifs[i].ifindex, link->mtu);
 	}
 	return 0;
 }
 
 static int hop_cmp(const void *a, const void *b)
 {
-	const struct next_hop *x = a, *y = b;
+	const struct addr *x = &((const struct next_hop *)a)->server, *y = &((const struct next_hop *)b)->server;
+	__be32 xw[4], yw[4];
 
-	return memcmp(&x->server.v4, &y->server.v4, sizeof(x->server.v4));
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	words_put(xw, x);
+	words_put(yw, y);
+	return words_cmp(xw, yw);
 }
 
 /* The servers' addresses, each once. */
@@ -300,7 +310,7 @@ static int collect_hops(struct hosts *h, const struct model *m)
 	h->nr_hops = 0;
 	TAILQ_FOREACH(b, &m->backends, next)
 		TAILQ_FOREACH(s, &b->servers, next)
-			if (s->addr.family == AF_INET && h->nr_hops < h->hops_cap)
+			if (s->addr.family && h->nr_hops < h->hops_cap)
 				h->hops[h->nr_hops++] = (struct next_hop){ .server = s->addr };
 	if (!h->nr_hops)
 		return 0;
@@ -312,9 +322,16 @@ static int collect_hops(struct hosts *h, const struct model *m)
 	return 0;
 }
 
+static const uint32_t *read_active(struct hosts *h)
+{
+	for (unsigned int id = 1; id < XLB_MAX_SERVERS; id++)
+		h->active[id] = dp_active_of_server(h->st->dp, (uint16_t)id);
+	return h->active;
+}
+
 int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret)
 {
-	int rc = read_addrs(h);
+	int rc = read_interfaces(h);
 
 	if (!rc)
 		rc = collect_hops(h, m);
@@ -337,6 +354,10 @@ int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret)
 		.busy = { h->busy[0], h->busy[1] },
 		.hz = dp_hz(h->st->dp),
 		.tick_shift = dp_tick_shift(h->st->dp),
+		.nr_cpus = dp_nr_cpus(h->st->dp),
+		.now_ms = state_now_ms(),
+		.active = read_active(h),
+		.new_config = m != h->st->model || !h->good.hi,
 	};
 	return 0;
 }

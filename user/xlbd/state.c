@@ -147,7 +147,7 @@ static void on_net(void *arg, const struct net_event *ev)
 
 static int open_data_plane(struct state *st, struct diag_list *diags)
 {
-	struct dp_options opt = { .flows = st->model->flows };
+	struct dp_options opt = { .flows = st->model->flows, .flows6 = st->model->flows6 };
 	int rc = place_bpffs(&st->paths, diags);
 
 	if (!rc)

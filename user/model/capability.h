@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the data plane and the daemon of this version really do, of all that the model can express.
+ *
+ * The one place for it: the configuration asks here whether a line is in force, and says so if it is not. Whoever makes
+ * a row true changes its state to IN_FORCE and nothing else.
+ */
+#ifndef MODEL_CAPABILITY_H
+#define MODEL_CAPABILITY_H
+
+enum capability_state {
+	CAN_IN_FORCE,
+	CAN_REFUSED, /* not done, and traffic would go elsewhere: an error where xlb carries the traffic */
+	CAN_WARNED,  /* not done, and traffic goes on without it: a warning */
+};
+
+/* Rows: identifier, state, what is not available, what to do instead. */
+#define CAPABILITIES(X)                                                                                                \
+	X(IPV6, REFUSED, "IPv6", "use an IPv4 address")                                                                \
+	X(FAMILIES_MIXED, REFUSED, "translation between IPv4 and IPv6",                                                \
+	  "give bind, servers and 'source' addresses of one family")                                                   \
+	X(FORWARD_DNAT, REFUSED, "'forward dnat'", "use 'forward fullnat': the servers see the balancer's address")    \
+	X(FORWARD_L2DSR, REFUSED, "'forward l2dsr'", "use 'forward fullnat'")                                          \
+	X(FORWARD_IPIP, REFUSED, "'forward ipip'", "use 'forward fullnat'")                                            \
+	X(FORWARD_BY_SERVER, REFUSED, "a way of forwarding of its own for one server",                                 \
+	  "give all servers of the backend the same")                                                                  \
+	X(LEASTCONN, REFUSED, "'balance leastconn'", "use 'balance roundrobin'")                                       \
+	X(SOURCE_HASH, REFUSED, "'balance source'", "use 'balance roundrobin'")                                        \
+	X(HASH, REFUSED, "'balance hash'", "use 'balance roundrobin'")                                                 \
+	X(MAGLEV, REFUSED, "'hash-type consistent'", "remove it, or use 'balance roundrobin'")                         \
+	X(RANDOM, REFUSED, "'balance random'", "use 'balance roundrobin'")                                             \
+	X(FIRST, REFUSED, "'balance first'", "use 'balance roundrobin'")                                               \
+	X(HASH_BALANCE_FACTOR, WARNED, "'hash-balance-factor'", "no server is passed over for its load")               \
+	X(STICK, REFUSED, "persistence by 'stick'", "remove it: a connection stays at its server, a client need not")  \
+	X(STICK_TABLE, REFUSED, "'stick-table'", "remove it, with the rules that use it")                              \
+	X(RULES, REFUSED, "'tcp-request connection' and 'tcp-request session'", "filter by nftables in front")         \
+	X(ROUTES, REFUSED, "'use_backend' with a condition", "give each backend a frontend of its own")                \
+	X(TRACK, REFUSED, "counting connections per client", "limit by nftables in front")                             \
+	X(SERVER_MAXCONN, WARNED, "'maxconn' of a server", "the number of its connections is not limited")             \
+	X(FRONTEND_MAXCONN, WARNED, "'maxconn' of a frontend",                                                         \
+	  "it is shown as the limit, but the number of connections is not limited")                                    \
+	X(BIND_MAXCONN, WARNED, "'maxconn' of a bind line", "the number of connections is not limited")                \
+	X(RATE_LIMIT, REFUSED, "'rate-limit sessions'", "remove it, or limit by nftables in front")                    \
+	X(SLOWSTART, WARNED, "'slowstart'", "a server that comes back has its full weight at once")                    \
+	X(MARKED_DOWN, REFUSED, "'on-marked-down shutdown-sessions'",                                                  \
+	  "remove it: connections to a failed server end by their own timeouts")                                       \
+	X(MARKED_UP, REFUSED, "'on-marked-up shutdown-backup-sessions'",                                               \
+	  "remove it: connections to a backup server go on until they end")                                            \
+	X(PORT_OFFSET, REFUSED, "a port relative to the client's", "give the server a port of its own")                \
+	X(MAC, REFUSED, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")             \
+	X(NO_BACKEND, REFUSED, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")   \
+	X(MSS, WARNED, "'mss' of a bind line", "the segment size is left to the two ends")                             \
+	X(CHECK_VIA_PATH, REFUSED, "'check via-path'", "remove it: checks go to the server's own address")             \
+	X(ANY_PORT, REFUSED, "a bind of every port", "name the ports, or a range of at most 4096 of them")             \
+	X(STATS_ADMIN, WARNED, "'stats admin'",                                                                        \
+	  "the stats page is read-only: use 'xlbctl server' or the control socket")                                    \
+	X(STATS_SCOPE, WARNED, "'stats scope'", "the page shows everything")                                           \
+	X(STATE_FILE, WARNED, "'load-server-state-from-file'",                                                         \
+	  "servers keep their state over a restart through the data plane, which is adopted")
+
+enum capability {
+#define X(ident, state, what, hint) CAN_##ident,
+	CAPABILITIES(X)
+#undef X
+		NR_CAPABILITIES
+};
+
+struct capability_row {
+	enum capability_state state;
+	const char *what; /* the subject of "... is not available in this version" */
+	const char *hint;
+};
+
+extern const struct capability_row capabilities[NR_CAPABILITIES];
+
+#endif
