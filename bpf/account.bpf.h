@@ -18,6 +18,16 @@ static const __u64 send_reasons = 0 XLB_REASONS(XLB_BIT_SEND);
 
 _Static_assert(XLB_R_MAX <= 64, "verdicts of reasons are kept in 64-bit sets");
 
+static __always_inline bool reason_passes(enum xlb_reason reason)
+{
+	return pass_reasons >> reason & 1;
+}
+
+static __always_inline bool reason_drops(enum xlb_reason reason)
+{
+	return !((pass_reasons | send_reasons) >> reason & 1);
+}
+
 /* 'oif' is the interface number to send by; only looked at when the reason says so. */
 static __always_inline int account(struct xdp_md *ctx, enum xlb_reason reason, __u32 oif)
 {

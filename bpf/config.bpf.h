@@ -10,11 +10,12 @@
 
 #include <xlb/abi.h>
 
-const volatile __u32 xlb_cfg_bucket_mask = 0; /* buckets of xlb_flows - 1 */
+const volatile __u32 xlb_cfg_nr_buckets = 1;  /* of xlb_flows */
+const volatile __u32 xlb_cfg_nr_buckets6 = 1; /* of xlb_flows6 */
 const volatile __u32 xlb_cfg_tick_shift = 8;  /* see xlb/flow.h */
 const volatile __u32 xlb_cfg_hz = 250;	      /* jiffies per second */
 const volatile __u64 xlb_cfg_secrets[XLB_NR_SECRETS] = { 0 };
-const volatile __u32 xlb_cfg_answers_per_s = 1000; /* resets and ICMP errors that one CPU makes per second, at most */
+const volatile __u32 xlb_cfg_answers_per_s = 1000; /* resets and ICMP messages that one CPU makes per second, at most */
 
 /*
  * The CPU keeps stores in order (x86, s390): a plain store releases a lock or publishes a record. Where it does not, an

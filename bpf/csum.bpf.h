@@ -26,6 +26,15 @@ static __always_inline __u64 csum_change(__u32 from, __u32 to)
 	return (__u64)(__u32)~from + to;
 }
 
+static __always_inline __u64 csum_addr_change(const __be32 *from, const __be32 *to, bool v6)
+{
+	__u64 sum = csum_change(from[0], to[0]);
+
+	if (v6)
+		sum += csum_change(from[1], to[1]) + csum_change(from[2], to[2]) + csum_change(from[3], to[3]);
+	return sum;
+}
+
 /*
  * HC' = ~(~HC + delta). RFC 1624, equation 3; the form of RFC 1141 is wrong where the result is zero. A wrong
  * checksum stays wrong by the same amount: it is never made up anew.
@@ -36,6 +45,12 @@ static __always_inline __u16 csum_apply(__u16 check, __u16 delta)
 
 	sum = (sum & 0xffff) + (sum >> 16);
 	return ~sum;
+}
+
+/* Sum of a whole address, for pseudo-headers. */
+static __always_inline __u64 csum_addr(const __be32 *addr, bool v6)
+{
+	return v6 ? (__u64)addr[0] + addr[1] + addr[2] + addr[3] : addr[0];
 }
 
 /* Lowering the time to live by one, as a delta: the word of TTL and protocol falls by 0x0100 in network order. */

@@ -10,9 +10,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include <xlb/flow.h>
+#include <xlb/fragment.h>
 #include <xlb/reason.h>
 #include <xlb/service.h>
 #include <xlb/stats.h>
+#include <xlb/stick.h>
+
+#include "packet.bpf.h"
 
 enum { XLB_NR_LOCKS = 256 }; /* 16 KiB: they stay in the first-level cache */
 
@@ -34,26 +38,57 @@ struct xlb_time {
 	__u64 ktime_ns; /* CLOCK_MONOTONIC */
 };
 
-/* The two entries of a flow in the making: too large for the stack of the call chain that inserts them. */
+/* An entry of the flow table in the making: the key under which it is found, and what it says. */
+struct xlb_entry {
+	__be32 saddr[4];
+	__be32 daddr[4];
+	__u32 ports;
+	__u32 pad;
+	__be32 client[4];
+	__be32 vip[4];
+	__be16 cport;
+	__be16 vport;
+	struct xlb_flow_body b;
+};
+
+/* Working memory of the slow stages: too large for the stack of their call chain. */
 struct xlb_scratch {
-	struct xlb_flow request;
-	struct xlb_flow reply;
+	struct xlb_pkt pkt;
+	struct xlb_entry request;
+	struct xlb_entry reply;
+	struct xlb_entry peer; /* of flowtab.bpf.h alone */
+	__u64 victim;	       /* the same: how dispensable << 32 | slot */
+	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
+	__u32 pad;
+	struct xlb_frag_key frag_key;
+	struct xlb_frag frag;
+	struct bpf_fib_lookup fib;
 };
 
 /* What the routing table said of a client, during one tick. */
 struct xlb_hop {
-	__be32 client;
-	__be32 vip;
+	__be32 client[4];
 	__u32 ifindex; /* that the client's packet came by */
-	__u32 tick;
-	__u8 dmac[6];
-	__u8 smac[6];
-	__u16 oif;
-	__u8 epoch;
-	__u8 result; /* NEXTHOP_* */
+	__u32 seen;    /* XLB_SEEN() of the answer */
+	__u16 index;   /* into xlb_nexthops, with NEXTHOP_FOUND */
+	__u8 result;   /* NEXTHOP_* */
+	__u8 pad;
 };
 
-enum { XLB_HOP_BITS = 8 };
+/* The time of a SYN, for the one in XLB_CONNECT_SAMPLE that are timed. */
+struct xlb_syn {
+	__u32 slot; /* of the request entry */
+	__u32 version;
+	__u64 ns;
+};
+
+/* Tokens of a service's rate limit on one CPU. */
+struct xlb_rate {
+	__u64 jiffies;
+	__u64 tokens;
+};
+
+enum { XLB_HOP_BITS = 8, XLB_SYN_BITS = 10 };
 
 #define XLB_MAP(name, kind, value_type, entries, flags)                                                                \
 	struct {                                                                                                       \
@@ -63,62 +98,110 @@ enum { XLB_HOP_BITS = 8 };
 		__type(key, __u32);                                                                                    \
 		__type(value, value_type);                                                                             \
 	} name SEC(".maps")
+#define XLB_TABLE(name, value_type, entries) XLB_MAP(name, BPF_MAP_TYPE_ARRAY, value_type, entries, BPF_F_MMAPABLE)
+#define XLB_PLAIN(name, value_type, entries) XLB_MAP(name, BPF_MAP_TYPE_ARRAY, value_type, entries, 0)
+#define XLB_PERCPU(name, value_type, entries) XLB_MAP(name, BPF_MAP_TYPE_PERCPU_ARRAY, value_type, entries, 0)
 
 /* Facts for a daemon that adopts these maps. Writer: the daemon that made them, once. Never read here. */
-XLB_MAP(xlb_meta, BPF_MAP_TYPE_ARRAY, struct xlb_meta, 1, 0);
+XLB_PLAIN(xlb_meta, struct xlb_meta, 1);
 
 /* Run-time control. Writer: the daemon. Reader: every packet that is sent. */
-XLB_MAP(xlb_control, BPF_MAP_TYPE_ARRAY, struct xlb_control, 1, BPF_F_MMAPABLE);
+XLB_TABLE(xlb_control, struct xlb_control, 1);
 
-/* Flow table; xlb/flow.h. Key: bucket. Writer: the program; the daemon ends entries. Size: set before load from the
- * configured number of flows. */
-XLB_MAP(xlb_flows, BPF_MAP_TYPE_ARRAY, struct xlb_bucket, 1, BPF_F_MMAPABLE);
+/* Flow tables; xlb/flow.h. Key: bucket. Writer: the program; the daemon ends entries. Size: set before load from the
+ * configured numbers of flows. */
+XLB_TABLE(xlb_flows, struct xlb_bucket4, 1);
+XLB_TABLE(xlb_flows6, struct xlb_bucket6, 1);
 
 /* Insert locks, bucket number modulo XLB_NR_LOCKS. Writer and reader: the slow paths of the program. */
-XLB_MAP(xlb_locks, BPF_MAP_TYPE_ARRAY, struct xlb_lock, XLB_NR_LOCKS, 0);
+XLB_PLAIN(xlb_locks, struct xlb_lock, XLB_NR_LOCKS);
 
 /* Addresses of ours. Key: xlb_addr_hash() and up; behind them the filter. Writer: the daemon. Reader: every packet. */
-XLB_MAP(xlb_addrs, BPF_MAP_TYPE_ARRAY, struct xlb_addr, XLB_ADDR_SLOTS + XLB_ADDR_FILTER, BPF_F_MMAPABLE);
+XLB_TABLE(xlb_addrs, struct xlb_addr, XLB_ADDR_SLOTS + XLB_ADDR_FILTER);
 
-/* Binds. Key: xlb_vip_hash(). Writer: the daemon. Reader: packets without a flow. */
-XLB_MAP(xlb_vips, BPF_MAP_TYPE_ARRAY, struct xlb_vip_bucket, XLB_VIP_BUCKETS, BPF_F_MMAPABLE);
+/* Binds. Key: xlb_vip_hash(). Writer: the daemon. Reader: packets without a flow, and those of stateless services. */
+XLB_TABLE(xlb_vips, struct xlb_vip_bucket, XLB_VIP_BUCKETS);
 
-/* Frontends. Writer: the daemon. Reader: packets without a flow, and xlb_track() for timeouts. */
-XLB_MAP(xlb_services, BPF_MAP_TYPE_ARRAY, struct xlb_service, XLB_MAX_SERVICES, BPF_F_MMAPABLE);
+/* Port ranges of addresses; the daemon keeps those of an address together. Reader: packets that no bind fits. */
+XLB_TABLE(xlb_ranges, struct xlb_range, XLB_MAX_RANGES);
+
+/* Services by the server that answers. Writer: the daemon. Reader: answers of servers in XLB_MODE_DNAT. */
+XLB_TABLE(xlb_returns, struct xlb_return, XLB_MAX_RETURNS);
+
+/* Frontends. Writer: the daemon. Reader: packets without a flow, xlb_track() for timeouts, stateless packets. */
+XLB_TABLE(xlb_services, struct xlb_service, XLB_MAX_SERVICES);
 
 /* Backends. Writer: the daemon. Reader: packets without a flow. */
-XLB_MAP(xlb_backends, BPF_MAP_TYPE_ARRAY, struct xlb_backend, XLB_MAX_BACKENDS, BPF_F_MMAPABLE);
+XLB_TABLE(xlb_backends, struct xlb_backend, XLB_MAX_BACKENDS);
 
 /* Round robin cursors by backend. Writer: the program, atomically, once per new flow. */
-XLB_MAP(xlb_cursors, BPF_MAP_TYPE_ARRAY, struct xlb_cursor, XLB_MAX_BACKENDS, 0);
+XLB_PLAIN(xlb_cursors, struct xlb_cursor, XLB_MAX_BACKENDS);
 
-/* Rings of all backends; the daemon allocates. Reader: packets without a flow. */
-XLB_MAP(xlb_ring, BPF_MAP_TYPE_ARRAY, struct xlb_ring, XLB_RING_VALUES, BPF_F_MMAPABLE);
+/* Rings of all backends, and at the same places the previous servers of marked slots; the daemon allocates. Reader:
+ * packets without a flow. */
+XLB_TABLE(xlb_ring, struct xlb_ring, XLB_RING_VALUES);
+XLB_TABLE(xlb_marks, struct xlb_ring, XLB_RING_VALUES);
 
-/* Servers. Writer: the daemon. Reader: packets without a flow, and xlb_track() for next hops. */
-XLB_MAP(xlb_servers, BPF_MAP_TYPE_ARRAY, struct xlb_server, XLB_MAX_SERVERS, BPF_F_MMAPABLE);
+/* Servers. Writer: the daemon. Reader: every packet of a flow, one line of it. */
+XLB_TABLE(xlb_servers, struct xlb_server, XLB_MAX_SERVERS);
+
+/* Live flows by server and by service. Writers: program and daemon, atomically, where a flow begins or ends. */
+XLB_TABLE(xlb_load, struct xlb_load, XLB_MAX_SERVERS);
+XLB_TABLE(xlb_svc_load, struct xlb_load, XLB_MAX_SERVICES);
+
+/* Next hops towards clients; xlb/service.h. Writer: the program; the daemon clears. Reader: replies. */
+XLB_TABLE(xlb_nexthops, struct xlb_nexthop, XLB_MAX_NEXTHOPS);
 
 /* Ports that are never source ports; xlb/service.h. Writer: the daemon. Reader: the search for a source port. */
-XLB_MAP(xlb_busy, BPF_MAP_TYPE_ARRAY, struct xlb_busy, 2 * XLB_BUSY_WORDS / 8, BPF_F_MMAPABLE);
+XLB_TABLE(xlb_busy, struct xlb_busy, 2 * XLB_BUSY_WORDS / 8);
 
 /* Packets by reason. Key: enum xlb_reason. Writer: account(). */
-XLB_MAP(xlb_reasons, BPF_MAP_TYPE_PERCPU_ARRAY, __u64, XLB_R_MAX, 0);
+XLB_PERCPU(xlb_reasons, __u64, XLB_R_MAX);
 
 /* Counters by service and by server number. Writer: the program. */
-XLB_MAP(xlb_svc_stats, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_stats, XLB_MAX_SERVICES, 0);
-XLB_MAP(xlb_srv_stats, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_stats, XLB_MAX_SERVERS, 0);
+XLB_PERCPU(xlb_svc_stats, struct xlb_stats, XLB_MAX_SERVICES);
+XLB_PERCPU(xlb_srv_stats, struct xlb_stats, XLB_MAX_SERVERS);
 
 /* Budget of self-made packets. Writer and reader: answer.bpf.h. */
-XLB_MAP(xlb_limits, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_limit, 1, 0);
+XLB_PERCPU(xlb_limits, struct xlb_limit, 1);
 
-/* Working memory of the slow stages, one at a time. Writer and reader: the stage, between entry and return. */
-XLB_MAP(xlb_scratch, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_scratch, 1, 0);
+/* Rate limits of services. Writer and reader: open.bpf.h. */
+XLB_PERCPU(xlb_rates, struct xlb_rate, XLB_MAX_SERVICES);
+
+/* Working memory. Writer and reader: the stages, while one packet is in them. */
+XLB_PERCPU(xlb_scratch, struct xlb_scratch, 1);
 
 /* Recent answers of the routing table; nexthop.bpf.h. Key: hash of the client. Writer and reader: slow paths. */
-XLB_MAP(xlb_hops, BPF_MAP_TYPE_PERCPU_ARRAY, struct xlb_hop, 1 << XLB_HOP_BITS, 0);
+XLB_PERCPU(xlb_hops, struct xlb_hop, 1 << XLB_HOP_BITS);
+
+/* Times of SYNs that wait for their SYN-ACK; any CPU may see that. Key: low bits of the slot. */
+XLB_PLAIN(xlb_syns, struct xlb_syn, 1 << XLB_SYN_BITS);
 
 /* Answer of xlb_clock. */
-XLB_MAP(xlb_time, BPF_MAP_TYPE_ARRAY, struct xlb_time, 1, 0);
+XLB_PLAIN(xlb_time, struct xlb_time, 1);
+
+/* First fragments; xlb/fragment.h. Writer and reader: fragment.bpf.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, XLB_MAX_FRAGS);
+	__type(key, struct xlb_frag_key);
+	__type(value, struct xlb_frag);
+} xlb_frags SEC(".maps");
+
+/* Stick tables; xlb/stick.h. The daemon makes the inner maps. Writer and reader: select.bpf.h. */
+struct xlb_stick_table {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct xlb_stick_key));
+	__uint(value_size, sizeof(struct xlb_stick));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, XLB_MAX_STICKS);
+	__type(key, __u32);
+	__array(values, struct xlb_stick_table);
+} xlb_sticks SEC(".maps");
 
 /* Attached interfaces by interface number, for redirects. Writer: the daemon. */
 struct {
@@ -127,5 +210,27 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } xlb_ports SEC(".maps");
+
+/* Array lookups with the key where the verifier wants it. */
+#define XLB_AT(map, index)                                                                                             \
+	({                                                                                                             \
+		__u32 key_ = (index);                                                                                  \
+		bpf_map_lookup_elem(&(map), &key_);                                                                    \
+	})
+
+static __always_inline struct xlb_scratch *scratch(void)
+{
+	return XLB_AT(xlb_scratch, 0);
+}
+
+static __always_inline struct xlb_server *server_at(__u32 id)
+{
+	return XLB_AT(xlb_servers, id);
+}
+
+static __always_inline struct xlb_service *service_at(__u32 id)
+{
+	return XLB_AT(xlb_services, id);
+}
 
 #endif

@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where a packet to a client goes: the kernel's routing table, or back the way that the client's packet came.
+ * Where a packet to a client goes: the kernel's routing table, or back the way that the client's packet came. Answers
+ * are kept once each in table xlb_nexthops, and flows carry their numbers.
  */
 #ifndef XLB_NEXTHOP_BPF_H
 #define XLB_NEXTHOP_BPF_H
 
 #include "config.bpf.h"
+#include "flowtab.bpf.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
 
-enum { AF_INET_ = 2 }; /* of sys/socket.h, which BPF code cannot include */
+enum {
+	FIB_INET = 2, /* AF_INET and AF_INET6 of sys/socket.h, which BPF code cannot include */
+	FIB_INET6 = 10,
+	HOP_PROBES = 8,
+};
+
+/* Results of xlb_nexthop(). */
+enum { NEXTHOP_FORBIDDEN, NEXTHOP_FOUND, NEXTHOP_UNKNOWN };
 
 /* Interface number of an ifindex, 0 if xlb is not attached there. */
 static __always_inline __u32 if_number(__u32 ifindex)
 {
-	struct xlb_control *control;
-	__u32 zero = 0;
+	struct xlb_control *control = XLB_AT(xlb_control, 0);
 	int i;
 
-	control = bpf_map_lookup_elem(&xlb_control, &zero);
 	if (!control)
 		return 0;
 	for (i = 1; i < XLB_MAX_IFS; i++)
@@ -27,93 +34,135 @@ static __always_inline __u32 if_number(__u32 ifindex)
 	return 0;
 }
 
-/* What xlb_flow.epoch becomes when next hops are looked up now. */
-static __always_inline __u8 epoch_now(void)
+static __always_inline __u32 *hop_word(struct xlb_nexthop *n)
 {
-	struct xlb_control *control;
-	__u32 zero = 0;
-
-	control = bpf_map_lookup_elem(&xlb_control, &zero);
-	return control ? READ_ONCE(control->epoch) : 0;
+	return (__u32 *)&n->oif;
 }
 
-/* Results of xlb_nexthop(). */
-enum { NEXTHOP_FORBIDDEN, NEXTHOP_FOUND, NEXTHOP_UNKNOWN };
-
-/* Does the answer still hold for this question? Answers live for a tick, and until the daemon counts a change. */
-static __always_inline bool hop_holds(const struct xlb_hop *hop, const struct xlb_flow *f, __u32 ifindex, __u32 now,
-				      __u8 epoch)
+static __always_inline bool hop_equals(const struct xlb_nexthop *n, const __u8 *macs, __u16 oif)
 {
-	return hop->client == f->new_daddr && hop->vip == f->new_saddr && hop->ifindex == ifindex && hop->tick == now &&
-	       hop->epoch == epoch;
-}
-
-/* Asks the routing table and notes the answer in 'hop'. */
-static __always_inline void hop_ask(struct xdp_md *ctx, const struct xlb_flow *f, struct xlb_hop *hop)
-{
-	struct bpf_fib_lookup fib = { .family = AF_INET_, .ifindex = ctx->ingress_ifindex };
-
-	fib.ipv4_src = f->new_saddr;
-	fib.ipv4_dst = f->new_daddr;
-	hop->client = f->new_daddr;
-	hop->vip = f->new_saddr;
-	hop->ifindex = ctx->ingress_ifindex;
-	switch (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0)) {
-	case BPF_FIB_LKUP_RET_SUCCESS:
-		hop->oif = if_number(fib.ifindex);
-		hop->result = hop->oif ? NEXTHOP_FOUND : NEXTHOP_UNKNOWN;
-		__builtin_memcpy(hop->dmac, fib.dmac, 6);
-		__builtin_memcpy(hop->smac, fib.smac, 6);
-		break;
-	case BPF_FIB_LKUP_RET_BLACKHOLE:
-	case BPF_FIB_LKUP_RET_UNREACHABLE:
-	case BPF_FIB_LKUP_RET_PROHIBIT:
-		hop->result = NEXTHOP_FORBIDDEN;
-		break;
-	default:
-		hop->result = NEXTHOP_UNKNOWN;
-	}
+	return READ_ONCE(n->oif) == oif && *(const __u64 *)n->dmac == *(const __u64 *)macs &&
+	       *(const __u32 *)&n->smac[2] == *(const __u32 *)(macs + 8);
 }
 
 /*
- * Fills dmac, smac and oif of reply entry 'f', whose client is f->new_daddr. Follows the routing table where it gives a
- * complete answer through an attached interface. Where it cannot (forwarding is off for the interface, the neighbour is
- * unknown), and 'from_client' says that the packet at hand is the client's, the reply goes back to the station that
- * sent it, by the interface it came by. NEXTHOP_FORBIDDEN: the routing table refuses the destination. A CPU asks once
- * per client and tick, which saves a client's further connections about 60 ns each.
+ * Number of the entry of xlb_nexthops that holds the two MAC addresses (12 bytes, aligned to 8) and the interface, made
+ * if there is none; 0: no room near its place.
  */
-__noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_flow *f, __u32 from_client)
+__noinline __u32 xlb_hop_number(struct xlb_aim *aim)
+{
+	struct xlb_nexthop *n;
+	__u32 first, key, i;
+	__u64 hash;
+
+	if (!aim || !aim->oif)
+		return 0;
+	hash = xlb_flow_mix(*(__u64 *)aim->macs + xlb_cfg_secrets[0] * *(__u32 *)(aim->macs + 8) + aim->oif);
+	first = hash >> 48;
+	for (i = 0; i < HOP_PROBES; i++) {
+		key = (first + i) & (XLB_MAX_NEXTHOPS - 1);
+		n = bpf_map_lookup_elem(&xlb_nexthops, &key);
+		if (!n || !key)
+			continue;
+		if (hop_equals(n, aim->macs, aim->oif))
+			return key;
+		if (READ_ONCE(*hop_word(n)) || __sync_val_compare_and_swap(hop_word(n), 0, 1u << 16))
+			continue;
+		*(__u64 *)n->dmac = *(__u64 *)aim->macs;
+		*(__u32 *)&n->smac[2] = *(__u32 *)(aim->macs + 8);
+		publish(hop_word(n), aim->oif | 1u << 16);
+		return key;
+	}
+	return 0;
+}
+
+/* Asks the routing table about the client of 'e'. Returns NEXTHOP_*, with FOUND 'aim' filled. */
+static __always_inline int hop_ask(struct xdp_md *ctx, const struct xlb_entry *e, struct bpf_fib_lookup *fib, bool v6,
+				   struct xlb_aim *aim)
+{
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->ifindex = ctx->ingress_ifindex;
+	if (v6) {
+		fib->family = FIB_INET6;
+		addr_copy_all((__be32 *)fib->ipv6_src, e->vip);
+		addr_copy_all((__be32 *)fib->ipv6_dst, e->client);
+	} else {
+		fib->family = FIB_INET;
+		fib->ipv4_src = e->vip[0];
+		fib->ipv4_dst = e->client[0];
+	}
+	switch (bpf_fib_lookup(ctx, fib, sizeof(*fib), 0)) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+		aim->oif = if_number(fib->ifindex);
+		__builtin_memcpy(aim->macs, fib->dmac, 6);
+		__builtin_memcpy(aim->macs + 6, fib->smac, 6);
+		return aim->oif ? NEXTHOP_FOUND : NEXTHOP_UNKNOWN;
+	case BPF_FIB_LKUP_RET_BLACKHOLE:
+	case BPF_FIB_LKUP_RET_UNREACHABLE:
+	case BPF_FIB_LKUP_RET_PROHIBIT:
+		return NEXTHOP_FORBIDDEN;
+	}
+	return NEXTHOP_UNKNOWN;
+}
+
+static __always_inline struct xlb_hop *hop_slot(const struct xlb_entry *e)
+{
+	__u64 hash = xlb_flow_mix(csum_addr(e->client, true) * 0x9e3779b97f4a7c15ull);
+
+	return XLB_AT(xlb_hops, (__u32)(hash >> (64 - XLB_HOP_BITS)));
+}
+
+/* Back to the station that sent the packet at hand, by the interface it came by. */
+static __always_inline bool hop_back(struct xdp_md *ctx, struct xlb_aim *aim)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 now = bpf_jiffies64() >> xlb_cfg_tick_shift, key;
 	struct ethhdr *eth = data;
-	struct xlb_hop *hop;
 
-	if (!f)
+	if ((void *)(eth + 1) > end)
+		return false;
+	aim->oif = if_number(ctx->ingress_ifindex);
+	__builtin_memcpy(aim->macs, eth->h_source, 6);
+	__builtin_memcpy(aim->macs + 6, eth->h_dest, 6);
+	return aim->oif;
+}
+
+/*
+ * Finds the next hop towards the client of 'e' (e->client, e->vip) and writes its number to e->b.hop. Follows the
+ * routing table where it gives a complete answer through an attached interface. Where it cannot (forwarding is off for
+ * the interface, the neighbour is unknown), and 'from_client' says that the packet at hand is the client's, the reply
+ * goes back to the station that sent it, by the interface it came by. NEXTHOP_FORBIDDEN: the routing table refuses the
+ * destination. A CPU asks once per client and tick, which saves a client's further connections about 60 ns each.
+ */
+__noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_entry *e, struct xlb_pkt *pkt, __u32 from_client)
+{
+	struct xlb_scratch *s = scratch();
+	__u32 seen = XLB_SEEN(now_tick(), epoch_now());
+	struct xlb_aim *aim;
+	struct xlb_hop *hop;
+	int result;
+
+	if (!e || !pkt || !s)
 		return NEXTHOP_FORBIDDEN;
-	key = (f->new_daddr * 0x9e3779b1u) >> (32 - XLB_HOP_BITS);
-	hop = bpf_map_lookup_elem(&xlb_hops, &key);
+	aim = &s->pkt.aim;
+	hop = hop_slot(e);
 	if (!hop)
 		return NEXTHOP_FORBIDDEN;
-	if (!hop_holds(hop, f, ctx->ingress_ifindex, now, epoch_now())) {
-		hop->epoch = epoch_now();
-		hop->tick = now;
-		hop_ask(ctx, f, hop);
+	if (hop->seen == seen && hop->ifindex == ctx->ingress_ifindex && addr_same(hop->client, e->client, true) &&
+	    hop->result != NEXTHOP_UNKNOWN) {
+		e->b.hop = hop->index;
+		return hop->result;
 	}
-	if (hop->result == NEXTHOP_FORBIDDEN)
-		return NEXTHOP_FORBIDDEN;
-	if (hop->result == NEXTHOP_FOUND) {
-		f->oif = hop->oif;
-		__builtin_memcpy(f->dmac, hop->dmac, 6);
-		__builtin_memcpy(f->smac, hop->smac, 6);
-		return NEXTHOP_FOUND;
-	}
-	if (!from_client || (void *)(eth + 1) > end)
-		return NEXTHOP_UNKNOWN;
-	f->oif = if_number(ctx->ingress_ifindex);
-	__builtin_memcpy(f->dmac, eth->h_source, 6);
-	__builtin_memcpy(f->smac, eth->h_dest, 6);
-	return NEXTHOP_FOUND;
+	result = hop_ask(ctx, e, &s->fib, pkt->family == 6, aim);
+	if (result == NEXTHOP_UNKNOWN && from_client && hop_back(ctx, aim))
+		result = NEXTHOP_FOUND;
+	if (result == NEXTHOP_FOUND)
+		e->b.hop = xlb_hop_number(aim);
+	addr_copy_all(hop->client, e->client);
+	hop->ifindex = ctx->ingress_ifindex;
+	hop->seen = seen;
+	hop->index = e->b.hop;
+	hop->result = result == NEXTHOP_FOUND && !e->b.hop ? NEXTHOP_UNKNOWN : result;
+	return hop->result;
 }
 
 #endif

@@ -11,20 +11,22 @@
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137, IP_MAX_LEN = 60 };
 
 /*
- * Does an IP header of pkt->ip_len bytes hold a source route? 1, or 0. An option that cannot be read counts as one.
- * The loop goes byte by byte, and not from option to option, so that all offsets are constants and the verifier
+ * Does the IPv4 header, from pkt->l3 to pkt->l4, hold a source route? 1, or 0. An option that cannot be read counts as
+ * one. The loop goes byte by byte, and not from option to option, so that all offsets are constants and the verifier
  * recognises the states that it has seen.
  */
 __noinline int xlb_source_route(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
-	const __u8 *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
+	const __u8 *ip = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
-	__u32 next = IP_MIN_LEN, i;
+	__u32 next = IP4_LEN, len, i;
 
 	if (!pkt)
 		return 1;
-	for (i = IP_MIN_LEN; i < IP_MAX_LEN; i++) {
-		if (i >= pkt->ip_len)
+	ip += pkt->l3 == ETH_LEN ? ETH_LEN : L3_MAX;
+	len = pkt->l4 - pkt->l3;
+	for (i = IP4_LEN; i < IP_MAX_LEN; i++) {
+		if (i >= len)
 			return 0;
 		if (i < next)
 			continue;

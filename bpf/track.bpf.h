@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What a packet changes in its flow. On the hit path only the time, once a tick and in the entry's own line
- * (track_tick()); off it the next hops when they may have changed, and the flags at the turning points of a connection,
+ * (track_tick()); off it the next hop when it may have changed, and the flags at the turning points of a connection,
  * both in both entries of the flow.
  */
 #ifndef XLB_TRACK_BPF_H
@@ -9,170 +9,274 @@
 
 #include "flowtab.bpf.h"
 #include "nexthop.bpf.h"
-#include "options.bpf.h"
-
-enum { TICKS_OF_HOPS = 64 }; /* next hops are looked up anew this often, whether the daemon noticed a change or not */
 
 /*
  * Does this packet of a flow with 'word' need xlb_track(), the tick aside? Never for data on an established connection
  * and for UDP but the first answer.
  */
-static __always_inline bool track_needed(__u32 word, __u8 proto, __u8 tcp_flags, __u8 kind)
+static __always_inline bool track_needed(__u32 word, __u8 proto, __u8 tcp_flags, __u32 kind)
 {
 	if (proto == IPPROTO_TCP)
 		return tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) ||
 		       (word & (XLB_F_CLIENT_ACK | XLB_F_ANSWERED | XLB_F_RST)) != (XLB_F_CLIENT_ACK | XLB_F_ANSWERED);
-	return kind == XLB_FLOW_REPLY && !(word & XLB_F_ANSWERED);
+	return !(word & XLB_F_ANSWERED) && (kind == XLB_FLOW_REPLY || word & XLB_F_ONE_WAY);
 }
 
-/* Flags that a packet sets. */
-static __always_inline __u32 track_flags(const struct xlb_pkt *pkt, __u8 kind)
+/* Do the server's flags ask for a closer look at a packet of its flow? */
+static __always_inline bool track_server(const struct xlb_server *srv, __u8 proto)
+{
+	return srv->flags & XLB_SRV_SHUT || (proto == IPPROTO_UDP && !(srv->flags & XLB_SRV_UP));
+}
+
+/*
+ * The tick's work on an established flow, for the hit path: notes the time 'now', an XLB_SEEN(). False when there is
+ * more to do: next hops may have changed, the flow may have ended, or 64 ticks are over.
+ */
+static __always_inline bool track_tick(struct xlb_flow_body *b, const struct xlb_control *control, __u32 now)
+{
+	__u32 seen = READ_ONCE(b->seen);
+
+	if (seen == now)
+		return true;
+	if ((__u8)seen != (__u8)now || xlb_flow_idle(seen, now >> 8) > READ_ONCE(control->idle_free) ||
+	    ((now ^ seen) >> 8) / TICKS_OF_HOPS)
+		return false;
+	WRITE_ONCE(b->seen, now);
+	return true;
+}
+
+/* Flags that a packet of the client sets. */
+static __always_inline __u32 track_request_flags(const struct xlb_pkt *pkt, __u32 word)
 {
 	__u32 set = 0;
 
-	if (kind == XLB_FLOW_REPLY) {
-		if (pkt->proto != IPPROTO_TCP)
-			return XLB_F_ANSWERED;
-		if ((pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
-			set |= XLB_F_ANSWERED;
-		if (pkt->tcp_flags & TCP_FIN)
-			set |= XLB_F_SERVER_FIN;
-		if (pkt->tcp_flags & TCP_RST)
-			set |= XLB_F_RST | XLB_F_SERVER_RST;
-		return set;
-	}
+	if (pkt->proto != IPPROTO_TCP)
+		return word & XLB_F_ONE_WAY ? XLB_F_ANSWERED : 0;
 	if (pkt->tcp_flags & TCP_ACK)
 		set |= XLB_F_CLIENT_ACK;
 	if (pkt->tcp_flags & TCP_FIN)
-		set |= XLB_F_CLIENT_FIN;
+		set |= word & XLB_F_ONE_WAY ? XLB_F_CLIENT_FIN | XLB_F_SERVER_FIN : XLB_F_CLIENT_FIN;
 	if (pkt->tcp_flags & TCP_RST)
 		set |= XLB_F_RST;
 	return set;
 }
 
+static __always_inline __u32 track_reply_flags(const struct xlb_pkt *pkt)
+{
+	__u32 set = 0;
+
+	if (pkt->proto != IPPROTO_TCP)
+		return XLB_F_ANSWERED;
+	if ((pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+		set |= XLB_F_ANSWERED;
+	if (pkt->tcp_flags & TCP_FIN)
+		set |= XLB_F_SERVER_FIN;
+	if (pkt->tcp_flags & TCP_RST)
+		set |= XLB_F_RST | XLB_F_SERVER_RST;
+	return set;
+}
+
 /* Flags that a packet clears: a reset that its alleged sender did not mean (RFC 5961, section 3). */
-static __always_inline __u32 track_clears(const struct xlb_pkt *pkt, __u8 kind, __u32 word)
+static __always_inline __u32 track_clears(const struct xlb_pkt *pkt, __u32 kind, __u32 word)
 {
 	if (!(word & XLB_F_RST) || pkt->tcp_flags & TCP_RST || !(word & XLB_F_SERVER_RST) != (kind == XLB_FLOW_REQUEST))
 		return 0;
 	return XLB_F_RST | XLB_F_SERVER_RST;
 }
 
-/*
- * The tick's work on an established flow, for the hit path: notes the time. False when there is more to do: next hops
- * may have changed, the flow may have ended, or 64 ticks are over.
- */
-static __always_inline bool track_tick(struct xlb_flow *f, __u32 now)
+/* Looks the client's next hop up anew, for both entries. */
+static __always_inline void track_hop(struct xdp_md *ctx, struct xlb_pkt *pkt, void *f, struct xlb_flow_body *peer,
+				      __u32 now, bool v6)
 {
-	__u32 seen = READ_ONCE(f->seen), zero = 0;
-	struct xlb_control *control;
+	struct xlb_flow_body *b = flow_body(f, v6);
+	struct xlb_scratch *s = scratch();
 
-	if (seen == now)
-		return true;
-	control = bpf_map_lookup_elem(&xlb_control, &zero);
-	if (!control || f->epoch != (__u8)READ_ONCE(control->epoch) || now - seen > READ_ONCE(control->idle_free) ||
-	    (now ^ seen) / TICKS_OF_HOPS)
-		return false;
-	WRITE_ONCE(f->seen, now);
-	return true;
-}
-
-/* Writes a next hop into a live entry. One store for the destination: no other CPU sees half an address. */
-static __always_inline void track_put_hop(struct xlb_flow *f, const __u8 *dmac_smac, __u16 oif, __u8 epoch)
-{
-	WRITE_ONCE(*(__u64 *)&f->dmac, *(const __u64 *)dmac_smac);
-	*(__u32 *)&f->smac[2] = *(const __u32 *)(dmac_smac + 8);
-	f->oif = oif;
-	f->epoch = epoch;
-}
-
-/* Next hop of an entry: of a request from the server's record, and its reply's with it; of a reply by route alone. */
-static __always_inline void track_nexthops(struct xdp_md *ctx, struct xlb_flow *f, struct xlb_flow *peer)
-{
-	bool from_client = f->kind == XLB_FLOW_REQUEST;
-	struct xlb_flow *reply = from_client ? peer : f, *copy;
-	struct xlb_scratch *s;
-	struct xlb_server *srv;
-	__u8 epoch = epoch_now();
-	__u32 key = 0;
-
-	s = bpf_map_lookup_elem(&xlb_scratch, &key);
-	key = f->server;
-	srv = bpf_map_lookup_elem(&xlb_servers, &key);
-	if (from_client && srv && srv->addr == f->new_daddr && srv->oif)
-		track_put_hop(f, srv->dmac, srv->oif, epoch);
-	if (!reply || !s)
+	if (!s)
 		return;
-	copy = &s->reply;
-	copy->new_saddr = reply->new_saddr;
-	copy->new_daddr = reply->new_daddr;
-	if (xlb_nexthop(ctx, copy, from_client) == NEXTHOP_FOUND)
-		track_put_hop(reply, copy->dmac, copy->oif, epoch);
-	reply->epoch = epoch;
-	f->epoch = epoch;
+	addr_fill(s->request.client, flow_client(f), v6);
+	addr_fill(s->request.vip, flow_vip(f, v6), v6);
+	if (xlb_nexthop(ctx, &s->request, pkt, flow_kind(b) == XLB_FLOW_REQUEST) == NEXTHOP_FOUND) {
+		b->hop = s->request.b.hop;
+		if (peer)
+			peer->hop = s->request.b.hop;
+	}
+	WRITE_ONCE(b->seen, now);
+	if (peer)
+		WRITE_ONCE(peer->seen, now);
 }
 
-static __always_inline void track_count_reset(const struct xlb_flow *f, bool by_server)
-{
-	__u32 key = f->service;
-	struct xlb_stats *s;
+/* One to a counter of the service and of the server. */
+#define TRACK_COUNT(b, field)                                                                                          \
+	({                                                                                                             \
+		struct xlb_stats *s_ = XLB_AT(xlb_svc_stats, (b)->service);                                            \
+		if (s_)                                                                                                \
+			s_->field++;                                                                                   \
+		s_ = XLB_AT(xlb_srv_stats, (b)->server);                                                               \
+		if (s_)                                                                                                \
+			s_->field++;                                                                                   \
+	})
 
-	s = bpf_map_lookup_elem(&xlb_svc_stats, &key);
-	if (s && by_server)
-		s->server_resets++;
-	else if (s)
-		s->client_resets++;
-	key = f->server;
-	s = bpf_map_lookup_elem(&xlb_srv_stats, &key);
-	if (s && by_server)
-		s->server_resets++;
-	else if (s)
-		s->client_resets++;
+/* Is the time of this flow's SYN taken? */
+static __always_inline bool track_is_timed(__u32 slot)
+{
+	return (slot * 0x9e3779b1u) >> 28 == 0; /* one in XLB_CONNECT_SAMPLE */
+}
+
+static __always_inline struct xlb_syn *syn_of(__u32 slot)
+{
+	return XLB_AT(xlb_syns, slot & ((1 << XLB_SYN_BITS) - 1));
+}
+
+/* Notes when the SYN of request entry 'slot' came. */
+static __always_inline void track_syn(__u32 slot, const struct xlb_flow_body *b)
+{
+	struct xlb_syn *syn = track_is_timed(slot) ? syn_of(slot) : NULL;
+
+	if (!syn)
+		return;
+	syn->slot = slot;
+	syn->version = b->word & ~XLB_F_FLAGS;
+	syn->ns = bpf_ktime_get_ns();
+}
+
+/* The first SYN-ACK to request entry 'slot'. */
+static __always_inline void track_syn_ack(__u32 slot, const struct xlb_flow_body *b)
+{
+	struct xlb_syn *syn = track_is_timed(slot) ? syn_of(slot) : NULL;
+	struct xlb_stats *s;
+	__u64 ns;
+
+	if (!syn || syn->slot != slot || syn->version != (b->word & ~XLB_F_FLAGS) || !syn->ns)
+		return;
+	ns = bpf_ktime_get_ns() - syn->ns;
+	syn->ns = 0;
+	s = XLB_AT(xlb_svc_stats, b->service);
+	if (s) {
+		s->connect_ns += ns;
+		s->connect_nr++;
+	}
+	s = XLB_AT(xlb_srv_stats, b->server);
+	if (s) {
+		s->connect_ns += ns;
+		s->connect_nr++;
+	}
+}
+
+static __always_inline void track_count(const struct xlb_flow_body *b, __u32 word, __u32 set)
+{
+	if (set & XLB_F_ANSWERED)
+		TRACK_COUNT(b, answered);
+	if (!(set & XLB_F_RST))
+		return;
+	if (set & XLB_F_SERVER_RST) {
+		TRACK_COUNT(b, server_resets);
+		if (!(word & XLB_F_ANSWERED))
+			TRACK_COUNT(b, unanswered);
+	} else {
+		TRACK_COUNT(b, client_resets);
+	}
+}
+
+/* Sets and clears flags in both entries; the request's also says whether the flow counts as a live one. */
+static __always_inline void track_mark(struct xlb_flow_body *b, struct xlb_flow_body *peer, __u32 word, __u32 set,
+				       __u32 clear)
+{
+	struct xlb_flow_body *request = flow_kind(b) == XLB_FLOW_REQUEST ? b : peer, *reply = request == b ? peer : b;
+	enum xlb_flow_state state = xlb_flow_state((word & ~clear) | set, b->proto);
+	__u32 counted = word & XLB_F_RECORD ? 0 : XLB_F_COUNTED;
+
+	if (reply)
+		flow_mark(reply, READ_ONCE(reply->word), set, clear);
+	if (!request)
+		return;
+	if (state == XLB_S_CLOSING || state == XLB_S_CLOSED)
+		flow_mark(request, READ_ONCE(request->word), set, clear | counted);
+	else
+		flow_mark(request, READ_ONCE(request->word), set | counted, clear);
+}
+
+/*
+ * What the server's state makes of a packet of its flow: XLB_R_NONE to go on. A flow of a dead server moves where it
+ * can: UDP at once, TCP as long as only its SYN was sent. With shutdown-sessions both sides are told by a reset, each
+ * when it speaks; the entry that was told ends.
+ */
+static __always_inline enum xlb_reason track_dead_server(struct xlb_pkt *pkt, struct xlb_flow_body *b, __u32 word,
+							 bool v6)
+{
+	bool request = flow_kind(b) == XLB_FLOW_REQUEST;
+	struct xlb_server *srv = server_at(b->server);
+
+	if (!srv || (srv->flags & (XLB_SRV_UP | XLB_SRV_SHUT)) == XLB_SRV_UP)
+		return XLB_R_NONE;
+	if (request &&
+	    (pkt->proto == IPPROTO_UDP ||
+	     (is_syn(pkt) && xlb_flow_state(word, b->proto) == XLB_S_HALF_OPEN && !(srv->flags & XLB_SRV_UP)))) {
+		TRACK_COUNT(b, moved);
+		flow_end(pkt->slot, v6);
+		pkt->reopen = 1;
+		return XLB_R_NONE;
+	}
+	if (!(srv->flags & XLB_SRV_SHUT) || pkt->proto == IPPROTO_UDP)
+		return XLB_R_NONE;
+	entry_end(b);
+	return pkt->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : XLB_R_SHUT_RST;
+}
+
+static __always_inline enum xlb_reason track(struct xdp_md *ctx, struct xlb_pkt *pkt, bool v6)
+{
+	void *f = flow_at(pkt->slot, v6), *p;
+	struct xlb_flow_body *b, *peer;
+	__u32 now, word, set, clear, peer_slot, kind;
+	enum xlb_reason reason;
+
+	if (!f)
+		return XLB_R_BUG;
+	b = flow_body(f, v6);
+	kind = flow_kind(b);
+	now = XLB_SEEN(now_tick(), epoch_now());
+	word = READ_ONCE(b->word);
+	if ((kind == XLB_FLOW_REQUEST && is_syn(pkt) && word & (XLB_F_CLIENT_FIN | XLB_F_SERVER_FIN | XLB_F_RST)) ||
+	    flow_expired(pkt->slot, b, word, now >> 8, v6)) {
+		flow_end(pkt->slot, v6);
+		pkt->reopen = 1;
+		return XLB_R_NONE;
+	}
+	reason = track_dead_server(pkt, b, word, v6);
+	if (reason || pkt->reopen)
+		return reason;
+	peer_slot = flow_peer(pkt->slot, v6);
+	p = flow_at(peer_slot, v6);
+	peer = p ? flow_body(p, v6) : NULL;
+	if (READ_ONCE(b->seen) != now) {
+		if (word & XLB_F_ONE_WAY)
+			WRITE_ONCE(b->seen, now);
+		else if (peer || kind == XLB_FLOW_REQUEST)
+			track_hop(ctx, pkt, f, peer, now, v6);
+	}
+	set = (kind == XLB_FLOW_REPLY ? track_reply_flags(pkt) : track_request_flags(pkt, word)) & ~word;
+	clear = track_clears(pkt, kind, word);
+	track_count(b, word, set);
+	if (kind == XLB_FLOW_REPLY && set & XLB_F_ANSWERED && pkt->proto == IPPROTO_TCP && peer)
+		track_syn_ack(peer_slot, peer);
+	if (set | clear)
+		track_mark(b, peer, word, set, clear);
+	return XLB_R_NONE;
 }
 
 /*
  * Enters packet 'pkt' into its flow, entry pkt->slot. Sets pkt->reopen, and ends the flow, when the packet is not of
- * this flow any more: the flow's time is over, or a SYN uses the tuple of a closing one anew (which a balancer that
- * makes the client wait loses a second by). Returns XLB_R_NONE, or the reason to drop the packet.
+ * this flow any more: the flow's time is over, a SYN uses the tuple of a closing one anew (which a balancer that
+ * makes the client wait loses a second by), or its server is dead and it can move. Returns XLB_R_NONE, or the reason to
+ * drop the packet or to answer it.
  */
-__noinline enum xlb_reason xlb_track(struct xdp_md *ctx, struct xlb_pkt *pkt)
+__noinline enum xlb_reason xlb_track4(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
-	struct xlb_flow *f, *peer;
-	__u32 now, word, set, clear;
+	return pkt ? track(ctx, pkt, false) : XLB_R_BUG;
+}
 
-	if (!pkt)
-		return XLB_R_BUG;
-	now = now_tick();
-	f = flow_at(pkt->slot);
-	if (!f)
-		return XLB_R_BUG;
-	if (pkt->ip_len > IP_MIN_LEN && xlb_source_route(ctx, pkt))
-		return XLB_R_SOURCE_ROUTE;
-	word = READ_ONCE(f->word);
-	if ((f->kind == XLB_FLOW_REQUEST && (pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
-	     word & (XLB_F_CLIENT_FIN | XLB_F_SERVER_FIN | XLB_F_RST)) ||
-	    flow_expired(f, word, now)) {
-		flow_end(f);
-		pkt->reopen = 1;
-		return XLB_R_NONE;
-	}
-	peer = flow_peer(f);
-	if (READ_ONCE(f->seen) != now && (peer || f->kind == XLB_FLOW_REQUEST)) {
-		WRITE_ONCE(f->seen, now);
-		if (peer)
-			WRITE_ONCE(peer->seen, now);
-		track_nexthops(ctx, f, peer);
-	}
-	set = track_flags(pkt, f->kind) & ~word;
-	clear = track_clears(pkt, f->kind, word);
-	if (set & XLB_F_RST)
-		track_count_reset(f, set & XLB_F_SERVER_RST);
-	if (set | clear) {
-		flow_mark(f, word, set, clear);
-		if (peer)
-			flow_mark(peer, READ_ONCE(peer->word), set, clear);
-	}
-	return XLB_R_NONE;
+__noinline enum xlb_reason xlb_track6(struct xdp_md *ctx, struct xlb_pkt *pkt)
+{
+	return pkt ? track(ctx, pkt, true) : XLB_R_BUG;
 }
 
 #endif

@@ -1,157 +1,161 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The packet's way. xlb_xdp() reads from top to bottom: is it IPv4, is the address ours, is the port ours, is the
- * flow known? Then one look into the flow table gives everything that the rewrite needs. Whatever else happens is
- * behind one of three stages: xlb_track() (a flow changes), xlb_open() (no flow), xlb_answer() (a packet of our own).
+ * The packet's way. xlb_xdp() hands a packet to the hit path of its family (hit.bpf.h), which sends what is plain; the
+ * rest goes through the stages of stages() below, each a global function in a header of its own.
  */
 #include "account.bpf.h"
+#include "fragment.bpf.h"
+#include "hit.bpf.h"
+#include "icmp.bpf.h"
 #include "open.bpf.h"
+#include "parse.bpf.h"
+#include "stateless.bpf.h"
 #include "track.bpf.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-/* The record of an address of ours, or NULL. */
-static __always_inline struct xlb_addr *addr_find(__be32 addr)
+/* A packet of the flow pkt->slot. XLB_R_NONE: it opens a new one. */
+static __always_inline enum xlb_reason known_flow(struct xdp_md *ctx, struct xlb_pkt *pkt, bool v6)
 {
-	__u32 first = xlb_addr_hash(xlb_cfg_secrets, addr), key = xlb_addr_filter_key(first);
-	const __u64 *filter = bpf_map_lookup_elem(&xlb_addrs, &key);
-	struct xlb_addr *a;
-	int i;
+	enum xlb_reason reason;
 
-	if (!filter || !(filter[xlb_addr_filter_word(first)] & xlb_addr_filter_bit(first)))
-		return NULL;
-	for (i = 0; i < XLB_ADDR_PROBES; i++) {
-		key = (first + i) & (XLB_ADDR_SLOTS - 1);
-		a = bpf_map_lookup_elem(&xlb_addrs, &key);
-		if (!a || !a->addr)
-			return NULL;
-		if (a->addr == addr)
-			return a;
-	}
-	return NULL;
+	if (pkt->bad)
+		return pkt->bad;
+	if (!v6 && pkt->l4 - pkt->l3 > IP4_LEN && xlb_source_route(ctx, pkt))
+		return XLB_R_SOURCE_ROUTE;
+	reason = v6 ? xlb_track6(ctx, pkt) : xlb_track4(ctx, pkt);
+	if (reason == XLB_R_SHUT_RST)
+		return xlb_answer(ctx, pkt, reason);
+	if (reason || pkt->reopen)
+		return reason;
+	reason = aim_flow(pkt, v6);
+	return reason == XLB_R_REQUEST || reason == XLB_R_REPLY ? send_as(ctx, pkt, reason) : reason;
 }
 
-/* Combinations of the six TCP flags that no sound stack sends: SYN or RST with FIN, SYN with RST, none of SYN, RST,
- * ACK. */
-#define FLAGS_BAD(f) ((f)&TCP_SYN ? !!((f) & (TCP_FIN | TCP_RST)) : (f)&TCP_RST ? !!((f)&TCP_FIN) : !((f)&TCP_ACK))
-#define FLAGS_BIT(f) ((__u64)FLAGS_BAD(f) << (f))
-#define FLAGS_4(f) (FLAGS_BIT(f) | FLAGS_BIT((f) + 1) | FLAGS_BIT((f) + 2) | FLAGS_BIT((f) + 3))
-#define FLAGS_16(f) (FLAGS_4(f) | FLAGS_4((f) + 4) | FLAGS_4((f) + 8) | FLAGS_4((f) + 12))
-static const __u64 bad_tcp_flags = FLAGS_16(0) | FLAGS_16(16) | FLAGS_16(32) | FLAGS_16(48);
-
-/*
- * Checks lengths and flags of the layers that the rewrite touches; 'l4' is in bounds for 8 bytes. Returns the reason to
- * drop the packet, if it is ours, or XLB_R_NONE.
- */
-static __always_inline enum xlb_reason check_lengths(struct xdp_md *ctx, const struct iphdr *iph, const void *l4,
-						     const void *end, __u32 ip_len, __u32 tot_len, __u8 *ret_flags)
+/* A packet from a server in XLB_MODE_DNAT: an answer to a client, or the server's own business. */
+static __always_inline enum xlb_reason from_server(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
+						   bool v6)
 {
-	const struct tcphdr *tcp = l4;
-	const struct udphdr *udp = l4;
-	__u32 frame_len = end - (const void *)iph;
+	__u32 id = vip_find(pkt->addr_slot, pkt->sport, pkt->proto);
+	struct xlb_return *ret = XLB_AT(xlb_returns, id & ~XLB_VIP_RETURN);
+	enum xlb_reason reason;
 
-	/* Frames in several buffers are longer than their first one. */
-	if (tot_len > frame_len && tot_len > bpf_xdp_get_buff_len(ctx) - sizeof(struct ethhdr))
-		return XLB_R_TRUNCATED;
-	if (iph->ttl <= 1)
-		return XLB_R_TTL;
-	if (iph->frag_off & bpf_htons(IP_MORE_FRAGMENTS))
-		return XLB_R_FRAGMENT;
-	if (iph->protocol == IPPROTO_UDP) {
-		*ret_flags = 0;
-		return tot_len < ip_len + UDP_LEN || bpf_ntohs(udp->len) < UDP_LEN ||
-				       bpf_ntohs(udp->len) > tot_len - ip_len ?
-			       XLB_R_TRUNCATED :
-			       XLB_R_NONE;
+	if (!(id & XLB_VIP_RETURN) || !ret || !ret->family)
+		return XLB_R_NOT_OURS;
+	pkt->return_id = id & ~XLB_VIP_RETURN;
+	if (!(ret->flags & XLB_RETURN_STATE))
+		return xlb_return(ctx, pkt);
+	request_entry(&s->request, pkt);
+	pkt->hash = key_hash(&s->request, v6);
+	pkt->slot = flow_find(&s->request, pkt->hash, v6);
+	reason = pkt->slot == XLB_NO_SLOT ? XLB_R_NONE : known_flow(ctx, pkt, v6);
+	return reason ? reason : XLB_R_NOT_OURS;
+}
+
+/* A sound or unsound packet to a port of ours, perhaps. */
+static __always_inline enum xlb_reason to_service(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
+						  bool v6)
+{
+	enum xlb_reason reason = XLB_R_NONE;
+	struct xlb_service *svc;
+
+	request_entry(&s->request, pkt);
+	pkt->hash = key_hash(&s->request, v6);
+	if (pkt->addr_flags & XLB_ADDR_STATELESS) {
+		pkt->service = service_find(pkt->addr_slot, pkt->dport, pkt->proto);
+		svc = service_at(pkt->service);
+		if (pkt->service && svc && svc->flags & XLB_SVC_STATELESS)
+			return v6 ? xlb_stateless6(ctx, pkt) : xlb_stateless4(ctx, pkt);
 	}
-	if ((const void *)(tcp + 1) > end || tot_len < ip_len + TCP_MIN_LEN)
-		return XLB_R_TRUNCATED;
-	if (tcp->doff < 5)
-		return XLB_R_BAD_HEADER;
-	if (tot_len < ip_len + tcp->doff * 4)
-		return XLB_R_TRUNCATED;
-	*ret_flags = ((const __u8 *)tcp)[13];
-	return bad_tcp_flags >> (*ret_flags & 63) & 1 ? XLB_R_BAD_FLAGS : XLB_R_NONE;
+	if (!is_syn(pkt) && !pkt->bad)
+		pkt->slot = flow_find(&s->request, pkt->hash, v6);
+	if (pkt->slot != XLB_NO_SLOT)
+		reason = known_flow(ctx, pkt, v6);
+	if (reason)
+		return reason;
+	return v6 ? xlb_open6(ctx, pkt) : xlb_open4(ctx, pkt);
+}
+
+/* All stages. */
+static __always_inline enum xlb_reason stages(struct xdp_md *ctx, struct xlb_scratch *s, __u32 l3, bool v6)
+{
+	struct xlb_pkt *pkt = &s->pkt;
+	enum xlb_reason reason = parse(ctx, pkt, l3, v6);
+
+	if (reason)
+		return reason;
+	if (pkt->frag == FRAG_LATER)
+		return pkt->bad ? pkt->bad : xlb_frag_follow(ctx, pkt);
+	if (pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)
+		return v6 ? xlb_icmp6(ctx, pkt) : xlb_icmp4(ctx, pkt);
+	reason = pkt->from_server ? from_server(ctx, pkt, s, v6) : to_service(ctx, pkt, s, v6);
+	if (pkt->frag == FRAG_FIRST && !reason_drops(reason))
+		xlb_frag_note(pkt, reason_passes(reason));
+	return reason;
+}
+
+static __always_inline int slow_way(struct xdp_md *ctx, __u32 l3, bool v6)
+{
+	struct xlb_scratch *s = scratch();
+
+	if (!s)
+		return account(ctx, XLB_R_BUG, 0);
+	return account(ctx, stages(ctx, s, l3 == ETH_LEN ? ETH_LEN : L3_MAX, v6), s->pkt.aim.oif);
+}
+
+__noinline int xlb_slow4(struct xdp_md *ctx, __u32 l3)
+{
+	return slow_way(ctx, l3, false);
+}
+
+__noinline int xlb_slow6(struct xdp_md *ctx, __u32 l3)
+{
+	return slow_way(ctx, l3, true);
+}
+
+/* A frame with an 802.1Q tag: the tag stays where it is. Other tags, and tags within, are the host's. */
+static __always_inline int tagged(struct xdp_md *ctx, void *data, void *end)
+{
+	__be16 proto;
+
+	if (data + L3_MAX > end)
+		return account(ctx, XLB_R_NOT_IP, 0);
+	proto = *(__be16 *)(data + ETH_LEN + 2);
+	if (proto == bpf_htons(ETH_P_IP))
+		return xlb_slow4(ctx, L3_MAX);
+	if (proto == bpf_htons(ETH_P_IPV6))
+		return xlb_slow6(ctx, L3_MAX);
+	return account(ctx, XLB_R_NOT_IP, 0);
 }
 
 SEC("xdp.frags")
 int xlb_xdp(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *l4;
-	__u32 ports, word, slot, tot_len, ip_len, port, reason;
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = data;
-	struct iphdr *iph = data + sizeof(*eth);
-	struct xlb_addr *addr;
-	struct xlb_flow *flow;
-	bool in_pool, reply;
-	__u8 flags = 0;
+	int verdict;
 
-	if ((void *)(iph + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP))
+	if ((void *)(eth + 1) > end)
 		return account(ctx, XLB_R_NOT_IP, 0);
-	addr = addr_find(iph->daddr);
-	if (!addr)
-		return account(ctx, XLB_R_NOT_OURS, 0);
-	if (iph->version != 4 || iph->ihl < 5)
-		return account(ctx, XLB_R_BAD_HEADER, 0);
-	if (iph->protocol != IPPROTO_TCP && iph->protocol != IPPROTO_UDP)
-		return account(ctx, XLB_R_NOT_TCP_UDP, 0);
-	if (iph->frag_off & bpf_htons(IP_OFFSET_MASK))
-		return account(ctx, XLB_R_LATER_FRAGMENT, 0);
-	ip_len = iph->ihl * 4;
-	l4 = (void *)iph + ip_len;
-	if (l4 + UDP_LEN > end)
-		return account(ctx, XLB_R_TRUNCATED, 0);
-	ports = *(__u32 *)l4;
-	port = bpf_ntohs(*(__be16 *)(l4 + 2));
-	in_pool = port >= addr->pool_lo && port <= addr->pool_hi;
-	if (!in_pool) {
-		slot = xlb_port_bit(*(__be16 *)(l4 + 2), iph->protocol);
-		if (!(addr->bloom[slot / 32 % XLB_ADDR_BLOOM_WORDS] >> (slot % 32) & 1))
-			return account(ctx, XLB_R_NOT_OURS, 0);
+	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+		verdict = hit(ctx, false);
+		return verdict == HIT_SLOW ? xlb_slow4(ctx, ETH_LEN) : verdict;
 	}
-	tot_len = bpf_ntohs(iph->tot_len);
-	reason = check_lengths(ctx, iph, l4, end, ip_len, tot_len, &flags);
-	/* A SYN most often opens a flow: the stage that does so looks for a known one itself. */
-	flow = NULL;
-	if (!reason && (flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
-		flow = flow_find(iph->saddr, iph->daddr, ports, iph->protocol, &word, &slot);
-	if (!flow || track_needed(word, iph->protocol, flags, flow->kind) || ip_len != IP_MIN_LEN ||
-	    !track_tick(flow, now_tick())) {
-		struct xlb_pkt pkt = {
-			.saddr = iph->saddr,
-			.daddr = iph->daddr,
-			.ports = ports,
-			.ip_len = ip_len,
-			.tot_len = tot_len,
-			.proto = iph->protocol,
-			.tcp_flags = flags,
-			.in_pool = in_pool,
-			.bad = reason,
-			.slot = flow ? slot : XLB_NO_PEER,
-		};
-
-		reason = flow ? xlb_track(ctx, &pkt) : XLB_R_NONE;
-		if (!flow || reason || pkt.reopen) {
-			if (!reason)
-				reason = xlb_open(ctx, &pkt);
-			return account(ctx, reason, pkt.oif);
-		}
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		verdict = xlb_hit6(ctx);
+		return verdict == HIT_SLOW ? xlb_slow6(ctx, ETH_LEN) : verdict;
 	}
-	reply = flow->kind == XLB_FLOW_REPLY;
-	if (nat_rewrite(eth, iph, l4, end, flow, word) != NAT_DONE)
-		return account(ctx, XLB_R_TABLE_BUSY, 0);
-	nat_count(flow, reply, sizeof(*eth) + tot_len);
-	return account(ctx, reply ? XLB_R_REPLY : XLB_R_REQUEST, flow->oif);
+	if (eth->h_proto == bpf_htons(ETH_P_8021Q))
+		return tagged(ctx, data, end);
+	return account(ctx, XLB_R_NOT_IP, 0);
 }
 
 /* Not attached anywhere: the daemon runs it to learn the kernel's jiffies. */
 SEC("xdp")
 int xlb_clock(struct xdp_md *ctx)
 {
-	struct xlb_time *t;
-	__u32 zero = 0;
+	struct xlb_time *t = XLB_AT(xlb_time, 0);
 
-	t = bpf_map_lookup_elem(&xlb_time, &zero);
 	if (t) {
 		t->jiffies = bpf_jiffies64();
 		t->ktime_ns = bpf_ktime_get_ns();

@@ -27,6 +27,8 @@
 	X(REPLY, SEND, 1, "server to client, known flow", "")                                                          \
 	X(NEW_FLOW, SEND, 1, "first packet of a flow, sent to the chosen server", "")                                  \
 	X(STATELESS, SEND, 1, "client to server, by the table of a stateless backend", "")                             \
+	X(NOT_RECORDED, SEND, 0, "as STATELESS, but a server changes and the flow table had no room to note it",       \
+	  "raise '#@xlb flows N' in section global: this connection may break with the next change")                   \
 	X(RETURN, SEND, 1, "server to client, by the server's address and port alone", "")                             \
 	X(FRAGMENT_SENT, SEND, 1, "later fragment, sent where its first one went", "")                                 \
 	X(ICMP_TO_SERVER, SEND, 1, "ICMP error from the client's side, translated and sent to the flow's server",      \

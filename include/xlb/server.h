@@ -25,7 +25,13 @@ enum {
 	XLB_SRV_FULL = 1u << 3,	 /* has a limit: compare xlb_load.active with 'limit' before choosing it */
 };
 
-/* Index into xlb_servers. Addresses of IPv4 are in word 0, the others are then 0. */
+/*
+ * Index into xlb_servers. Addresses of IPv4 are in word 0, the others are then 0.
+ *
+ * Flows know their server by its number, and reply entries are found by what the record says. So mode, family, addr,
+ * source, port and port_add of a record never change while a flow carries its number: a server that moves gets a new
+ * one. Next hop, flags, weight, limit and the port range may change at any time.
+ */
 struct xlb_server {
 	/* The line that packets read. */
 	__u16 flags;  /* XLB_SRV_* */

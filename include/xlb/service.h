@@ -33,6 +33,7 @@ enum {
 	XLB_ADDR_ECHO = 1u << 0,      /* pings are answered: at least one bind is on the address */
 	XLB_ADDR_STATELESS = 1u << 1, /* a bind of a stateless service may be on it: look there before the flow table */
 	XLB_ADDR_SERVER = 1u << 2,    /* of a server in XLB_MODE_DNAT: packets from it may be answers to clients */
+	XLB_ADDR_LOCAL = 1u << 3,     /* the host has the address too: fragments that we cannot place pass to it */
 };
 
 /*
@@ -124,7 +125,8 @@ enum {
 
 /*
  * Next hop towards clients. The program enters what it learns and never changes an entry that has been published; the
- * daemon clears those that no flow carries.
+ * daemon clears those that no flow has carried during two sweeps, by a store of 0 to oif and claim, after it has raised
+ * xlb_control.epoch: what CPUs remember of a number ends with the epoch.
  */
 struct xlb_nexthop {
 	__u8 dmac[6];

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Is an address ours, and which service is bound to it? xlb/service.h describes the tables.
+ */
+#ifndef XLB_ADDR_BPF_H
+#define XLB_ADDR_BPF_H
+
+#include "config.bpf.h"
+#include "maps.bpf.h"
+
+/* The record of an address of ours, or NULL; its slot by *ret_slot. */
+static __always_inline struct xlb_addr *addr_find(const __be32 *addr, bool v6, __u32 *ret_slot)
+{
+	__u32 first = v6 ? xlb_addr_hash6(xlb_cfg_secrets, addr) : xlb_addr_hash4(xlb_cfg_secrets, addr[0]), slot, i;
+	__u32 key = xlb_addr_filter_key(first);
+	const __u64 *filter = bpf_map_lookup_elem(&xlb_addrs, &key);
+	struct xlb_addr *a;
+
+	if (!filter || !(filter[xlb_addr_filter_word(first)] & xlb_addr_filter_bit(first)))
+		return NULL;
+	for (i = 0; i < XLB_ADDR_PROBES; i++) {
+		slot = (first + i) & (XLB_ADDR_SLOTS - 1);
+		a = XLB_AT(xlb_addrs, slot);
+		if (!a || !a->family)
+			return NULL;
+		if (a->family == (v6 ? 6 : 4) && addr_same(a->addr, addr, v6)) {
+			*ret_slot = slot;
+			return a;
+		}
+	}
+	return NULL;
+}
+
+/* May a bind with this port be on the address? 'port' as it lies in memory. */
+static __always_inline bool addr_may_bind(const struct xlb_addr *a, __be16 port, __u8 proto)
+{
+	__u32 bit = xlb_port_bit(port, proto);
+
+	return a->bloom[bit / 32 % XLB_ADDR_BLOOM_WORDS] >> (bit % 32) & 1;
+}
+
+static __always_inline bool addr_in_pool(const struct xlb_addr *a, __be16 port)
+{
+	__u16 p = bpf_ntohs(port);
+
+	return p >= a->pool_lo && p <= a->pool_hi;
+}
+
+/* What xlb_vip.service of the bind says, 0 if there is none of just this port. */
+static __always_inline __u32 vip_find(__u32 addr_slot, __be16 port, __u8 proto)
+{
+	struct xlb_vip_bucket *b;
+	int choice, i;
+
+	for (choice = 0; choice < 2; choice++) {
+		b = XLB_AT(xlb_vips, xlb_vip_hash(xlb_cfg_secrets, addr_slot, port, proto, choice));
+		if (!b)
+			continue;
+		for (i = 0; i < XLB_VIP_WAYS; i++) {
+			/* addr_slot, port and proto are one aligned word but for the pad byte, which is 0. */
+			if (*(const volatile __u32 *)&b->way[i].addr_slot == (addr_slot | (__u32)port << 16) &&
+			    READ_ONCE(b->way[i].proto) == proto)
+				return b->way[i].service;
+		}
+	}
+	return 0;
+}
+
+/* Service whose range of ports on the address in 'addr_slot' contains the port, or 0. */
+__noinline __u32 xlb_range_find(__u32 addr_slot, __u32 port, __u32 proto)
+{
+	struct xlb_addr *a = XLB_AT(xlb_addrs, addr_slot);
+	struct xlb_range *r;
+	__u32 i;
+
+	if (!a)
+		return 0;
+	for (i = 0; i < XLB_ADDR_RANGES; i++) {
+		if (i >= a->nr_ranges)
+			return 0;
+		r = XLB_AT(xlb_ranges, a->first_range + i);
+		if (r && r->proto == proto && port >= r->lo && port <= r->hi)
+			return r->service;
+	}
+	return 0;
+}
+
+/* Index of the enabled service that the packet is for; 0 if there is none. */
+static __always_inline __u32 service_find(__u32 addr_slot, __be16 port, __u8 proto)
+{
+	__u32 id = vip_find(addr_slot, port, proto);
+	struct xlb_service *svc;
+
+	if (!id || id & XLB_VIP_RETURN)
+		id = xlb_range_find(addr_slot, bpf_ntohs(port), proto);
+	svc = service_at(id);
+	return id && svc && svc->flags & XLB_SVC_ENABLED ? id : 0;
+}
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The hit path: plain packets of known flows, and of stateless services, from the wire to the wire. Whatever has a
+ * reason to be looked at closer, be it sound or not, is left to the stages, which decide alone; so nothing here returns
+ * a reason to drop a packet. One look into the flow table, no helper call, no write to shared memory but once a tick.
+ *
+ * A map lookup costs all registers but four, so what the packet says is read again from the packet, which lies in the
+ * first-level cache, and not kept: the accessors below. They may be used once hit_plain() has checked the bounds.
+ */
+#ifndef XLB_HIT_BPF_H
+#define XLB_HIT_BPF_H
+
+#include "account.bpf.h"
+#include "addr.bpf.h"
+#include "flowtab.bpf.h"
+#include "open.bpf.h"
+#include "parse.bpf.h"
+#include "rewrite.bpf.h"
+#include "select.bpf.h"
+#include "track.bpf.h"
+
+enum {
+	HIT_SLOW = -1,					     /* no verdict: the packet is the stages' */
+	PLAIN4 = 0x45,					     /* IPv4 without options */
+	PLAIN4_FRAG = IP_OFFSET_MASK | IP_MORE_FRAGMENTS,    /* bits that must be clear */
+	PLAIN_FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK, /* of these, only ACK */
+};
+
+static __always_inline void *hit_l3(void *data)
+{
+	return data + ETH_LEN;
+}
+
+static __always_inline void *hit_l4(void *data, bool v6)
+{
+	return data + ETH_LEN + (v6 ? IP6_LEN : IP4_LEN);
+}
+
+static __always_inline __be32 *hit_saddr(void *data, bool v6)
+{
+	return v6 ? ((struct ipv6hdr *)hit_l3(data))->saddr.in6_u.u6_addr32 : &((struct iphdr *)hit_l3(data))->saddr;
+}
+
+static __always_inline __be32 *hit_daddr(void *data, bool v6)
+{
+	return v6 ? ((struct ipv6hdr *)hit_l3(data))->daddr.in6_u.u6_addr32 : &((struct iphdr *)hit_l3(data))->daddr;
+}
+
+static __always_inline __u8 hit_proto(void *data, bool v6)
+{
+	return v6 ? ((struct ipv6hdr *)hit_l3(data))->nexthdr : ((struct iphdr *)hit_l3(data))->protocol;
+}
+
+static __always_inline __u32 hit_ports(void *data, bool v6)
+{
+	return *(__u32 *)hit_l4(data, v6);
+}
+
+static __always_inline __be16 hit_dport(void *data, bool v6)
+{
+	return *(__be16 *)(hit_l4(data, v6) + 2);
+}
+
+/* Of the IP packet. */
+static __always_inline __u32 hit_len(void *data, bool v6)
+{
+	return v6 ? bpf_ntohs(((struct ipv6hdr *)hit_l3(data))->payload_len) + IP6_LEN :
+		    bpf_ntohs(((struct iphdr *)hit_l3(data))->tot_len);
+}
+
+/*
+ * Is it TCP or UDP without anything odd about IP header and lengths? The first 8 bytes of layer 4 are in bounds; for
+ * TCP all 20 are afterwards. *ret_flags are those of TCP, 0 for UDP.
+ */
+static __always_inline bool hit_plain(void *data, void *end, bool v6, __u32 *ret_flags)
+{
+	struct ipv6hdr *ip6h = hit_l3(data);
+	struct iphdr *iph = hit_l3(data);
+	struct tcphdr *tcp = hit_l4(data, v6);
+	struct udphdr *udp = hit_l4(data, v6);
+	__u32 ip_len = v6 ? IP6_LEN : IP4_LEN, len = hit_len(data, v6), head;
+
+	if (v6 ? *(__u8 *)ip6h >> 4 != 6 || ip6h->hop_limit <= 1 :
+		 *(__u8 *)iph != PLAIN4 || iph->frag_off & bpf_htons(PLAIN4_FRAG) || iph->ttl <= 1)
+		return false;
+	if (len > end - hit_l3(data))
+		return false;
+	if (hit_proto(data, v6) == IPPROTO_TCP) {
+		if ((void *)(tcp + 1) > end)
+			return false;
+		*ret_flags = ((__u8 *)tcp)[13];
+		head = ((__u8 *)tcp)[12] >> 2 & 0x3c;
+		return head >= TCP_MIN_LEN && ip_len + head <= len;
+	}
+	*ret_flags = 0;
+	head = bpf_ntohs(udp->len);
+	return hit_proto(data, v6) == IPPROTO_UDP && head >= UDP_LEN && ip_len + head <= len && !(v6 && !udp->check);
+}
+
+/* Rewrites the packet to 'saddr', 'daddr', 'ports'. False, and nothing done: not in bounds, which does not happen. */
+static __always_inline bool hit_nat(void *data, void *end, const __be32 *saddr, const __be32 *daddr, __u32 ports,
+				    bool v6)
+{
+	if (hit_proto(data, v6) == IPPROTO_TCP) {
+		if (hit_l4(data, v6) + TCP_MIN_LEN > end)
+			return false;
+		rewrite_nat(hit_l3(data), hit_l4(data, v6), IPPROTO_TCP, saddr, daddr, ports, v6);
+		return true;
+	}
+	if (hit_l4(data, v6) + UDP_LEN > end)
+		return false;
+	rewrite_nat(hit_l3(data), hit_l4(data, v6), IPPROTO_UDP, saddr, daddr, ports, v6);
+	return true;
+}
+
+/* Sends the packet to its server. */
+static __always_inline int hit_to_server(struct xdp_md *ctx, const struct xlb_server *srv, __be16 sport, __u32 flow,
+					 enum xlb_reason reason, bool v6)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 oif = srv->oif;
+
+	if (hit_l4(data, v6) + UDP_LEN > end)
+		return account(ctx, XLB_R_BUG, 0);
+	if (srv->mode == XLB_MODE_IPIP) {
+		if (!rewrite_tunnel(ctx, srv, ETH_LEN, hit_len(data, v6), flow, v6))
+			return account(ctx, XLB_R_BUG, 0);
+		return account(ctx, reason, oif);
+	}
+	rewrite_macs(data, srv->dmac);
+	if (srv->mode != XLB_MODE_L2DSR &&
+	    !hit_nat(data, end, srv->mode == XLB_MODE_FULLNAT ? srv->source : hit_saddr(data, v6), srv->addr,
+		     sport | (__u32)xlb_server_port(srv, hit_dport(data, v6)) << 16, v6))
+		return account(ctx, XLB_R_BUG, 0);
+	return account(ctx, reason, oif);
+}
+
+/* Too big for the tunnel to the server? */
+static __always_inline bool hit_too_big(void *data, const struct xlb_server *srv, bool v6)
+{
+	return srv->mode == XLB_MODE_IPIP && srv->mtu && hit_len(data, v6) + tunnel_len(srv) > srv->mtu;
+}
+
+/* The service that a packet to an address with XLB_ADDR_STATELESS is for, if it is a stateless one; else 0. */
+static __always_inline __u32 hit_stateless_service(void *data, __u32 addr_slot, bool v6)
+{
+	__u32 id = vip_find(addr_slot, hit_dport(data, v6), hit_proto(data, v6));
+	struct xlb_service *svc = service_at(id);
+
+	return id && svc &&
+			       (svc->flags & (XLB_SVC_STATELESS | XLB_SVC_ENABLED)) ==
+				       (XLB_SVC_STATELESS | XLB_SVC_ENABLED) ?
+		       id :
+		       0;
+}
+
+/* Number of the server of a stateless service's packet; 0: the stages must look. */
+static __always_inline __u32 hit_stateless_server(void *data, __u32 service, bool v6)
+{
+	struct xlb_service *svc = service_at(service);
+	__u32 ports = hit_ports(data, v6), hash, entry;
+	struct xlb_backend *be;
+	struct xlb_server *srv;
+	__u64 ring;
+
+	if (!(__u16)ports || !(ports >> 16))
+		return 0;
+	if (v6 ? !source_is_sound6(hit_saddr(data, true), hit_daddr(data, true)) :
+		 !source_is_sound4(*hit_saddr(data, false), *hit_daddr(data, false)))
+		return 0;
+	be = svc ? XLB_AT(xlb_backends, svc->backend) : NULL;
+	if (!be)
+		return 0;
+	ring = READ_ONCE(be->ring);
+	if (!XLB_RING_LEN(ring))
+		return 0;
+	if (v6)
+		hash = xlb_select_hash6(be, hit_saddr(data, true), hit_daddr(data, true), ports, ports >> 16);
+	else
+		hash = xlb_select_hash4(be, *hit_saddr(data, false), *hit_daddr(data, false), ports, ports >> 16);
+	entry = ring_entry(ring, xlb_select_pos(hash, XLB_RING_LEN(ring)));
+	if (entry & XLB_SLOT_MARK)
+		return 0;
+	srv = server_at(entry);
+	return srv && server_fit(entry, srv) != FIT_UNREACHABLE && !hit_too_big(data, srv, v6) ? entry : 0;
+}
+
+static __always_inline void hit_count_syn(__u32 service, __u32 server)
+{
+	struct xlb_stats *s = XLB_AT(xlb_svc_stats, service);
+
+	if (s)
+		s->connections++;
+	s = XLB_AT(xlb_srv_stats, server);
+	if (s)
+		s->connections++;
+}
+
+/* A packet of a stateless service. */
+static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 service, __u32 flags, bool v6)
+{
+	__u32 id = hit_stateless_server(data, service, v6), ports = hit_ports(data, v6);
+	struct xlb_server *srv = server_at(id);
+
+	if (!id || !srv || (hit_proto(data, v6) == IPPROTO_TCP && tcp_flags_bad(flags)))
+		return HIT_SLOW;
+	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		hit_count_syn(service, id);
+	count_flow(service, id, false, ETH_LEN + hit_len(data, v6));
+	return hit_to_server(ctx, srv, ports, ports ^ ports >> 16, XLB_R_STATELESS, v6);
+}
+
+/* The live entry of the packet's flow, or NULL; its word by *ret_word. */
+static __always_inline void *hit_find(void *data, __u64 hash, bool v6, __u32 *ret_word)
+{
+	void *b = bucket_at(bucket_of(hash, v6), v6), *f;
+	__u32 homes, slot;
+	struct xlb_scratch *s;
+
+	if (!b)
+		return NULL;
+	f = slot_in(b, xlb_flow_home(hash), 0, v6);
+	if (flow_is(f, hit_saddr(data, v6), hit_daddr(data, v6), hit_ports(data, v6), hit_proto(data, v6), v6,
+		    ret_word))
+		return f;
+	homes = READ_ONCE(flow_body(f, v6)->homes);
+	if (!v6) {
+		f += XLB_LINE / XLB_FLOW4_WAYS;
+		if (flow_is(f, hit_saddr(data, v6), hit_daddr(data, v6), hit_ports(data, v6), hit_proto(data, v6), v6,
+			    ret_word))
+			return f;
+		homes |= READ_ONCE(flow_body(f, v6)->homes);
+	}
+	s = scratch();
+	if (!(homes & ~1u) || !s)
+		return NULL;
+	addr_copy(s->peer.saddr, hit_saddr(data, v6), v6);
+	addr_copy(s->peer.daddr, hit_daddr(data, v6), v6);
+	s->peer.ports = hit_ports(data, v6);
+	s->peer.b.proto = hit_proto(data, v6);
+	slot = flow_find(&s->peer, hash, v6);
+	f = flow_at(slot, v6);
+	return f && flow_is(f, hit_saddr(data, v6), hit_daddr(data, v6), hit_ports(data, v6), hit_proto(data, v6), v6,
+			    ret_word) ?
+		       f :
+		       NULL;
+}
+
+/* Sends a server's packet to the client of entry 'f'. */
+static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct xlb_flow_body *b = flow_body(f, v6);
+	struct xlb_nexthop *hop = XLB_AT(xlb_nexthops, b->hop);
+	__u32 ports = flow_ports(f, v6), oif;
+
+	if (!hop || !b->hop || hit_l4(data, v6) + UDP_LEN > end)
+		return HIT_SLOW;
+	oif = READ_ONCE(hop->oif);
+	if (!oif)
+		return HIT_SLOW;
+	count_flow(b->service, b->server, true, ETH_LEN + hit_len(data, v6));
+	rewrite_macs(data, hop->dmac);
+	if (!hit_nat(data, end, flow_vip(f, v6), flow_client(f), ports >> 16 | ports << 16, v6))
+		return account(ctx, XLB_R_BUG, 0);
+	return account(ctx, XLB_R_REPLY, oif);
+}
+
+/* A packet that may be of a flow in the table. */
+static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags, bool v6)
+{
+	struct xlb_control *control = XLB_AT(xlb_control, 0);
+	struct xlb_flow_body *b;
+	struct xlb_server *srv;
+	__u32 word = 0;
+	__u64 hash;
+	void *f;
+
+	if (v6)
+		hash = xlb_flow_hash6(xlb_cfg_secrets, hit_saddr(data, true), hit_daddr(data, true),
+				      hit_ports(data, true), hit_proto(data, true));
+	else
+		hash = xlb_flow_hash4(xlb_cfg_secrets, *hit_saddr(data, false), *hit_daddr(data, false),
+				      hit_ports(data, false), hit_proto(data, false));
+	f = hit_find(data, hash, v6, &word);
+	if (!f || !control)
+		return HIT_SLOW;
+	b = flow_body(f, v6);
+	if (track_needed(word, b->proto, flags, flow_kind(b)) ||
+	    !track_tick(b, control, XLB_SEEN(now_tick(), READ_ONCE(control->epoch))))
+		return HIT_SLOW;
+	srv = server_at(b->server);
+	if (!srv || track_server(srv, b->proto))
+		return HIT_SLOW;
+	if (flow_kind(b) == XLB_FLOW_REPLY)
+		return hit_to_client(ctx, f, v6);
+	if (!srv->oif || hit_too_big(data, srv, v6))
+		return HIT_SLOW;
+	count_flow(b->service, b->server, false, ETH_LEN + hit_len(data, v6));
+	return hit_to_server(ctx, srv, b->sport, b->sport ^ b->server, XLB_R_REQUEST, v6);
+}
+
+/* The way of an untagged packet. Returns the kernel's verdict, or HIT_SLOW. */
+static __always_inline int hit(struct xdp_md *ctx, bool v6)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 addr_slot = 0, flags = 0, service;
+	struct xlb_addr *addr;
+
+	if (hit_l4(data, v6) > end)
+		return account(ctx, XLB_R_NOT_IP, 0);
+	addr = addr_find(hit_daddr(data, v6), v6, &addr_slot);
+	if (!addr) {
+		addr = addr_find(hit_saddr(data, v6), v6, &addr_slot);
+		return addr ? HIT_SLOW : account(ctx, XLB_R_NOT_OURS, 0);
+	}
+	if (hit_l4(data, v6) + UDP_LEN > end || !hit_plain(data, end, v6, &flags))
+		return HIT_SLOW;
+	if (!addr_in_pool(addr, hit_dport(data, v6)) && !addr_may_bind(addr, hit_dport(data, v6), hit_proto(data, v6)))
+		return addr->flags & XLB_ADDR_SERVER ? HIT_SLOW : account(ctx, XLB_R_NOT_OURS, 0);
+	if (addr->flags & XLB_ADDR_STATELESS) {
+		service = hit_stateless_service(data, addr_slot, v6);
+		if (service)
+			return hit_stateless(ctx, data, service, flags, v6);
+	}
+	if (hit_proto(data, v6) == IPPROTO_TCP && (flags & PLAIN_FLAGS) != TCP_ACK)
+		return HIT_SLOW;
+	return hit_flow(ctx, data, flags, v6);
+}
+
+/*
+ * IPv6 is a function of its own: four times the addresses take stack that the call chain of the stages needs.
+ */
+__noinline int xlb_hit6(struct xdp_md *ctx)
+{
+	return hit(ctx, true);
+}
+
+#endif
