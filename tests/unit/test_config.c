@@ -141,7 +141,7 @@ static void conditions__nested__only_taken_branch_counts(void **state)
 		  "", "maxconn 7\n" LISTEN_MODEL, false },
 		{ "terms",
 		  "global\n setenv A x\n.if streq(\"$A\",x) && !strneq(\"$A\",x)\n maxconn 7\n.endif\n.if 0 || "
-		  "feature(LUA) || 0\n"
+		  "feature(51DEGREES) || 0\n"
 		  "bogus\n.endif\n.if\nbogus\n.endif\n" LISTEN,
 		  "", "maxconn 7\n" LISTEN_MODEL, false },
 		{ "messages", ".notice \"a b\"\n.warning w\n.diag d\n.if 0\n.alert no\n.endif\n" LISTEN,

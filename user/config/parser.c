@@ -335,6 +335,7 @@ static bool begin_section(struct parser *p)
 	if (i == sizeof(sections) / sizeof(sections[0]))
 		return false;
 	p->section = sections[i].kind;
+	p->section_label = parser_word(p, 1) ? parser_word(p, 1) : word;
 	p->proxy = NULL;
 	p->nr_sections++;
 	switch (sections[i].kind) {
@@ -454,6 +455,7 @@ void parser_read(struct parser *p, const char *file, const char *text, size_t le
 	if (!copy || !p->file)
 		return;
 	p->section = SECTION_NONE;
+	p->section_label = "";
 	p->proxy = NULL;
 	p->ignored = p->ignored_word = NULL;
 	p->nr_ignored = 0;

@@ -216,7 +216,8 @@ struct parser {
 	size_t keyword_words;	  /* of these the keyword has 1 or 2, the prefix not counted */
 	bool negated, to_default; /* prefix 'no', 'default' */
 	enum section section;
-	struct proxy *proxy; /* the section's, or NULL */
+	const char *section_label; /* its name, or its word when it has none */
+	struct proxy *proxy;	   /* the section's, or NULL */
 	struct proxy *last_defaults;
 	struct proxies proxies;
 	struct names names;
@@ -274,6 +275,9 @@ void preproc_line(struct parser *p);
 void preproc_end_of_file(struct parser *p);
 const char *preproc_getenv(void *parser, const char *name);
 void preproc_setenv(struct parser *p, const char *name, const char *value);
+
+/* cond.c: the words from 'at' on as a condition. False: they are none, and 'ret' is untouched. */
+bool cond_eval(struct parser *p, size_t at, bool *ret);
 
 /* keyword.c: lookup and common checks. */
 void keyword_line(struct parser *p, size_t at);
