@@ -139,6 +139,20 @@ static bool count_flow(void *arg, const struct xlb_flow *flow, uint32_t idle_tic
 	return ++*(int *)arg < 3;
 }
 
+static bool count_any_flow(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks)
+{
+	(void)flow;
+	(void)idle_ticks;
+	++*(int *)arg;
+	return true;
+}
+
+static bool has_port_60(void *arg, const struct xlb_flow *flow)
+{
+	(void)arg;
+	return flow->sport == 60;
+}
+
 static void dp_next_retired__removed_server_with_flows__listed_and_followed(void **state)
 {
 	struct dp *dp = open_dp();
@@ -251,14 +265,24 @@ static void dp_kill_flows__one_server__its_flows_alone(void **state)
 {
 	struct dp *dp = open_dp();
 	int listed = 0;
+	uint64_t cursor = 0;
 	uint32_t now = dp_now_tick(dp);
 
 	(void)state;
 	for (uint32_t i = 0; i < 10; i++)
 		put_flow(dp, i * 20, i % 2 ? 1 : 2, 0, now - 7);
 	dp->flows[0].slot[0].seen = now - 5000; /* the server's side has spoken since */
-	dp_for_each_flow(dp, count_flow, &listed);
+	assert_true(dp_flows_from(dp, &cursor, SIZE_MAX, count_flow, &listed));
 	assert_int_equal(listed, 3);
+	assert_int_equal(cursor, 41); /* goes on behind the third */
+	listed = 0;
+	assert_true(dp_flows_from(dp, &cursor, 20, count_flow, &listed));
+	assert_int_equal(listed, 1);
+	assert_false(dp_flows_from(dp, &cursor, SIZE_MAX, count_any_flow, &listed));
+	assert_int_equal(listed, 7);
+	assert_int_equal(dp_kill_matching(dp, has_port_60, NULL), 1);
+	assert_false(is_live(dp, 60) || is_live(dp, 61));
+	put_flow(dp, 60, 1, 0, now - 7);
 	assert_int_equal(dp_kill_flows(dp, 1), 5);
 	assert_int_equal(dp_kill_flows(dp, 1), 0);
 	for (uint32_t i = 0; i < 10; i++)

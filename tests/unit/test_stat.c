@@ -31,6 +31,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	runtime_session_fini(&session);
 	buf_fini(&out);
 	fake_host_fini(&host);
 	return 0;
@@ -43,6 +44,8 @@ static void ask_table(const char *line)
 
 	buf_fini(&out);
 	runtime_line(&session, line, strlen(line), &out);
+	while (runtime_is_busy(&session))
+		runtime_resume(&session, &out);
 	nr_rows = 0;
 	for (row = out.data; *row != '\n' && nr_rows < MAX_ROWS; nr_rows++) {
 		char *end = strchr(row, '\n');

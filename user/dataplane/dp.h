@@ -135,11 +135,15 @@ uint16_t dp_next_retired(const struct dp *dp, uint16_t after, struct addr *ret_a
 void dp_set_retired_hop(struct dp *dp, uint16_t id, const struct next_hop *hop);
 
 /*
- * Calls 'fn' with a copy of each live request entry (the reply entries mirror them) until it returns false.
- * 'idle_ticks' have passed since the last packet in either direction.
+ * Calls 'fn' with copies of live request entries (the reply entries mirror them), from slot *cursor on, until it
+ * returns false or 'max_slots' slots have been looked at; *cursor is then the next one. 'idle_ticks' have passed since
+ * the last packet in either direction. Returns false when the end of the table was reached.
  */
-void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks),
-		      void *arg);
+bool dp_flows_from(struct dp *dp, uint64_t *cursor, size_t max_slots,
+		   bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks), void *arg);
+
+/* Ends the flows whose request entry 'match' returns true for, both entries. Returns their number. */
+size_t dp_kill_matching(struct dp *dp, bool (*match)(void *arg, const struct xlb_flow *flow), void *arg);
 
 /* Ends all flows of a server. Returns their number. */
 size_t dp_kill_flows(struct dp *dp, uint16_t server);

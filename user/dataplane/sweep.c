@@ -175,23 +175,48 @@ bool dp_service_unreferenced(const struct dp *dp, uint16_t id)
 	return id < XLB_MAX_SERVICES && s->nr_done && s->nr_done >= s->svc_from[id] && !s->last.svc_referenced[id];
 }
 
-void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks), void *arg)
+bool dp_flows_from(struct dp *dp, uint64_t *cursor, size_t max_slots,
+		   bool (*fn)(void *arg, const struct xlb_flow *flow, uint32_t idle_ticks), void *arg)
 {
-	size_t total = nr_slots(dp);
+	size_t total = nr_slots(dp), end;
 	uint32_t now = dp_now_tick(dp);
 	struct xlb_flow flow, peer;
 
-	for (size_t i = 0; i < total; i++) {
+	if (*cursor >= total)
+		return false;
+	end = max_slots < total - *cursor ? *cursor + max_slots : total;
+	while (*cursor < end) {
 		uint32_t idle;
 
-		if (!flow_read(slot_at(dp, i), &flow) || flow.kind != XLB_FLOW_REQUEST)
+		if (!flow_read(slot_at(dp, (*cursor)++), &flow) || flow.kind != XLB_FLOW_REQUEST)
 			continue;
 		idle = idle_of(&flow, now);
 		if (idle && peer_of(dp, &flow, &peer) && idle_of(&peer, now) < idle)
 			idle = idle_of(&peer, now);
 		if (!fn(arg, &flow, idle))
-			return;
+			break;
 	}
+	return *cursor < total;
+}
+
+size_t dp_kill_matching(struct dp *dp, bool (*match)(void *arg, const struct xlb_flow *flow), void *arg)
+{
+	size_t total = nr_slots(dp), nr = 0;
+	struct xlb_flow flow, peer_copy, *peer;
+
+	for (size_t i = 0; i < total; i++) {
+		struct xlb_flow *f = slot_at(dp, i);
+
+		if (!flow_read(f, &flow) || flow.kind != XLB_FLOW_REQUEST || !match(arg, &flow))
+			continue;
+		peer = peer_of(dp, &flow, &peer_copy);
+		if (!flow_end(f, &flow))
+			continue;
+		if (peer)
+			(void)flow_end(peer, &peer_copy);
+		nr++;
+	}
+	return nr;
 }
 
 size_t dp_kill_flows(struct dp *dp, uint16_t server)
