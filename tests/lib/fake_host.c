@@ -23,7 +23,7 @@ static void get_info(void *arg, struct runtime_info *ret)
 	*ret = ((struct fake_host *)arg)->info;
 }
 
-static void fill(struct runtime_counters *ret, uint64_t base)
+static void fill(struct runtime_counters *ret, uint64_t base, unsigned int known)
 {
 	*ret = (struct runtime_counters){
 		.s = { .packets_in = base + 1,
@@ -39,25 +39,28 @@ static void fill(struct runtime_counters *ret, uint64_t base)
 		.rate = (uint32_t)base + 11,
 		.rate_max = (uint32_t)base + 12,
 		.last_new_s = base + 13,
+		.known = known,
+		.denied = base + 20,
+		.unanswered = base + 21,
+		.redispatched = base + 22,
+		.connect_ms = (uint32_t)base + 23,
+		.connect_ms_max = (uint32_t)base + 24,
 	};
 }
 
 static void frontend_counters(void *arg, const struct frontend *f, struct runtime_counters *ret)
 {
-	(void)arg;
-	fill(ret, 1000 * f->id);
+	fill(ret, 1000 * f->id, ((struct fake_host *)arg)->known);
 }
 
 static void backend_counters(void *arg, const struct backend *b, struct runtime_counters *ret)
 {
-	(void)arg;
-	fill(ret, 10000 * b->id);
+	fill(ret, 10000 * b->id, ((struct fake_host *)arg)->known);
 }
 
 static void server_counters(void *arg, const struct server *s, struct runtime_counters *ret)
 {
-	(void)arg;
-	fill(ret, 100000 * s->id);
+	fill(ret, 100000 * s->id, ((struct fake_host *)arg)->known);
 	if (s->id > 1)
 		ret->last_new_s = UINT64_MAX;
 }

@@ -163,6 +163,7 @@ struct frontend {
 	bool is_listen;
 	bool mode_http;
 	bool disabled;	    /* 'disabled' in the file, or by command */
+	bool stopped;	    /* by 'shutdown frontend': gone until a reload, 'disabled' is set as well */
 	bool left_to_stack; /* needs layer 7: no bind of it is taken; 'stack_reason' says which line decided */
 	char *stack_reason;
 	struct bind_list binds;

@@ -94,7 +94,7 @@ void run_show_sess(struct call *c)
 
 	if (j) {
 		j->job = (struct runtime_job){ .step = sess_step, .end = sess_end };
-		j->only = strtoull(c->argv[2], NULL, 16);
+		j->only = strtoull(c->argv[2], NULL, 0);
 	}
 	call_start(c, j ? &j->job : NULL);
 }
@@ -106,7 +106,7 @@ static bool has_id(void *arg, const struct runtime_flow *f)
 
 void run_shutdown_session(struct call *c)
 {
-	uint64_t id = strtoull(c->argv[2], NULL, 16);
+	uint64_t id = strtoull(c->argv[2], NULL, 0);
 
 	if (!id)
 		call_say(c, CALL_ERROR, "Session pointer expected (use 'show sess').\n");

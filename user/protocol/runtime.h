@@ -40,9 +40,22 @@ struct runtime_info {
 	const char *control_socket; /* path of xlb's own socket, listed by `show cli sockets`; or NULL */
 };
 
+/* Numbers that not every data plane counts: bits of runtime_counters.known. */
+enum runtime_known {
+	RUNTIME_KNOWS_DENIED = 1u << 0,
+	RUNTIME_KNOWS_UNANSWERED = 1u << 1,
+	RUNTIME_KNOWS_REDISPATCHED = 1u << 2,
+	RUNTIME_KNOWS_CONNECT_TIME = 1u << 3,
+};
+
 /* Counters of a proxy or server, and what only the daemon knows. */
 struct runtime_counters {
 	struct xlb_stats s;
+	unsigned int known;    /* enum runtime_known: those of the following that are counted; others are shown empty */
+	uint64_t denied;       /* new flows that a rule or a limit stopped */
+	uint64_t unanswered;   /* first packets that the server answered by RST or not at all */
+	uint64_t redispatched; /* flows given to another server for that */
+	uint32_t connect_ms, connect_ms_max; /* from SYN to SYN-ACK, mean of late and highest */
 	uint32_t active, active_max;
 	uint32_t rate, rate_max;
 	uint64_t last_new_s; /* seconds since the last new flow, UINT64_MAX: none yet */
