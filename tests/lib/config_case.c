@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "config/conf.h"
+#include "model/capability.h"
 
 static void check_text(const struct check_conf *c, struct buf *out)
 {
@@ -37,6 +38,16 @@ static void server_text(const struct server *s, struct buf *out)
 		buf_printf(out, " source=%s", addr_format(&s->source, addr));
 	if (s->source_ports.lo <= s->source_ports.hi)
 		buf_printf(out, " ports=%u-%u", s->source_ports.lo, s->source_ports.hi);
+	if (s->port_offset)
+		buf_printf(out, " port%+d", s->port_offset);
+	if (s->maxconn || s->slowstart_ms)
+		buf_printf(out, " maxconn=%u slowstart=%u", s->maxconn, s->slowstart_ms);
+	if (s->down_ends_flows || s->up_ends_backup_flows)
+		buf_printf(out, " ends=%d%d", s->down_ends_flows, s->up_ends_backup_flows);
+	if (s->forward != s->backend->forward)
+		buf_printf(out, " %s", forward_name(s->forward));
+	if (s->has_mac)
+		buf_printf(out, " mac=%02x..%02x", s->mac[0], s->mac[5]);
 	check_text(&s->check, out);
 	buf_puts(out, "\n");
 }
@@ -68,12 +79,20 @@ static void frontend_text(const struct frontend *f, struct buf *out)
 			   f->stats.refresh_s, f->stats.metrics);
 	if (f->maxconn)
 		buf_printf(out, " maxconn=%u", f->maxconn);
+	if (f->rate_limit)
+		buf_printf(out, " rate=%u", f->rate_limit);
+	if (f->no_backend)
+		buf_printf(out, " no-backend=%d", (int)f->no_backend);
+	if (f->description)
+		buf_printf(out, " \"%s\"", f->description);
 	timeouts_text(&f->timeouts, out);
 	TAILQ_FOREACH(b, &f->binds, next) {
 		buf_printf(out, " %s%s", b->proto == IPPROTO_UDP ? "udp:" : "",
 			   addr_format_port(&b->addr, b->port_lo, addr));
 		if (b->port_hi != b->port_lo)
 			buf_printf(out, "-%u", b->port_hi);
+		if (b->id || b->maxconn || b->mss)
+			buf_printf(out, "[id=%u,maxconn=%u,mss=%u]", b->id, b->maxconn, b->mss);
 		if (b->interface)
 			buf_printf(out, "@%s", b->interface);
 		if (b->name)
@@ -110,27 +129,79 @@ static void global_text(const struct model *m, struct buf *out)
 		buf_printf(out, "node %s/%s\n", m->node ? m->node : "-", m->description ? m->description : "-");
 }
 
+static void balance_text(const struct balance *b, struct buf *out)
+{
+	static const char *const names[] = {
+		[BALANCE_ROUNDROBIN] = "roundrobin",
+		[BALANCE_STATIC_RR] = "static-rr",
+		[BALANCE_LEASTCONN] = "leastconn",
+		[BALANCE_SOURCE] = "source",
+		[BALANCE_RANDOM] = "random",
+		[BALANCE_FIRST] = "first",
+		[BALANCE_HASH] = "hash",
+	};
+
+	if (b->alg != BALANCE_ROUNDROBIN)
+		buf_printf(out, " %s", names[b->alg]);
+	if (b->alg == BALANCE_RANDOM)
+		buf_printf(out, "(%u)", b->draws);
+	if (b->parts)
+		buf_printf(out, ":%x/%u/%u", b->parts, b->mask4, b->mask6);
+	if (b->consistent)
+		buf_puts(out, " consistent");
+	if (b->factor)
+		buf_printf(out, " factor=%u", b->factor);
+}
+
+static void backend_text(const struct backend *b, struct buf *out)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	buf_printf(out, "backend %s#%u%s%s", b->name, b->id, b->mode_http ? " http" : "",
+		   b->allbackups ? " allbackups" : "");
+	balance_text(&b->balance, out);
+	if (b->forward)
+		buf_printf(out, " %s", forward_name(b->forward));
+	if (b->stick.table)
+		buf_printf(out, " stick=%s,%d%d%d", b->stick.table->name, b->stick.match, b->stick.store,
+			   b->stick.by_dst);
+	if (b->check_path)
+		buf_printf(out, " check-path=%d", (int)b->check_path);
+	if (b->load_state)
+		buf_printf(out, " state=%d,%s", (int)b->load_state, b->state_file ? b->state_file : "-");
+	if (b->source.family)
+		buf_printf(out, " source=%s", addr_format(&b->source, addr));
+	if (b->source_ports.lo <= b->source_ports.hi)
+		buf_printf(out, " ports=%u-%u", b->source_ports.lo, b->source_ports.hi);
+	timeouts_text(&b->timeouts, out);
+	buf_puts(out, "\n");
+}
+
+static void table_text(const struct stick_table *t, struct buf *out)
+{
+	buf_printf(out, "table %s %s size=%u expire=%u%s store=%x", t->name, t->family == AF_INET6 ? "ipv6" : "ip",
+		   t->size, t->expire_ms, t->nopurge ? " nopurge" : "", t->store);
+	if (t->conn_rate_ms || t->gpc0_rate_ms)
+		buf_printf(out, " rates=%u,%u", t->conn_rate_ms, t->gpc0_rate_ms);
+	buf_printf(out, "%s%s\n", t->peers ? " peers=" : "", t->peers ? t->peers : "");
+}
+
 char *config_model_text(const struct model *m)
 {
 	const struct frontend *f;
 	const struct backend *b;
 	const struct server *s;
-	char addr[ADDR_TEXT_MAX];
+	const struct stick_table *t;
 	struct buf out = { 0 };
 
 	buf_puts(&out, "");
 	global_text(m, &out);
+	TAILQ_FOREACH(t, &m->tables, next)
+		table_text(t, &out);
 	TAILQ_FOREACH(f, &m->frontends, next)
 		frontend_text(f, &out);
 	TAILQ_FOREACH(b, &m->backends, next) {
-		buf_printf(&out, "backend %s#%u%s%s", b->name, b->id, b->mode_http ? " http" : "",
-			   b->allbackups ? " allbackups" : "");
-		if (b->source.family)
-			buf_printf(&out, " source=%s", addr_format(&b->source, addr));
-		if (b->source_ports.lo <= b->source_ports.hi)
-			buf_printf(&out, " ports=%u-%u", b->source_ports.lo, b->source_ports.hi);
-		timeouts_text(&b->timeouts, &out);
-		buf_puts(&out, "\n");
+		backend_text(b, &out);
 		TAILQ_FOREACH(s, &b->servers, next)
 			server_text(s, &out);
 	}
@@ -163,13 +234,18 @@ static bool same(const struct config_case *c, const char *what, const char *got,
 
 bool config_case_run(const struct config_case *c)
 {
-	struct conf_options opt = { .strict = c->strict, .numeric = true };
+	static const bool nothing[NR_CAPABILITIES];
+	struct conf_options opt = { .strict = c->how & CASE_STRICT, .numeric = true, .can = nothing };
+	bool all[NR_CAPABILITIES];
 	struct diag_list diags;
 	struct model *m = NULL;
 	bool ok;
 	char *got;
 	int rc;
 
+	memset(all, true, sizeof(all));
+	if (!(c->how & CASE_BARE))
+		opt.can = all;
 	diag_init(&diags);
 	rc = conf_load_text("t", c->text, strlen(c->text), &opt, &diags, &m);
 	got = diags_text(&diags);

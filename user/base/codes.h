@@ -44,6 +44,13 @@
 	X(NO_BIND, "C0306", "A frontend has no 'bind' line, so that no packet reaches it.")                            \
 	X(MODES_DIFFER, "C0307",                                                                                       \
 	  "Frontend and backend differ in 'mode'. Here both are layer 4, but HAProxy refuses the file.")               \
+	X(FORWARD_PORT, "C0308",                                                                                       \
+	  "The way of forwarding keeps the port, but a server's port differs from the one that is bound. Use "         \
+	  "'forward fullnat' or 'dnat', or give both the same port.")                                                  \
+	X(FAMILY, "C0309",                                                                                             \
+	  "IPv4 and IPv6 meet where the way of forwarding cannot translate. Give bind, server and source addresses "   \
+	  "of one family.")                                                                                            \
+	X(NO_TABLE, "C0310", "A rule needs a 'stick-table' that does not exist or has another type of key.")           \
 	X(LEFT_TO_STACK, "C0401",                                                                                      \
 	  "The frontend needs a proxy. Its packets pass untouched, so that a HAProxy on this host serves them.")       \
 	X(NOT_YET, "C0402", "The word is understood, but this version of xlb cannot do what it says.")                 \

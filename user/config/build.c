@@ -59,6 +59,15 @@ int build_server(struct backend *b, const struct server_decl *decl, const struct
 	s->addr = decl->addr;
 	s->port = decl->port;
 	s->weight = decl->weight;
+	s->port_offset = decl->port_offset;
+	s->maxconn = decl->maxconn;
+	s->slowstart_ms = decl->slowstart_ms;
+	s->down_ends_flows = decl->down_ends_flows;
+	s->up_ends_backup_flows = decl->up_ends_backup_flows;
+	if (decl->has_forward)
+		s->forward = decl->forward;
+	s->has_mac = decl->has_mac;
+	memcpy(s->mac, decl->mac, sizeof(s->mac));
 	s->backup = decl->backup;
 	s->disabled = decl->disabled;
 	s->line = decl->place.line;
@@ -81,6 +90,58 @@ static bool id_is_taken(const struct parser *p, const struct proxy *x, unsigned 
 	return x->has_forced_ids && names_find(&p->names, NAME_SERVER_ID, x, text);
 }
 
+static int build_stick(struct backend *b, const struct proxy *x)
+{
+	const struct stick_decl *s;
+
+	/* HAProxy tries rule after rule; one key and one table are what a packet can be looked up in. */
+	TAILQ_FOREACH(s, &x->sticks, next) {
+		b->stick.table = s->found->made;
+		b->stick.match |= s->match;
+		b->stick.store |= s->store;
+		b->stick.by_dst = s->by_dst;
+	}
+	return 0;
+}
+
+static int build_table(struct model *m, struct table_decl *decl)
+{
+	struct stick_table *t;
+
+	if (!decl || !decl->family)
+		return 0;
+	t = model_table_add(m, decl->name);
+	if (!t || copy_text(decl->peers, &t->peers))
+		return -ENOMEM;
+	t->family = decl->family;
+	t->size = decl->size;
+	t->expire_ms = decl->expire_ms;
+	t->nopurge = decl->nopurge;
+	t->store = decl->store;
+	t->conn_rate_ms = decl->conn_rate_ms;
+	t->gpc0_rate_ms = decl->gpc0_rate_ms;
+	t->line = decl->place.line;
+	decl->made = t;
+	return 0;
+}
+
+/* What the section says of the backend as a whole. */
+static int fill_backend(struct backend *b, const struct proxy *x)
+{
+	b->mode_http = x->set.mode_http;
+	b->timeouts = x->set.timeouts;
+	b->balance = x->set.balance;
+	b->forward = x->set.forward;
+	b->source = x->set.source;
+	b->source_ports = x->set.source_ports;
+	b->allbackups = x->set.allbackups;
+	b->log_health_checks = x->set.log_health_checks;
+	b->check_path = x->set.check_path;
+	b->load_state = x->set.load_state;
+	b->line = x->place.line;
+	return copy_text(x->set.state_file, &b->state_file) || copy_text(x->description, &b->description) ? -ENOMEM : 0;
+}
+
 static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
 {
 	struct backend *b = model_backend_add(p->model, x->name);
@@ -94,12 +155,8 @@ static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
 	x->backend = b;
 	b->id = id;
 	b->is_listen = x->kind == SECTION_LISTEN;
-	b->mode_http = x->set.mode_http;
-	b->timeouts = x->set.timeouts;
-	b->source = x->set.source;
-	b->source_ports = x->set.source_ports;
-	b->allbackups = x->set.allbackups;
-	b->line = x->place.line;
+	if (fill_backend(b, x) || build_stick(b, x))
+		return -ENOMEM;
 	TAILQ_FOREACH(decl, &x->servers, next) {
 		if (build_server(b, decl, &x->set.check, first ? first->port_lo : 0, &s))
 			return -ENOMEM;
@@ -128,10 +185,22 @@ static int build_binds(struct frontend *f, const struct proxy *x)
 		b->port_lo = decl->port_lo;
 		b->port_hi = decl->port_hi;
 		b->proto = decl->proto;
+		b->id = decl->id;
+		b->maxconn = decl->maxconn;
+		b->mss = decl->mss;
 		b->line = decl->place.line;
 		if (copy_text(decl->interface, &b->interface) || copy_text(decl->name, &b->name))
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+/* The newest comes first, so that each goes in front of the one before. */
+static int add_words(struct stats_word_list *list, const struct text_item *item)
+{
+	for (; item; item = item->next)
+		if (model_stats_word_push(list, item->text))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -140,13 +209,18 @@ static int build_stats(struct frontend *f, const struct settings *set)
 	f->stats.enabled = true;
 	f->stats.metrics = set->metrics;
 	f->stats.refresh_s = set->stats_refresh_s;
+	f->stats.admin = set->stats_admin;
+	f->stats.hide_version = set->stats_hide_version;
+	f->stats.show_legends = set->stats_show_legends;
 	if (!set->stats_on)
 		return 0;
-	return copy_text(set->stats_uri ? set->stats_uri : "/haproxy?stats", &f->stats.uri) ||
-			       copy_text(set->stats_realm, &f->stats.realm) ||
-			       copy_text(set->stats_auth, &f->stats.auth) ?
-		       -ENOMEM :
-		       0;
+	if (copy_text(set->stats_uri ? set->stats_uri : "/haproxy?stats", &f->stats.uri) ||
+	    copy_text(set->stats_realm, &f->stats.realm) || copy_text(set->stats_node, &f->stats.node) ||
+	    copy_text(set->stats_desc, &f->stats.desc) ||
+	    copy_text(set->stats_users ? set->stats_users->text : NULL, &f->stats.auth))
+		return -ENOMEM;
+	return add_words(&f->stats.users, set->stats_users) || add_words(&f->stats.scope, set->stats_scope) ? -ENOMEM :
+													      0;
 }
 
 static int build_frontend(struct parser *p, struct proxy *x, unsigned int id, bool is_listen)
@@ -163,8 +237,12 @@ static int build_frontend(struct parser *p, struct proxy *x, unsigned int id, bo
 	f->left_to_stack = x->is_left;
 	f->timeouts = x->set.timeouts;
 	f->maxconn = x->set.maxconn;
+	f->rate_limit = x->set.rate_limit;
+	f->no_backend = x->set.no_backend;
+	f->socket_stats = x->set.socket_stats;
 	f->line = x->place.line;
-	if (copy_text(x->left_reason, &f->stack_reason) || build_binds(f, x))
+	if (copy_text(x->description, &f->description) || copy_text(x->left_reason, &f->stack_reason) ||
+	    build_binds(f, x))
 		return -ENOMEM;
 	if (x->target && x->target != x && copy_text(x->target->name, &f->default_backend))
 		return -ENOMEM;
@@ -198,6 +276,9 @@ int build_model(struct parser *p)
 	unsigned int next_id = 1, id;
 	struct proxy *x;
 
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (build_table(p->model, x->table))
+			return -ENOMEM;
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)
 			continue;

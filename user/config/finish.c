@@ -165,7 +165,9 @@ static int by_packets(const void *a, const void *b)
 
 	if (x->decl->proto != y->decl->proto)
 		return x->decl->proto < y->decl->proto ? -1 : 1;
-	diff = memcmp(&x->decl->addr.v4, &y->decl->addr.v4, sizeof(x->decl->addr.v4));
+	if (x->decl->addr.family != y->decl->addr.family)
+		return x->decl->addr.family < y->decl->addr.family ? -1 : 1;
+	diff = memcmp(&x->decl->addr.v6, &y->decl->addr.v6, sizeof(x->decl->addr.v6));
 	if (diff)
 		return diff;
 	if (x->decl->port_lo != y->decl->port_lo)
@@ -276,14 +278,32 @@ static bool is_aside(const struct proxy *x)
 	return x->is_left || need_of(x) || x->is_used_by_left;
 }
 
+/* Those of the section and of the defaults that it inherits, each once. */
 static void report_refusals(struct parser *p, const struct proxy *x)
 {
-	const struct refusal *r;
+	const struct proxy *of;
+	struct refusal *r;
 
 	if (is_aside(x))
 		return;
-	TAILQ_FOREACH(r, &x->refusals, next)
-		report(p, DIAG_ERROR, &r->place, CODE_NOT_YET, r->hint, "%s", r->text);
+	for (of = x; of; of = of->from) {
+		TAILQ_FOREACH(r, &of->refusals, next) {
+			if (r->told)
+				continue;
+			r->told = true;
+			report(p, DIAG_ERROR, &r->place, CODE_NOT_YET, r->hint, "%s", r->text);
+		}
+	}
+}
+
+/* What only the data plane's algorithms decide together: hashing in the way that 'hash-type' says. */
+static void check_balance(struct parser *p, struct proxy *x)
+{
+	const struct balance *b = &x->set.balance;
+
+	if (b->parts && b->consistent)
+		require_at(p, x, x->set.hash_type_place.line ? &x->set.hash_type_place : &x->set.balance_place,
+			   CAN_MAGLEV);
 }
 
 /* A line of the section itself that works on requests, in mode tcp. Lines of defaults are meant for others, too. */
@@ -304,6 +324,16 @@ int finish(struct parser *p)
 	TAILQ_FOREACH(x, &p->proxies, next)
 		if (has_front(x))
 			decide_frontend(p, x);
+	TAILQ_FOREACH(x, &p->proxies, next) {
+		if (has_back(x)) {
+			resolve_tunes(p, x);
+			resolve_tables(p, x);
+			check_balance(p, x);
+		}
+	}
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (has_front(x) && !x->is_left && x->target)
+			check_reach(p, x, x->target);
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)
 			continue;

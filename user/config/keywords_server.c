@@ -147,6 +147,7 @@ static void set_source(struct parser *p, void *target, size_t at)
 
 	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_RANGE | ENDPOINT_WILD, &e))
 		return;
+	s->has_source = true;
 	/* Any address means none in particular: the route chooses. */
 	memset(&s->source, 0, sizeof(s->source));
 	if (!addr_is_any(&e.addr))
@@ -156,12 +157,60 @@ static void set_source(struct parser *p, void *target, size_t at)
 		s->source_ports = (struct port_range){ (uint16_t)e.port_lo, (uint16_t)e.port_hi };
 }
 
-static void check_maxconn(struct parser *p, void *target, size_t at)
+static void set_usesrc(struct parser *p, void *target, size_t at)
 {
-	unsigned int ignored;
+	struct server_decl *s = target;
 
-	(void)target;
-	value_uint(p, at, 0, 2147483647, &ignored);
+	if (!s->has_source) {
+		complain(p, at - 1, CODE_WORD, "write 'source 0.0.0.0' in front of it",
+			 "'usesrc' must follow 'source'");
+		return;
+	}
+	if (!usesrc_parse(p, at))
+		return;
+	s->forward = FORWARD_DNAT;
+	s->has_forward = true;
+	s->forward_place = parser_place(p, at);
+}
+
+static void set_maxconn(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	unsigned int n;
+
+	if (value_uint(p, at, 0, 2147483647, &n) && (!n || require(p, at - 1, CAN_SERVER_MAXCONN)))
+		s->maxconn = n;
+}
+
+static void set_slowstart(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	unsigned int ms;
+
+	if (value_time(p, at, 1000, 0, &ms) && (!ms || require(p, at - 1, CAN_SLOWSTART)))
+		s->slowstart_ms = ms;
+}
+
+static void set_marked_down(struct parser *p, void *target, size_t at)
+{
+	static const struct named_value words[] = { { "shutdown-sessions", 1 }, { NULL, 0 } };
+	struct server_decl *s = target;
+	int on;
+
+	if (value_choice(p, at, words, "action on a server that goes down (shutdown-sessions)", &on) &&
+	    require(p, at - 1, CAN_MARKED_DOWN))
+		s->down_ends_flows = true;
+}
+
+static void set_marked_up(struct parser *p, void *target, size_t at)
+{
+	static const struct named_value words[] = { { "shutdown-backup-sessions", 1 }, { NULL, 0 } };
+	struct server_decl *s = target;
+	int on;
+
+	if (value_choice(p, at, words, "action on a server that comes up (shutdown-backup-sessions)", &on) &&
+	    require(p, at - 1, CAN_MARKED_UP))
+		s->up_ends_backup_flows = true;
 }
 
 static void check_time(struct parser *p, void *target, size_t at)
@@ -193,19 +242,17 @@ static const struct param server_params[] = {
 	{ "source", 1, KW_ACCEPT, set_source, NULL },
 	{ "weight", 1, KW_ACCEPT, set_weight, NULL },
 
-	{ "maxconn", 1, KW_WARNED, check_maxconn,
-	  "the number of connections to a server is not limited in this version" },
-	{ "slowstart", 1, KW_WARNED, check_time, "a server that comes back has its full weight at once" },
+	{ "maxconn", 1, KW_ACCEPT, set_maxconn, "a full server is passed over; there is no queue" },
+	{ "slowstart", 1, KW_ACCEPT, set_slowstart, NULL },
+	{ "on-marked-down", 1, KW_ACCEPT, set_marked_down, "its flows end, with a reset to both ends" },
+	{ "on-marked-up", 1, KW_ACCEPT, set_marked_up, "flows of backup servers end, with a reset to both ends" },
+	{ "usesrc", 1, KW_ACCEPT, set_usesrc, "the server sees the client: 'forward dnat'" },
 	{ "resolvers", 1, KW_WARNED, NULL, "host names are resolved once, when the file is read" },
 
-	{ "usesrc", 1, KW_REFUSED, NULL, "remove it: the servers then see the balancer's address" },
 	{ "interface", 1, KW_REFUSED, NULL, "remove it: packets leave as the route to the server says" },
 	{ "track", 1, KW_REFUSED, NULL, "write 'check' instead, so that the server has a check of its own" },
 	{ "observe", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
 	{ "on-error", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
-	{ "on-marked-down", 1, KW_REFUSED, NULL,
-	  "remove it: connections to a failed server end by their own timeouts" },
-	{ "on-marked-up", 1, KW_REFUSED, NULL, "remove it: connections to a backup server go on until they end" },
 	{ "agent-check", 0, KW_REFUSED, NULL, "remove it, and set weights through the control socket" },
 	{ "init-state", 1, KW_REFUSED, NULL,
 	  "remove it: a server starts as up, and goes down with its first failed check" },
@@ -300,7 +347,8 @@ static bool server_address(struct parser *p, size_t at, struct server_decl *s)
 {
 	struct endpoint e;
 
-	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_NAME | ENDPOINT_WILD | ENDPOINT_PATH, &e))
+	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_NAME | ENDPOINT_WILD | ENDPOINT_PATH | ENDPOINT_OFFSET,
+			    &e))
 		return false;
 	if (addr_is_any(&e.addr)) {
 		refuse(p, at, "name the server's address",
@@ -310,6 +358,9 @@ static bool server_address(struct parser *p, size_t at, struct server_decl *s)
 	s->addr = e.addr;
 	s->host = e.host;
 	s->port = (uint16_t)e.port_lo;
+	s->port_offset = e.port_offset;
+	if (e.port_offset && !require(p, at, CAN_PORT_OFFSET))
+		return false;
 	if (e.path) {
 		s->path = e.path;
 		s->path_place = parser_place(p, at);

@@ -267,8 +267,8 @@ struct backend *model_backend_add(struct model *m, const char *name);
 struct server *model_server_add(struct backend *b, const char *name);
 struct bind *model_bind_add(struct frontend *f);
 struct stick_table *model_table_add(struct model *m, const char *name);
-/* To one of the lists in frontend.stats. 0 or -ENOMEM. */
-int model_stats_word_add(struct stats_word_list *list, const char *text);
+/* In front of one of the lists in frontend.stats. 0 or -ENOMEM. */
+int model_stats_word_push(struct stats_word_list *list, const char *text);
 
 void model_server_del(struct server *s); /* unlinks and frees */
 
