@@ -14,7 +14,7 @@ $(O)/tests/libunit.a: $(call obj,$(UNIT_LIB_SRC))
 
 $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson cmocka $(PKGS_$*)) $(UNIT_LDFLAGS_$*)
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson libpcre2-8 cmocka $(PKGS_$*)) $(UNIT_LDFLAGS_$*)
 
 # This one stands in for the allocator.
 UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
@@ -40,7 +40,7 @@ $(call obj,$(wildcard tests/bpf/*.c)): $(O)/gen/xlb.skel.h
 
 $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf cmocka)
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf libpcre2-8 cmocka)
 
 $(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows $(O)/tests/bpf/dp_crash: $(call obj,$(wildcard user/dataplane/*.c))
 
@@ -59,7 +59,7 @@ FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fak
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson)
+	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
@@ -96,7 +96,7 @@ check-bpf: $(bpf_programs) ## the program on single packets, by BPF_PROG_TEST_RU
 check-netns: all lab-programs $(TEST_TOOLS) ## daemon, program and command line in the lab (root)
 	@$(RUN) $(RUN_NETNS)
 
-check-compat: all lab-programs ## side by side with HAProxy and its tools (root)
+check-compat: all $(TEST_TOOLS) lab-programs ## side by side with HAProxy and its tools (root)
 	@$(RUN) $(RUN_COMPAT)
 
 check-fuzz: $(fuzz_programs) ## a few seconds of each fuzz harness

@@ -13,6 +13,82 @@
 #include "base/buf.h"
 #include "config/conf.h"
 #include "model/capability.h"
+#include "model/script.h"
+
+static void rule_text(const struct check_rule *r, struct buf *out)
+{
+	static const char *const actions[] = { "connect", "send", "expect", "request" };
+	static const char *const matches[] = { "string", "regex", "binary", "rbinary", "status", "rstatus",
+					       "hdr",	 "body",  "rbody",  "mysql",   "ldap" };
+	static const char *const how[] = { "any", "equal", "begin", "end", "part", "regex" };
+	const struct rule_expect *e = &r->expect;
+	char addr[ADDR_TEXT_MAX];
+
+	buf_printf(out, " [%s", actions[r->action]);
+	if (r->step)
+		buf_printf(out, "@%u", r->step);
+	if (r->connect.addr.family)
+		buf_printf(out, " %s", addr_format(&r->connect.addr, addr));
+	if (r->connect.port)
+		buf_printf(out, " port=%u", r->connect.port);
+	buf_printf(out, "%s%s%s", r->connect.tls ? " ssl" : "", r->connect.as_server ? " default" : "",
+		   r->connect.linger ? " linger" : "");
+	if (r->connect.sni || r->connect.alpn)
+		buf_printf(out, " sni=%s alpn=%s", r->connect.sni ? r->connect.sni : "-",
+			   r->connect.alpn ? r->connect.alpn : "-");
+	if (r->action == RULE_EXPECT)
+		buf_printf(out, " %s%s", e->inverse ? "!" : "", matches[e->match]);
+	for (size_t i = 0; i < e->nr_ranges; i++)
+		buf_printf(out, " %d-%d", e->ranges[i].lo, e->ranges[i].hi);
+	if (e->match == MATCH_HEADER)
+		buf_printf(out, " %s:%s %s:%s%s", how[e->name.how], e->name.text, how[e->value.how],
+			   e->value.text ? e->value.text : "-", e->whole_value ? " whole" : "");
+	for (size_t i = 0; i < r->data_len; i++)
+		buf_printf(out, r->data[i] > ' ' && r->data[i] < 0x7f ? "%s%c" : "%s\\x%02x", i ? "" : " ",
+			   (unsigned char)r->data[i]);
+	if (e->min_recv >= 0)
+		buf_printf(out, " min=%ld", e->min_recv);
+	if (e->ok || e->error || e->late)
+		buf_printf(out, " ok=%s err=%s tout=%s", check_code_name(e->ok), check_code_name(e->error),
+			   check_code_name(e->late));
+	if (e->on_ok || e->on_error)
+		buf_printf(out, " on=%s/%s", e->on_ok ? e->on_ok : "-", e->on_error ? e->on_error : "-");
+	if (r->comment)
+		buf_printf(out, " #%s", r->comment);
+	buf_puts(out, "]");
+}
+
+static bool is_default_expect(const struct check_rule *r)
+{
+	return r->action == RULE_EXPECT && !r->step && r->expect.match == MATCH_STATUS;
+}
+
+/* A request as "METHOD URI VERSION HEADERS"; default rules of HTTP are left out. */
+static void script_text_of(const struct check_conf *c, struct buf *out)
+{
+	const struct rule_request *q;
+	const char *h;
+
+	for (size_t i = 0; c->script && i < c->script->nr; i++) {
+		q = &c->script->rules[i].request;
+		if (c->script->rules[i].action != RULE_REQUEST && !is_default_expect(&c->script->rules[i]))
+			rule_text(&c->script->rules[i], out);
+		if (c->script->rules[i].action != RULE_REQUEST || (!q->method && !q->uri && !q->version && !q->headers))
+			continue;
+		buf_printf(out, " %s %s %s ", q->method ? q->method : "-", q->uri ? q->uri : "-",
+			   q->version ? q->version : "-");
+		for (h = q->headers ? q->headers : "-"; *h; h++)
+			buf_printf(out, "%c", *h == '\n' ? ';' : *h);
+		if (q->body)
+			buf_printf(out, " body=%s", q->body);
+	}
+	if (c->script && c->script->nolb_on_404)
+		buf_puts(out, " 404");
+	if (c->tls)
+		buf_printf(out, " tls%s ca=%s sni=%s alpn=%s host=%s", c->verify ? "" : ":none",
+			   c->ca_file ? c->ca_file : "-", c->sni ? c->sni : "-", c->alpn ? c->alpn : "-",
+			   c->verify_host ? c->verify_host : "-");
+}
 
 static void check_text(const struct check_conf *c, struct buf *out)
 {
@@ -22,9 +98,7 @@ static void check_text(const struct check_conf *c, struct buf *out)
 		   c->downinter, c->rise, c->fall);
 	if (c->port)
 		buf_printf(out, " checkport=%u", c->port);
-	if (c->http_uri || c->http_method)
-		buf_printf(out, " %s %s %s %s", c->http_method ? c->http_method : "-", c->http_uri ? c->http_uri : "-",
-			   c->http_version ? c->http_version : "-", c->http_host ? c->http_host : "-");
+	script_text_of(c, out);
 }
 
 static void server_text(const struct server *s, struct buf *out)

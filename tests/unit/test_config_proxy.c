@@ -17,6 +17,7 @@
 #include "../lib/config_case.h"
 #include "base/codes.h"
 #include "config/conf.h"
+#include "model/script.h"
 
 #define PLAIN "listen l\n bind :80\n server s 1.1.1.1:80\n"
 #define PLAIN_FRONT "listen l#1 -> l 0.0.0.0:80\n"
@@ -205,8 +206,9 @@ static void checks__kinds__reach_the_servers(void **state)
 			   "w1\n"
 			   "backend b#2\nserver b/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 - /h - -\n"
 			   "backend c#3 t=1000/0/0/0/0/0/3000\nserver c/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 HEAD "
-			   "/h HTTP/1.1 www\n"
-			   "backend d#4\nserver d/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /x HTTP/1.1 w.example\n"
+			   "/h HTTP/1.1 Host: www;\n"
+			   "backend d#4\nserver d/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /x HTTP/1.1 Host: "
+			   "w.example;\n"
 			   "backend e#5\nserver e/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /own - -\n"
 			   "backend f#6\nserver f/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /path - -\n" },
 		{ .name = "TCP, and a path that nobody asks for",
@@ -214,18 +216,15 @@ static void checks__kinds__reach_the_servers(void **state)
 			  "s 1.1.1.1:80/x check\n"
 			  "backend b\n no option tcp-check\n server s 1.1.1.1:80/x\n",
 		  .diags = "N C0502 6:21\nN C0502 9:21\n",
-		  .model = "backend a#1\nserver a/s#1 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 GET / - -\nbackend "
+		  .model = "backend a#1\nserver a/s#1 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 [connect@1]\nbackend "
 			   "b#2\nserver b/s#1 1.1.1.1:80 w1\n" },
 		{ .name = "what would check less than the file says",
-		  .text = "backend a\n option httpchk GET /\\ x\n option httpchk GET / FTP\n option httpchk GET / "
-			  "HTTP/1.1\\r\\nA:b\n http-check expect status 200\n"
-			  " http-check send body x\n http-check send hdr X y\n http-check send foo x\n http-check send "
-			  "hdr Host\n http-check disable-on-404\n"
-			  " option ssl-hello-chk\n tcp-check expect string x\n tcp-check connect port 3\n server s "
-			  "1.1.1.1:80 check check-ssl agent-check\n",
-		  .diags = "E C0205 2:21\nE C0205 3:23\nE C0402 4:23\nE C0402 5:2\nE C0402 6:18\nE C0402 7:22\nE C0205 "
-			   "8:18\nE C0105 9:26\n"
-			   "E C0402 10:2\nE C0402 11:2\nE C0402 12:2\nE C0402 13:20\nE C0402 14:28\nE C0402 14:38\n" },
+		  .text = "backend a\n option httpchk GET /\\ x\n option httpchk GET / FTP\n http-check send foo x\n"
+			  " http-check send hdr Host\n http-check send uri-lf x\n option spop-check\n"
+			  " http-check send-state\n tcp-check send-lf x\n server s 1.1.1.1:80 check "
+			  "check-send-proxy\n",
+		  .diags = "E C0205 2:21\nE C0205 3:23\nE C0205 4:18\nE C0105 5:26\n"
+			   "E C0402 6:18\nE C0402 7:2\nE C0402 8:2\nE C0402 9:2\nE C0402 10:28\n" },
 	};
 
 	RUN(cases);
@@ -398,7 +397,7 @@ static void add_server__words_of_a_command__same_rules_as_a_line(void **state)
 	assert_string_equal(s->name, "new");
 	assert_int_equal(s->port * 100 + s->weight, 8105);
 	assert_int_equal(s->check.type, CHECK_HTTP);
-	assert_string_equal(s->check.http_uri, "/h");
+	assert_string_equal(s->check.script->rules[0].request.uri, "/h");
 	assert_int_equal(s->check.inter, 1000);
 	assert_int_equal(s->check.timeout_check, 3000);
 	assert_int_equal(diags.nr[DIAG_ERROR], 0);

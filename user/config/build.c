@@ -17,38 +17,38 @@ static int copy_text(const char *text, char **ret)
 	return text && !*ret ? -ENOMEM : 0;
 }
 
-/* How the server is checked, strings still in the arena. */
-static struct check_conf merge_check(const struct server_decl *decl, const struct check_conf *kind,
-				     const struct timeouts *timeouts, unsigned int port)
+/* How the server is checked; strings still in the arena, the script with a reference of its own. 0 or -ENOMEM. */
+static int merge_check(const struct server_decl *decl, const struct check_conf *kind, const struct timeouts *timeouts,
+		       unsigned int port, struct check_conf *ret)
 {
-	static char get[] = "GET"; /* check_conf's strings are not const, but copied from here */
 	struct check_conf c = decl->check;
+	bool by_path;
 
+	*ret = c;
 	if (!decl->checked)
-		return c;
-	c.type = kind->type == CHECK_HTTP ? CHECK_HTTP : CHECK_TCP;
+		return 0;
+	c.type = kind->type == CHECK_NONE ? CHECK_TCP : kind->type;
 	c.timeout_connect = timeouts->connect;
 	c.timeout_check = timeouts->check;
 	if (!c.port && !decl->port)
 		c.port = port;
-	c.http_method = kind->http_method;
-	c.http_uri = kind->http_uri;
-	c.http_version = kind->http_version;
-	c.http_host = kind->http_host;
-	if (decl->path && kind->type != CHECK_TCP && !kind->http_uri) {
+	by_path = decl->path &&
+		  (kind->type == CHECK_NONE || (kind->type == CHECK_HTTP && !check_names_uri(kind->script)));
+	c.script = by_path ? check_script_of_path(kind->script, decl->path) : script_get(kind->script);
+	if (by_path && !c.script)
+		return -ENOMEM;
+	if (by_path)
 		c.type = CHECK_HTTP;
-		c.http_uri = (char *)decl->path;
-		if (!c.http_method)
-			c.http_method = get;
-	}
-	return c;
+	*ret = c;
+	return 0;
 }
 
 int build_server(struct backend *b, const struct server_decl *decl, const struct check_conf *kind, unsigned int port,
 		 struct server **ret)
 {
-	struct check_conf check = merge_check(decl, kind, &b->timeouts, port);
 	struct server *s = model_server_add(b, decl->name);
+	struct check_conf check;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
@@ -73,8 +73,13 @@ int build_server(struct backend *b, const struct server_decl *decl, const struct
 	s->line = decl->place.line;
 	s->source = decl->source;
 	s->source_ports = decl->source_ports;
-	check_conf_free_strings(&s->check);
-	if (copy_text(decl->host, &s->host) || check_conf_copy(&s->check, &check)) {
+	check_conf_fini(&s->check);
+	err = merge_check(decl, kind, &b->timeouts, port, &check);
+	if (!err) {
+		err = check_conf_copy(&s->check, &check);
+		script_put(check.script);
+	}
+	if (err || copy_text(decl->host, &s->host)) {
 		model_server_del(s);
 		return -ENOMEM;
 	}
@@ -142,23 +147,15 @@ static int fill_backend(struct backend *b, const struct proxy *x)
 	return copy_text(x->set.state_file, &b->state_file) || copy_text(x->description, &b->description) ? -ENOMEM : 0;
 }
 
-static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
+static int build_servers(struct parser *p, struct proxy *x, const struct check_conf *kind)
 {
-	struct backend *b = model_backend_add(p->model, x->name);
 	const struct bind_decl *first = TAILQ_FIRST(&x->binds);
 	const struct server_decl *decl;
 	unsigned int next_id = 1;
 	struct server *s;
 
-	if (!b)
-		return -ENOMEM;
-	x->backend = b;
-	b->id = id;
-	b->is_listen = x->kind == SECTION_LISTEN;
-	if (fill_backend(b, x) || build_stick(b, x))
-		return -ENOMEM;
 	TAILQ_FOREACH(decl, &x->servers, next) {
-		if (build_server(b, decl, &x->set.check, first ? first->port_lo : 0, &s))
+		if (build_server(x->backend, decl, kind, first ? first->port_lo : 0, &s))
 			return -ENOMEM;
 		while (!decl->id && id_is_taken(p, x, next_id))
 			next_id++;
@@ -170,6 +167,22 @@ static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
 			s->disabled = true;
 	}
 	return 0;
+}
+
+static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
+{
+	struct backend *b = model_backend_add(p->model, x->name);
+	struct check_conf kind = { .type = check_option_type(x->set.checks.option) };
+	int err;
+
+	if (!b || check_script_build(&x->set.checks, &kind.script))
+		return -ENOMEM;
+	x->backend = b;
+	b->id = id;
+	b->is_listen = x->kind == SECTION_LISTEN;
+	err = fill_backend(b, x) || build_stick(b, x) ? -ENOMEM : build_servers(p, x, &kind);
+	script_put(kind.script);
+	return err;
 }
 
 static int build_binds(struct frontend *f, const struct proxy *x)

@@ -249,6 +249,21 @@ static void on_nbproc(struct parser *p, size_t at)
 		caution(p, at, CODE_IGNORED, NULL, "'nbproc %u' is ignored: xlbd is one process", n);
 }
 
+/* Where checks with TLS look for certificates. */
+static void on_ca_base(struct parser *p, size_t at)
+{
+	p->ca_base = parser_word(p, at);
+}
+
+static void on_server_verify(struct parser *p, size_t at)
+{
+	const char *word = parser_word(p, at);
+
+	p->verify_none = !strcmp(word, "none");
+	if (!p->verify_none && strcmp(word, "required") != 0)
+		complain(p, at, CODE_WORD, NULL, "'%s' is not one of: none, required", word);
+}
+
 #define PROCESS(word, min, max)                                                                                        \
 	{                                                                                                              \
 		word, IN_GLOBAL, min, max, KW_IGNORED, NULL, NULL, false                                               \
@@ -277,7 +292,7 @@ const struct keyword keywords_global[] = {
 	{ "server-state-file", IN_GLOBAL, 1, 1, KW_ACCEPT, on_state_file, NULL, false },
 	{ "nbproc", IN_GLOBAL, 1, 1, KW_ACCEPT, on_nbproc, NULL, false },
 	PROCESS("51degrees-data-file", 1, ARGS_ANY),
-	PROCESS("ca-base", 1, 1),
+	{ "ca-base", IN_GLOBAL, 1, 1, KW_ACCEPT, on_ca_base, NULL, false },
 	PROCESS("crt-base", 1, 1),
 	PROCESS("key-base", 1, 1),
 	PROCESS("chroot", 1, 1),
@@ -361,7 +376,7 @@ const struct keyword keywords_global[] = {
 	PROCESS("ssl-provider", 1, 1),
 	PROCESS("ssl-provider-path", 1, 1),
 	PROCESS("ssl-security-level", 1, 1),
-	PROCESS("ssl-server-verify", 1, 1),
+	{ "ssl-server-verify", IN_GLOBAL, 1, 1, KW_ACCEPT, on_server_verify, NULL, false },
 	FLAG("ssl-skip-self-issued-ca"),
 	PROCESS("stats-file", 1, 1),
 	PROCESS("stats maxconn", 1, 1),

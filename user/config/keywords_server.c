@@ -90,6 +90,70 @@ static void set_addr(struct parser *p, void *target, size_t at)
 		s->check.addr = e.addr;
 }
 
+static void set_check_ssl(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->check.tls = true;
+}
+
+static void unset_check_ssl(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->check.tls = false;
+}
+
+/* Without the word of the line 'ssl-server-verify' decides, when all files are read. */
+static void set_verify(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	const char *word = parser_word(p, at);
+
+	s->has_verify = true;
+	s->check.verify = !strcmp(word, "required");
+	if (!s->check.verify && strcmp(word, "none") != 0)
+		complain(p, at, CODE_WORD, NULL, "'%s' is not one of: none, required", word);
+}
+
+static void set_ca_file(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	const char *word = parser_word(p, at);
+
+	s->check.ca_file = value_text(p, at);
+	if (p->ca_base && *word != '/' && *word != '@')
+		s->check.ca_file = arena_printf(&p->arena, "%s/%s", p->ca_base, word);
+}
+
+static void set_check_sni(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	if (rule_word_is_clean(p, at, parser_word(p, at)))
+		s->check.sni = value_text(p, at);
+}
+
+static void set_check_alpn(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	if (check_alpn_is_known(p, at))
+		s->check.alpn = value_text(p, at);
+}
+
+static void set_verifyhost(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	if (rule_word_is_clean(p, at, parser_word(p, at)))
+		s->check.verify_host = value_text(p, at);
+}
+
 static void set_weight(struct parser *p, void *target, size_t at)
 {
 	struct server_decl *s = target;
@@ -256,7 +320,13 @@ static const struct param server_params[] = {
 	{ "agent-check", 0, KW_REFUSED, NULL, "remove it, and set weights through the control socket" },
 	{ "init-state", 1, KW_REFUSED, NULL,
 	  "remove it: a server starts as up, and goes down with its first failed check" },
-	{ "check-ssl", 0, KW_REFUSED, NULL, "use a check without TLS: 'check port N'" },
+	{ "check-ssl", 0, KW_ACCEPT, set_check_ssl, NULL },
+	{ "no-check-ssl", 0, KW_ACCEPT, unset_check_ssl, NULL },
+	{ "check-sni", 1, KW_ACCEPT, set_check_sni, NULL },
+	{ "check-alpn", 1, KW_ACCEPT, set_check_alpn, NULL },
+	{ "verify", 1, KW_ACCEPT, set_verify, NULL },
+	{ "verifyhost", 1, KW_ACCEPT, set_verifyhost, NULL },
+	{ "ca-file", 1, KW_ACCEPT, set_ca_file, NULL },
 	{ "check-send-proxy", 0, KW_REFUSED, NULL, "use a check without the PROXY header: 'check port N'" },
 	{ "check-via-socks4", 0, KW_REFUSED, NULL, "checks go directly to the server" },
 	{ "namespace", 1, KW_REFUSED, NULL, "start one xlb in each network namespace, with 'xlbd -n NAME'" },
@@ -299,9 +369,6 @@ static const struct param server_params[] = {
 	{ "ws", 1, KW_IGNORED, NULL, NULL },
 	{ "log-proto", 1, KW_IGNORED, NULL, NULL },
 	/* Words of TLS change nothing without 'ssl'. */
-	{ "verify", 1, KW_IGNORED, NULL, NULL },
-	{ "verifyhost", 1, KW_IGNORED, NULL, NULL },
-	{ "ca-file", 1, KW_IGNORED, NULL, NULL },
 	{ "crl-file", 1, KW_IGNORED, NULL, NULL },
 	{ "crt", 1, KW_IGNORED, NULL, NULL },
 	{ "sni", 1, KW_IGNORED, NULL, NULL },
@@ -312,14 +379,11 @@ static const struct param server_params[] = {
 	{ "curves", 1, KW_IGNORED, NULL, NULL },
 	{ "ssl-min-ver", 1, KW_IGNORED, NULL, NULL },
 	{ "ssl-max-ver", 1, KW_IGNORED, NULL, NULL },
-	{ "check-sni", 1, KW_IGNORED, NULL, NULL },
-	{ "check-alpn", 1, KW_IGNORED, NULL, NULL },
 	{ "check-proto", 1, KW_IGNORED, NULL, NULL },
 	{ "allow-0rtt", 0, KW_IGNORED, NULL, NULL },
 	{ "ssl-reuse", 0, KW_IGNORED, NULL, NULL },
 	{ "no-ssl", 0, KW_IGNORED, NULL, NULL },
 	{ "no-ssl-reuse", 0, KW_IGNORED, NULL, NULL },
-	{ "no-check-ssl", 0, KW_IGNORED, NULL, NULL },
 	{ "no-check-send-proxy", 0, KW_IGNORED, NULL, NULL },
 	{ "no-send-proxy", 0, KW_IGNORED, NULL, NULL },
 	{ "no-send-proxy-v2", 0, KW_IGNORED, NULL, NULL },

@@ -20,6 +20,7 @@ void parser_init(struct parser *p, const struct conf_options *opt, struct diag_l
 	p->errors_before = diags->nr[DIAG_ERROR];
 	TAILQ_INIT(&p->proxies);
 	TAILQ_INIT(&p->env);
+	SLIST_INIT(&p->scripts);
 	p->model = model_new();
 	if (!p->model)
 		p->arena.failed = true;
@@ -27,6 +28,10 @@ void parser_init(struct parser *p, const struct conf_options *opt, struct diag_l
 
 void parser_fini(struct parser *p)
 {
+	struct script_owner *o;
+
+	SLIST_FOREACH(o, &p->scripts, next)
+		script_put(o->script);
 	model_free(p->model);
 	p->model = NULL;
 	names_fini(&p->names);
@@ -246,6 +251,20 @@ void ignore_word(struct parser *p, const char *word)
 	p->ignored_from = p->ignored_to = p->line_nr;
 }
 
+struct check_script *parser_script_new(struct parser *p)
+{
+	struct script_owner *o = arena_alloc(&p->arena, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->script = script_new();
+	if (o->script)
+		SLIST_INSERT_HEAD(&p->scripts, o, next);
+	else
+		p->arena.failed = true;
+	return o->script;
+}
+
 struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *name, const struct settings *from)
 {
 	struct proxy *x = arena_alloc(&p->arena, sizeof(*x));
@@ -265,7 +284,6 @@ struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *
 	} else {
 		x->set.source_ports = (struct port_range){ 1, 0 };
 		x->set.balance = (struct balance){ .draws = 2, .mask4 = 32, .mask6 = 128 };
-		check_conf_init(&x->set.check);
 		server_decl_init(&x->set.server);
 	}
 	TAILQ_INSERT_TAIL(&p->proxies, x, next);

@@ -16,6 +16,7 @@
 #include "base/codes.h"
 #include "base/diag.h"
 #include "config/arena.h"
+#include "config/check_decl.h"
 #include "config/conf.h"
 #include "config/lexer.h"
 #include "config/names.h"
@@ -117,6 +118,7 @@ struct server_decl {
 	bool has_mac;
 	unsigned char mac[6];
 	struct check_conf check; /* strings in the arena */
+	bool has_verify;	 /* 'verify' is given; else it is as 'ssl-server-verify' says */
 	struct addr source;
 	struct port_range source_ports;
 };
@@ -177,7 +179,7 @@ struct settings {
 	struct diag_place mode_place; /* line 0: mode not given */
 	bool *mode_told;	      /* the warning on this line, shared by all that inherit it */
 	struct timeouts timeouts;
-	struct check_conf check;   /* type, http_*: of the option lines */
+	struct check_decl checks;
 	struct server_decl server; /* of default-server */
 	struct addr source;
 	struct port_range source_ports;
@@ -261,6 +263,14 @@ struct env_var {
 
 TAILQ_HEAD(env_vars, env_var);
 
+/* Rules of checks, which live as long as the parser. */
+struct script_owner {
+	SLIST_ENTRY(script_owner) next;
+	struct check_script *script;
+};
+
+SLIST_HEAD(script_owners, script_owner);
+
 enum { COND_DEPTH_MAX = 16 };
 
 /* A .if that is open. */
@@ -290,6 +300,9 @@ struct parser {
 	struct names names;
 	bool has_forced_ids; /* some proxy has an 'id' line */
 	struct env_vars env;
+	struct script_owners scripts;
+	bool verify_none;    /* 'ssl-server-verify none' */
+	const char *ca_base; /* folder of 'ca-file', or NULL */
 	struct cond conds[COND_DEPTH_MAX];
 	unsigned int nr_conds;
 	unsigned int nr_sections;
@@ -310,6 +323,8 @@ void parser_read(struct parser *p, const char *file, const char *text, size_t le
 struct diag_place parser_place(const struct parser *p, size_t at);
 /* Text of a word, or NULL beyond the last. */
 const char *parser_word(const struct parser *p, size_t at);
+/* An empty list of rules that the parser frees at its end, or NULL. */
+struct check_script *parser_script_new(struct parser *p);
 struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *name, const struct settings *from);
 
 /* Messages about word 'at' of the present line. 'hint' may be NULL. */
@@ -409,6 +424,9 @@ enum {
 	ENDPOINT_OFFSET = 1u << 4,   /* the port may be relative */
 	ENDPOINT_ANY_PORT = 1u << 5, /* '*' may stand for all ports */
 };
+
+/* A copy of word 'at' in the arena that model structures may point to until they are copied. */
+char *value_text(struct parser *p, size_t at);
 
 /*
  * Parses 'text', a part of word 'at', by HAProxy's rules: a prefix ipv4@ or ipv6@, an address with or without

@@ -148,6 +148,11 @@ bool value_choice(struct parser *p, size_t at, const struct named_value *table, 
 	return false;
 }
 
+char *value_text(struct parser *p, size_t at)
+{
+	return arena_copy(&p->arena, parser_word(p, at), strlen(parser_word(p, at)));
+}
+
 bool value_name(struct parser *p, size_t at, const char *what)
 {
 	const char *text = parser_word(p, at), *c;

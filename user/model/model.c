@@ -71,7 +71,7 @@ static void frontend_free(struct frontend *f)
 
 static void server_free(struct server *s)
 {
-	check_conf_free_strings(&s->check);
+	check_conf_fini(&s->check);
 	free(s->name);
 	free(s->host);
 	free(s);

@@ -291,14 +291,14 @@ void server_run_init(struct server *s, uint64_t now_ms);
  */
 void model_inherit_run(struct model *new_model, const struct model *old, uint64_t now_ms);
 
-/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance or drain, weight > 0. */
+/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0. */
 bool server_is_usable(const struct server *s);
 
 /* Does it count as healthy? By health alone; a server without check is up unless someone said it is down. */
 bool server_is_up(const struct server *s);
 
 /*
- * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at
+ * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "NOLB", "NOLB 1/3", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at
  * full health h/fall with h = health - rise + 1; while down and recovering health/rise. 'buf' of SERVER_STATUS_MAX
  * bytes. Returns buf.
  */

@@ -123,7 +123,7 @@ static void fill_check(struct stat_row *row, const struct server *s, bool paused
 	snprintf(row->check_status, sizeof(row->check_status), "%s%s", s->run.check_running ? "* " : "",
 		 check_code_name(check->code));
 	row->cell[STAT_check_status] = cell_str(row->check_status);
-	if (check->status)
+	if (check_code_has_status(check->code))
 		row->cell[STAT_check_code] = cell_u32((uint64_t)check->status);
 	if (check->code != CHECK_INI && check->duration_ms >= 0)
 		row->cell[STAT_check_duration] = cell_u64((uint64_t)check->duration_ms);
