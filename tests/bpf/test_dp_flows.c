@@ -172,6 +172,19 @@ static bool count_flow(void *arg, const struct dp_flow *flow)
 	return ++*(int *)arg < 3;
 }
 
+static bool count_any_flow(void *arg, const struct dp_flow *flow)
+{
+	(void)flow;
+	++*(int *)arg;
+	return true;
+}
+
+static bool has_source_5003(void *arg, const struct dp_flow *flow)
+{
+	(void)arg;
+	return flow->source_port == 5003;
+}
+
 static void dp_next_retired__removed_server_with_flows__listed_and_followed(void **state)
 {
 	struct dp *dp = open_dp();
@@ -291,6 +304,7 @@ static void dp_kill_flows__one_server__its_flows_alone(void **state)
 	struct image *img = make_image(1, 0x3e, 1);
 	struct put flows[10];
 	int listed = 0;
+	uint64_t cursor = 0;
 	uint32_t now;
 
 	(void)state;
@@ -299,9 +313,17 @@ static void dp_kill_flows__one_server__its_flows_alone(void **state)
 	for (uint32_t i = 0; i < 10; i++)
 		flows[i] = put_flow(dp, i, i % 2 ? 1 : 2, XLB_F_COUNTED, now - 7);
 	flows[0].request->seen = XLB_SEEN(now - 5000, 0); /* the server's side has spoken since */
-	dp_for_each_flow(dp, count_flow, &listed);
+	assert_true(dp_flows_from(dp, &cursor, SIZE_MAX, count_flow, &listed));
 	assert_int_equal(listed, 3);
+	listed = 0;
+	while (dp_flows_from(dp, &cursor, 20, count_any_flow, &listed)) /* goes on behind the third */
+		;
+	assert_int_equal(listed, 7);
 	assert_int_equal(dp_active_of_server(dp, 1), 5);
+	assert_int_equal(dp_kill_matching(dp, has_source_5003, NULL), 1);
+	assert_false(is_live(flows[3].request) || is_live(flows[3].reply));
+	assert_int_equal(dp_active_of_server(dp, 1), 4);
+	flows[3] = put_flow(dp, 3, 1, XLB_F_COUNTED, now - 7);
 	assert_int_equal(dp_kill_flows(dp, 1), 5);
 	assert_int_equal(dp_kill_flows(dp, 1), 0);
 	assert_int_equal(dp_active_of_server(dp, 1), 0);
