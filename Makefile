@@ -19,8 +19,8 @@ PKG_CONFIG ?= pkg-config
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 
-LIBS := libbpf libuv libcurl libmicrohttpd jansson libmnl smartcols libcap-ng
-PKGS_xlbd := libbpf libuv libcurl libmicrohttpd jansson libmnl libcap-ng
+LIBS := libbpf libuv libcurl libpcre2-8 libmicrohttpd jansson libmnl smartcols libcap-ng
+PKGS_xlbd := libbpf libuv libcurl libpcre2-8 libmicrohttpd jansson libmnl libcap-ng
 PKGS_xlbctl := jansson smartcols ncurses
 PKGS_test := cmocka
 

@@ -14,7 +14,7 @@ $(O)/tests/libunit.a: $(call obj,$(UNIT_LIB_SRC))
 
 $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson cmocka $(PKGS_$*)) $(UNIT_LDFLAGS_$*)
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson libpcre2-8 cmocka $(PKGS_$*)) $(UNIT_LDFLAGS_$*)
 
 # This one stands in for the allocator.
 UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
@@ -22,6 +22,7 @@ UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc reall
 # Modules above model and config that a test links besides.
 $(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
 $(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
+$(O)/tests/unit/peer: $(call obj,user/xlbd/peer.c)
 $(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
 $(O)/tests/unit/options: $(call obj,user/xlbd/options.c)
 PKGS_net := libmnl libuv
@@ -39,9 +40,15 @@ $(call obj,$(wildcard tests/bpf/*.c)): $(O)/gen/xlb.skel.h
 
 $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf cmocka)
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf libpcre2-8 cmocka)
 
 $(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows $(O)/tests/bpf/dp_crash: $(call obj,$(wildcard user/dataplane/*.c))
+
+# Programs that network tests run: tests/X.c.
+TEST_TOOLS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*.c))
+$(TEST_TOOLS): $(O)/tests/%: $(O)/tests/%.o
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $<
 
 # Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -52,7 +59,7 @@ FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fak
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson)
+	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
@@ -75,7 +82,7 @@ test: ## everything: unit, bpf, netns, compat, fuzz smoke (root; T=word selects,
 	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs
 	@$(MAKE) --no-print-directory O=$(O) run-tests; status=$$?; $(GIVE_BACK); exit $$status
 
-test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) lab-programs
+test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) $(TEST_TOOLS) lab-programs
 
 run-tests:
 	@$(RUN) $(RUN_UNIT) $(RUN_BPF) $(RUN_FUZZ) $(RUN_NETNS) $(RUN_COMPAT)
@@ -86,10 +93,10 @@ check-unit: $(addprefix $(O)/tests/unit/,$(UNIT_RUN)) ## unit tests (T=word sele
 check-bpf: $(bpf_programs) ## the program on single packets, by BPF_PROG_TEST_RUN (root)
 	@$(RUN) $(RUN_BPF)
 
-check-netns: all lab-programs ## daemon, program and command line in the lab (root)
+check-netns: all lab-programs $(TEST_TOOLS) ## daemon, program and command line in the lab (root)
 	@$(RUN) $(RUN_NETNS)
 
-check-compat: all lab-programs ## side by side with HAProxy and its tools (root)
+check-compat: all $(TEST_TOOLS) lab-programs ## side by side with HAProxy and its tools (root)
 	@$(RUN) $(RUN_COMPAT)
 
 check-fuzz: $(fuzz_programs) ## a few seconds of each fuzz harness

@@ -16,9 +16,9 @@ static void dp_apply__image_after_image__tables_are_the_image(void **state)
 		assert_int_equal(apply(dp, from, images[i]), 0);
 		expect_tables(dp, images[i]);
 		for (size_t b = 0; b < images[i]->nr_binds; b++)
-			assert_int_equal(lookup_vip(dp, &images[i]->binds[b].vip), 1);
+			assert_int_equal(lookup_vip(dp, &images[i]->binds[b]), 1);
 		for (size_t b = 0; b < images[i]->nr_addrs; b++)
-			assert_non_null(lookup_addr(dp, images[i]->addrs[b].rec.addr));
+			assert_non_null(lookup_addr(dp, images[i]->addrs[b].rec.addr[0]));
 		image_free(from);
 		from = images[i];
 	}
@@ -45,9 +45,9 @@ static void dp_apply__then_reopened__same_image_and_numbers(void **state)
 	assert_int_equal(dp_adopt_ids(dp, ids), 0);
 	assert_int_equal(image_ids_get(ids, 's', 11), 1);
 	assert_int_equal(image_ids_get(ids, 'b', 21), 1);
-	assert_int_equal(image_ids_get(ids, 'S', 33), 3);
+	assert_int_equal(image_ids_get(ids, 'S', image_server_key(&img->servers[3])), 3);
 	assert_int_equal(image_ids_get(ids, 'S', 99), 4); /* not 2: removed, but flows may carry its number */
-	assert_int_equal(image_ids_get(ids, 'S', 32), 2);
+	assert_int_equal(image_ids_get(ids, 'S', image_server_key(&img->servers[2])), 2);
 	plan_fini(&plan);
 	image_ids_free(ids);
 	image_free(found);
@@ -65,10 +65,10 @@ static void dp_apply__ring_changes__never_in_the_place_it_leaves(void **state)
 	(void)state;
 	assert_int_equal(apply(dp, NULL, a), 0);
 	for (int i = 0; i < 32; i++) {
-		seen[i] = dp->backends[1].ring >> 32;
+		seen[i] = XLB_RING_FIRST(dp->backends[1].ring);
 		assert_int_equal(apply(dp, i % 2 ? b : a, i % 2 ? a : b), 0);
 		for (int j = 0; j <= i; j++)
-			assert_int_not_equal(dp->backends[1].ring >> 32, seen[j]);
+			assert_int_not_equal(XLB_RING_FIRST(dp->backends[1].ring), seen[j]);
 	}
 	image_free(a);
 	image_free(b);
@@ -88,7 +88,7 @@ static void expect_nothing_dangles(const struct dp *dp)
 			assert_true(dp->services[vip->service].flags & XLB_SVC_ENABLED);
 			assert_true((uint32_t)b->ring > 0);
 			for (uint32_t e = 0; e < (uint32_t)b->ring; e++) {
-				uint32_t at = (uint32_t)(b->ring >> 32) + e / XLB_RING_WAYS;
+				uint32_t at = XLB_RING_FIRST(b->ring) + e / XLB_RING_WAYS;
 
 				assert_int_not_equal(dp->servers[dp->ring[at].server[e % XLB_RING_WAYS]].backend, 0);
 			}
@@ -169,14 +169,15 @@ static void dp_apply__addresses_that_collide__nothing_written(void **state)
 {
 	struct dp *dp = open_dp();
 	struct image *a = make_image(3, 0x3e, 1), *b = make_image(3, 0x1e, 1);
-	uint32_t home = xlb_addr_hash(dp->meta.secrets, 1);
+	uint32_t home = xlb_addr_hash4(dp->meta.secrets, 1);
 
 	(void)state;
 	assert_int_equal(apply(dp, NULL, a), 0);
 	b->addrs = reallocarray(b->addrs, 16, sizeof(*b->addrs));
 	for (uint32_t addr = 1; b->nr_addrs < 3 + XLB_ADDR_PROBES + 1; addr++)
-		if (xlb_addr_hash(dp->meta.secrets, addr) == home)
-			b->addrs[b->nr_addrs++].rec = (struct xlb_addr){ .addr = addr, .pool_lo = 5, .pool_hi = 6 };
+		if (xlb_addr_hash4(dp->meta.secrets, addr) == home)
+			b->addrs[b->nr_addrs++].rec =
+				(struct xlb_addr){ .addr = { addr }, .family = 4, .pool_lo = 5, .pool_hi = 6 };
 	image_sort(b);
 	assert_int_equal(apply(dp, a, b), -ENOSPC);
 	expect_tables(dp, a);
@@ -232,25 +233,30 @@ static void dp_read_reasons__all_cpus__summed(void **state)
 	dp_close(dp);
 }
 
+static struct xlb_vip nth_vip(uint32_t i)
+{
+	return (struct xlb_vip){
+		.addr_slot = (uint16_t)(i / 1000), .port = htons((uint16_t)(1 + i % 1000)), .proto = 6, .service = 7
+	};
+}
+
 /* Half of the ways of the table, as full as image_build() lets it become: moves are needed, nothing is lost. */
 static void table_vip_put__as_many_binds_as_allowed__all_found(void **state)
 {
 	struct dp *dp = open_dp();
-	struct xlb_vip vip = { .proto = 6, .service = 7 };
+	struct xlb_vip vip;
 	size_t nr = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < IMAGE_BINDS_MAX; i++) {
-		vip.addr = htonl(0x0a000001 + i / 1000);
-		vip.port = htons((uint16_t)(1 + i % 1000));
+		vip = nth_vip(i);
 		assert_int_equal(table_vip_put(dp->vips, dp->meta.secrets, &vip), 0);
 	}
 	for (uint32_t i = 0; i < IMAGE_BINDS_MAX; i++) {
-		vip.addr = htonl(0x0a000001 + i / 1000);
-		vip.port = htons((uint16_t)(1 + i % 1000));
-		assert_int_equal(lookup_vip(dp, &vip), 7);
+		vip = nth_vip(i);
+		assert_int_equal(lookup_way(dp, &vip), 7);
 		table_vip_del(dp->vips, dp->meta.secrets, &vip);
-		assert_int_equal(lookup_vip(dp, &vip), 0);
+		assert_int_equal(lookup_way(dp, &vip), 0);
 	}
 	for (size_t i = 0; i < XLB_VIP_BUCKETS; i++)
 		for (int w = 0; w < XLB_VIP_WAYS; w++)
@@ -259,39 +265,37 @@ static void table_vip_put__as_many_binds_as_allowed__all_found(void **state)
 	dp_close(dp);
 }
 
-/* The next bind, counting ports and addresses up from '*seed', that has 'bucket' as its choice 'choice' and another one
- * too. */
+/* The next bind, counting up from '*seed', that has 'bucket' as its choice 'choice' and another one too. */
 static struct xlb_vip next_vip(const struct dp *dp, uint32_t *seed, uint32_t bucket, int choice)
 {
-	struct xlb_vip vip = { .proto = 6, .service = 7 };
+	struct xlb_vip vip;
 
 	do {
-		++*seed;
-		vip.addr = htonl(0x0a000001 + *seed / 60000);
-		vip.port = htons((uint16_t)(1 + *seed % 60000));
-	} while (xlb_vip_hash(dp->meta.secrets, vip.addr, vip.port, 6, choice) != bucket ||
-		 xlb_vip_hash(dp->meta.secrets, vip.addr, vip.port, 6, !choice) == bucket);
+		vip = nth_vip(++*seed);
+	} while (xlb_vip_hash(dp->meta.secrets, vip.addr_slot, vip.port, 6, choice) != bucket ||
+		 xlb_vip_hash(dp->meta.secrets, vip.addr_slot, vip.port, 6, !choice) == bucket);
 	return vip;
 }
 
 static void table_vip_put__both_buckets_full__one_bind_moves(void **state)
 {
+	enum { WAYS = XLB_VIP_WAYS };
 	struct dp *dp = open_dp();
 	uint32_t seed = 0, other, full = 77;
-	struct xlb_vip vips[2 * XLB_VIP_WAYS + 1];
+	struct xlb_vip vips[2 * WAYS + 1];
 
 	(void)state;
-	vips[8] = next_vip(dp, &seed, full, 0);
-	other = xlb_vip_hash(dp->meta.secrets, vips[8].addr, vips[8].port, 6, 1);
-	for (int i = 0; i < XLB_VIP_WAYS; i++) {
+	vips[2 * WAYS] = next_vip(dp, &seed, full, 0);
+	other = xlb_vip_hash(dp->meta.secrets, vips[2 * WAYS].addr_slot, vips[2 * WAYS].port, 6, 1);
+	for (int i = 0; i < WAYS; i++) {
 		vips[i] = next_vip(dp, &seed, full, 0);
 		dp->vips[full].way[i] = vips[i];
-		vips[4 + i] = next_vip(dp, &seed, other, 1); /* cannot move */
-		dp->vips[other].way[i] = vips[4 + i];
+		vips[WAYS + i] = next_vip(dp, &seed, other, 1); /* cannot move */
+		dp->vips[other].way[i] = vips[WAYS + i];
 	}
-	assert_int_equal(table_vip_put(dp->vips, dp->meta.secrets, &vips[8]), 0);
-	for (int i = 0; i < 9; i++)
-		assert_int_equal(lookup_vip(dp, &vips[i]), 7);
+	assert_int_equal(table_vip_put(dp->vips, dp->meta.secrets, &vips[2 * WAYS]), 0);
+	for (int i = 0; i <= 2 * WAYS; i++)
+		assert_int_equal(lookup_way(dp, &vips[i]), 7);
 	dp_close(dp);
 }
 
@@ -300,24 +304,24 @@ static void table_addr_del__middle_of_a_chain__others_still_found(void **state)
 {
 	struct dp *dp = open_dp();
 	__be32 chain[9];
-	uint32_t home = xlb_addr_hash(dp->meta.secrets, 1);
+	uint32_t home = xlb_addr_hash4(dp->meta.secrets, 1);
 	size_t nr = 0;
 
 	(void)state;
 	for (uint32_t addr = 1; nr < 9; addr++)
-		if (xlb_addr_hash(dp->meta.secrets, addr) == home)
+		if (xlb_addr_hash4(dp->meta.secrets, addr) == home)
 			chain[nr++] = addr;
 	for (size_t i = 0; i < 9; i++) {
-		struct xlb_addr rec = { .addr = chain[i], .pool_lo = 10, .pool_hi = 20 };
+		struct xlb_addr rec = { .addr = { chain[i] }, .family = 4, .pool_lo = 10, .pool_hi = 20 };
 
-		assert_int_equal(table_addr_put(dp->addrs, dp->meta.secrets, &rec), i < 8 ? 0 : -ENOSPC);
+		assert_true(!table_addr_put(dp->addrs, dp->meta.secrets, &rec) == (i >= 8));
 	}
-	table_addr_del(dp->addrs, dp->meta.secrets, chain[3]);
+	table_addr_del(table_addr_find(dp->addrs, dp->meta.secrets, (__be32[4]){ chain[3] }, 4));
 	assert_true(lookup_addr(dp, chain[3])->pool_lo > lookup_addr(dp, chain[3])->pool_hi);
 	assert_int_equal(lookup_addr(dp, chain[7])->pool_hi, 20);
-	assert_int_equal(table_addr_put(dp->addrs, dp->meta.secrets,
-					&(struct xlb_addr){ .addr = chain[8], .pool_lo = 1, .pool_hi = 9 }),
-			 0);
+	assert_non_null(
+		table_addr_put(dp->addrs, dp->meta.secrets,
+			       &(struct xlb_addr){ .addr = { chain[8] }, .family = 4, .pool_lo = 1, .pool_hi = 9 }));
 	assert_null(lookup_addr(dp, chain[3]));
 	assert_int_equal(lookup_addr(dp, chain[8])->pool_hi, 9);
 	dp_close(dp);

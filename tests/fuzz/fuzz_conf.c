@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/diag.h"
 #include "config/conf.h"
+#include "model/capability.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret);
@@ -28,12 +30,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static FILE *sink;
 	struct conf_options opt = { .strict = size & 1 };
+	bool all[NR_CAPABILITIES];
 	struct diag_list diags;
 	struct model *m = NULL;
 	int err;
 
 	if (!sink)
 		sink = fopen("/dev/null", "we");
+	/* What this version cannot do must not hide what the parser does with it. */
+	memset(all, true, sizeof(all));
+	if (size & 2)
+		opt.can = all;
 	diag_init(&diags);
 	err = conf_load_text("fuzz.cfg", (const char *)data, size, &opt, &diags, &m);
 	if (!err != !!m || (err && !diags.nr[DIAG_ERROR]))

@@ -21,12 +21,12 @@ static void check_json(const struct buf *out)
 	json_decref(answer);
 }
 
-static void check_answer(const struct runtime_session *s, const struct buf *out, bool swallowed)
+static void check_answer(const struct runtime_session *s, const struct buf *out)
 {
 	const char *end = s->interactive ? "\n> " : "\n";
 	size_t len = strlen(end);
 
-	if (s->hangup || s->in_payload || swallowed)
+	if (s->hangup || s->in_payload)
 		return;
 	if (out->len < len || memcmp(out->data + out->len - len, end, len) != 0)
 		abort();
@@ -36,17 +36,24 @@ static void check_answer(const struct runtime_session *s, const struct buf *out,
 
 static void one_line(struct runtime_session *s, const char *line, size_t len)
 {
-	bool swallowed = s->in_payload, json = len >= 5 && memcmp(line, "@xlb ", 5) == 0 && !swallowed;
+	bool json = len >= 5 && memcmp(line, "@xlb ", 5) == 0 && !s->in_payload;
 	struct buf out = { 0 };
 
 	if (len > RUNTIME_LINE_MAX)
 		runtime_line_too_long(s, &out);
 	else
 		runtime_line(s, line, len, &out);
+	/* Waiting for something ends with the patience of the fake's clock. */
+	for (unsigned int i = 0; runtime_is_busy(s); i++) {
+		((struct fake_host *)s->host_arg)->now_ms += s->delay_ms;
+		if (i > 100000)
+			abort();
+		runtime_resume(s, &out);
+	}
 	if (json && len <= RUNTIME_LINE_MAX)
 		check_json(&out);
 	else
-		check_answer(s, &out, swallowed);
+		check_answer(s, &out);
 	buf_fini(&out);
 }
 
@@ -67,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			newline = end;
 		one_line(&s, p, (size_t)(newline - p));
 	}
+	runtime_session_fini(&s);
 	fake_host_fini(&host);
 	return 0;
 }

@@ -12,6 +12,83 @@
 
 #include "base/buf.h"
 #include "config/conf.h"
+#include "model/capability.h"
+#include "model/script.h"
+
+static void rule_text(const struct check_rule *r, struct buf *out)
+{
+	static const char *const actions[] = { "connect", "send", "expect", "request" };
+	static const char *const matches[] = { "string", "regex", "binary", "rbinary", "status", "rstatus",
+					       "hdr",	 "body",  "rbody",  "mysql",   "ldap" };
+	static const char *const how[] = { "any", "equal", "begin", "end", "part", "regex" };
+	const struct rule_expect *e = &r->expect;
+	char addr[ADDR_TEXT_MAX];
+
+	buf_printf(out, " [%s", actions[r->action]);
+	if (r->step)
+		buf_printf(out, "@%u", r->step);
+	if (r->connect.addr.family)
+		buf_printf(out, " %s", addr_format(&r->connect.addr, addr));
+	if (r->connect.port)
+		buf_printf(out, " port=%u", r->connect.port);
+	buf_printf(out, "%s%s%s", r->connect.tls ? " ssl" : "", r->connect.as_server ? " default" : "",
+		   r->connect.linger ? " linger" : "");
+	if (r->connect.sni || r->connect.alpn)
+		buf_printf(out, " sni=%s alpn=%s", r->connect.sni ? r->connect.sni : "-",
+			   r->connect.alpn ? r->connect.alpn : "-");
+	if (r->action == RULE_EXPECT)
+		buf_printf(out, " %s%s", e->inverse ? "!" : "", matches[e->match]);
+	for (size_t i = 0; i < e->nr_ranges; i++)
+		buf_printf(out, " %d-%d", e->ranges[i].lo, e->ranges[i].hi);
+	if (e->match == MATCH_HEADER)
+		buf_printf(out, " %s:%s %s:%s%s", how[e->name.how], e->name.text, how[e->value.how],
+			   e->value.text ? e->value.text : "-", e->whole_value ? " whole" : "");
+	for (size_t i = 0; i < r->data_len; i++)
+		buf_printf(out, r->data[i] > ' ' && r->data[i] < 0x7f ? "%s%c" : "%s\\x%02x", i ? "" : " ",
+			   (unsigned char)r->data[i]);
+	if (e->min_recv >= 0)
+		buf_printf(out, " min=%ld", e->min_recv);
+	if (e->ok || e->error || e->late)
+		buf_printf(out, " ok=%s err=%s tout=%s", check_code_name(e->ok), check_code_name(e->error),
+			   check_code_name(e->late));
+	if (e->on_ok || e->on_error)
+		buf_printf(out, " on=%s/%s", e->on_ok ? e->on_ok : "-", e->on_error ? e->on_error : "-");
+	if (r->comment)
+		buf_printf(out, " #%s", r->comment);
+	buf_puts(out, "]");
+}
+
+static bool is_default_expect(const struct check_rule *r)
+{
+	return r->action == RULE_EXPECT && !r->step && r->expect.match == MATCH_STATUS;
+}
+
+/* A request as "METHOD URI VERSION HEADERS"; default rules of HTTP are left out. */
+static void script_text_of(const struct check_conf *c, struct buf *out)
+{
+	const struct rule_request *q;
+	const char *h;
+
+	for (size_t i = 0; c->script && i < c->script->nr; i++) {
+		q = &c->script->rules[i].request;
+		if (c->script->rules[i].action != RULE_REQUEST && !is_default_expect(&c->script->rules[i]))
+			rule_text(&c->script->rules[i], out);
+		if (c->script->rules[i].action != RULE_REQUEST || (!q->method && !q->uri && !q->version && !q->headers))
+			continue;
+		buf_printf(out, " %s %s %s ", q->method ? q->method : "-", q->uri ? q->uri : "-",
+			   q->version ? q->version : "-");
+		for (h = q->headers ? q->headers : "-"; *h; h++)
+			buf_printf(out, "%c", *h == '\n' ? ';' : *h);
+		if (q->body)
+			buf_printf(out, " body=%s", q->body);
+	}
+	if (c->script && c->script->nolb_on_404)
+		buf_puts(out, " 404");
+	if (c->tls)
+		buf_printf(out, " tls%s ca=%s sni=%s alpn=%s host=%s", c->verify ? "" : ":none",
+			   c->ca_file ? c->ca_file : "-", c->sni ? c->sni : "-", c->alpn ? c->alpn : "-",
+			   c->verify_host ? c->verify_host : "-");
+}
 
 static void check_text(const struct check_conf *c, struct buf *out)
 {
@@ -21,9 +98,7 @@ static void check_text(const struct check_conf *c, struct buf *out)
 		   c->downinter, c->rise, c->fall);
 	if (c->port)
 		buf_printf(out, " checkport=%u", c->port);
-	if (c->http_uri || c->http_method)
-		buf_printf(out, " %s %s %s %s", c->http_method ? c->http_method : "-", c->http_uri ? c->http_uri : "-",
-			   c->http_version ? c->http_version : "-", c->http_host ? c->http_host : "-");
+	script_text_of(c, out);
 }
 
 static void server_text(const struct server *s, struct buf *out)
@@ -37,6 +112,16 @@ static void server_text(const struct server *s, struct buf *out)
 		buf_printf(out, " source=%s", addr_format(&s->source, addr));
 	if (s->source_ports.lo <= s->source_ports.hi)
 		buf_printf(out, " ports=%u-%u", s->source_ports.lo, s->source_ports.hi);
+	if (s->port_offset)
+		buf_printf(out, " port%+d", s->port_offset);
+	if (s->maxconn || s->slowstart_ms)
+		buf_printf(out, " maxconn=%u slowstart=%u", s->maxconn, s->slowstart_ms);
+	if (s->down_ends_flows || s->up_ends_backup_flows)
+		buf_printf(out, " ends=%d%d", s->down_ends_flows, s->up_ends_backup_flows);
+	if (s->forward != s->backend->forward)
+		buf_printf(out, " %s", forward_name(s->forward));
+	if (s->has_mac)
+		buf_printf(out, " mac=%02x..%02x", s->mac[0], s->mac[5]);
 	check_text(&s->check, out);
 	buf_puts(out, "\n");
 }
@@ -68,12 +153,20 @@ static void frontend_text(const struct frontend *f, struct buf *out)
 			   f->stats.refresh_s, f->stats.metrics);
 	if (f->maxconn)
 		buf_printf(out, " maxconn=%u", f->maxconn);
+	if (f->rate_limit)
+		buf_printf(out, " rate=%u", f->rate_limit);
+	if (f->no_backend)
+		buf_printf(out, " no-backend=%d", (int)f->no_backend);
+	if (f->description)
+		buf_printf(out, " \"%s\"", f->description);
 	timeouts_text(&f->timeouts, out);
 	TAILQ_FOREACH(b, &f->binds, next) {
 		buf_printf(out, " %s%s", b->proto == IPPROTO_UDP ? "udp:" : "",
 			   addr_format_port(&b->addr, b->port_lo, addr));
 		if (b->port_hi != b->port_lo)
 			buf_printf(out, "-%u", b->port_hi);
+		if (b->id || b->maxconn || b->mss)
+			buf_printf(out, "[id=%u,maxconn=%u,mss=%u]", b->id, b->maxconn, b->mss);
 		if (b->interface)
 			buf_printf(out, "@%s", b->interface);
 		if (b->name)
@@ -110,27 +203,79 @@ static void global_text(const struct model *m, struct buf *out)
 		buf_printf(out, "node %s/%s\n", m->node ? m->node : "-", m->description ? m->description : "-");
 }
 
+static void balance_text(const struct balance *b, struct buf *out)
+{
+	static const char *const names[] = {
+		[BALANCE_ROUNDROBIN] = "roundrobin",
+		[BALANCE_STATIC_RR] = "static-rr",
+		[BALANCE_LEASTCONN] = "leastconn",
+		[BALANCE_SOURCE] = "source",
+		[BALANCE_RANDOM] = "random",
+		[BALANCE_FIRST] = "first",
+		[BALANCE_HASH] = "hash",
+	};
+
+	if (b->alg != BALANCE_ROUNDROBIN)
+		buf_printf(out, " %s", names[b->alg]);
+	if (b->alg == BALANCE_RANDOM)
+		buf_printf(out, "(%u)", b->draws);
+	if (b->parts)
+		buf_printf(out, ":%x/%u/%u", b->parts, b->mask4, b->mask6);
+	if (b->consistent)
+		buf_puts(out, " consistent");
+	if (b->factor)
+		buf_printf(out, " factor=%u", b->factor);
+}
+
+static void backend_text(const struct backend *b, struct buf *out)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	buf_printf(out, "backend %s#%u%s%s", b->name, b->id, b->mode_http ? " http" : "",
+		   b->allbackups ? " allbackups" : "");
+	balance_text(&b->balance, out);
+	if (b->forward)
+		buf_printf(out, " %s", forward_name(b->forward));
+	if (b->stick.table)
+		buf_printf(out, " stick=%s,%d%d%d", b->stick.table->name, b->stick.match, b->stick.store,
+			   b->stick.by_dst);
+	if (b->check_path)
+		buf_printf(out, " check-path=%d", (int)b->check_path);
+	if (b->load_state)
+		buf_printf(out, " state=%d,%s", (int)b->load_state, b->state_file ? b->state_file : "-");
+	if (b->source.family)
+		buf_printf(out, " source=%s", addr_format(&b->source, addr));
+	if (b->source_ports.lo <= b->source_ports.hi)
+		buf_printf(out, " ports=%u-%u", b->source_ports.lo, b->source_ports.hi);
+	timeouts_text(&b->timeouts, out);
+	buf_puts(out, "\n");
+}
+
+static void table_text(const struct stick_table *t, struct buf *out)
+{
+	buf_printf(out, "table %s %s size=%u expire=%u%s store=%x", t->name, t->family == AF_INET6 ? "ipv6" : "ip",
+		   t->size, t->expire_ms, t->nopurge ? " nopurge" : "", t->store);
+	if (t->conn_rate_ms || t->gpc0_rate_ms)
+		buf_printf(out, " rates=%u,%u", t->conn_rate_ms, t->gpc0_rate_ms);
+	buf_printf(out, "%s%s\n", t->peers ? " peers=" : "", t->peers ? t->peers : "");
+}
+
 char *config_model_text(const struct model *m)
 {
 	const struct frontend *f;
 	const struct backend *b;
 	const struct server *s;
-	char addr[ADDR_TEXT_MAX];
+	const struct stick_table *t;
 	struct buf out = { 0 };
 
 	buf_puts(&out, "");
 	global_text(m, &out);
+	TAILQ_FOREACH(t, &m->tables, next)
+		table_text(t, &out);
 	TAILQ_FOREACH(f, &m->frontends, next)
 		frontend_text(f, &out);
 	TAILQ_FOREACH(b, &m->backends, next) {
-		buf_printf(&out, "backend %s#%u%s%s", b->name, b->id, b->mode_http ? " http" : "",
-			   b->allbackups ? " allbackups" : "");
-		if (b->source.family)
-			buf_printf(&out, " source=%s", addr_format(&b->source, addr));
-		if (b->source_ports.lo <= b->source_ports.hi)
-			buf_printf(&out, " ports=%u-%u", b->source_ports.lo, b->source_ports.hi);
-		timeouts_text(&b->timeouts, &out);
-		buf_puts(&out, "\n");
+		backend_text(b, &out);
 		TAILQ_FOREACH(s, &b->servers, next)
 			server_text(s, &out);
 	}
@@ -163,13 +308,18 @@ static bool same(const struct config_case *c, const char *what, const char *got,
 
 bool config_case_run(const struct config_case *c)
 {
-	struct conf_options opt = { .strict = c->strict, .numeric = true };
+	static const bool nothing[NR_CAPABILITIES];
+	struct conf_options opt = { .strict = c->how & CASE_STRICT, .numeric = true, .can = nothing };
+	bool all[NR_CAPABILITIES];
 	struct diag_list diags;
 	struct model *m = NULL;
 	bool ok;
 	char *got;
 	int rc;
 
+	memset(all, true, sizeof(all));
+	if (!(c->how & CASE_BARE))
+		opt.can = all;
 	diag_init(&diags);
 	rc = conf_load_text("t", c->text, strlen(c->text), &opt, &diags, &m);
 	got = diags_text(&diags);

@@ -9,6 +9,14 @@
 #include "model/model.h"
 
 /*
+ * Unless CASE_BARE, everything in model/capability.h is in force, so that no case depends on what this version can do.
+ */
+enum {
+	CASE_STRICT = 1u << 0, /* a frontend that needs a proxy is an error */
+	CASE_BARE = 1u << 1,   /* nothing is in force */
+};
+
+/*
  * A text, the diagnostics it must give ("E C0102 3:5", one per line, in order; those on the whole file left out when
  * they are notes), and, where it loads, the model written out by config_model_text().
  */
@@ -17,7 +25,7 @@ struct config_case {
 	const char *text;
 	const char *diags; /* expected */
 	const char *model; /* expected, NULL: must not load */
-	bool strict;
+	unsigned int how; /* CASE_* */
 };
 
 /* Prints what differs. */

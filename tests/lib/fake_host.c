@@ -23,7 +23,7 @@ static void get_info(void *arg, struct runtime_info *ret)
 	*ret = ((struct fake_host *)arg)->info;
 }
 
-static void fill(struct runtime_counters *ret, uint64_t base)
+static void fill(struct runtime_counters *ret, uint64_t base, unsigned int known)
 {
 	*ret = (struct runtime_counters){
 		.s = { .packets_in = base + 1,
@@ -39,25 +39,28 @@ static void fill(struct runtime_counters *ret, uint64_t base)
 		.rate = (uint32_t)base + 11,
 		.rate_max = (uint32_t)base + 12,
 		.last_new_s = base + 13,
+		.known = known,
+		.denied = base + 20,
+		.unanswered = base + 21,
+		.redispatched = base + 22,
+		.connect_ms = (uint32_t)base + 23,
+		.connect_ms_max = (uint32_t)base + 24,
 	};
 }
 
 static void frontend_counters(void *arg, const struct frontend *f, struct runtime_counters *ret)
 {
-	(void)arg;
-	fill(ret, 1000 * f->id);
+	fill(ret, 1000 * f->id, ((struct fake_host *)arg)->known);
 }
 
 static void backend_counters(void *arg, const struct backend *b, struct runtime_counters *ret)
 {
-	(void)arg;
-	fill(ret, 10000 * b->id);
+	fill(ret, 10000 * b->id, ((struct fake_host *)arg)->known);
 }
 
 static void server_counters(void *arg, const struct server *s, struct runtime_counters *ret)
 {
-	(void)arg;
-	fill(ret, 100000 * s->id);
+	fill(ret, 100000 * s->id, ((struct fake_host *)arg)->known);
 	if (s->id > 1)
 		ret->last_new_s = UINT64_MAX;
 }
@@ -67,12 +70,10 @@ static void reasons(void *arg, uint64_t ret[XLB_R_MAX])
 	memcpy(ret, ((struct fake_host *)arg)->reasons, sizeof(uint64_t) * XLB_R_MAX);
 }
 
-static void flows(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg)
+/* Flow 'i' of the table: they differ by the client's port. */
+static struct runtime_flow make_flow(unsigned int i)
 {
-	struct fake_host *h = arg;
-	struct runtime_flow f = { .client_port = 40000,
-				  .vip_port = 8080,
-				  .server_port = 80,
+	struct runtime_flow f = { .server_port = 80,
 				  .source_port = 2000,
 				  .proto = IPPROTO_TCP,
 				  .state = "established",
@@ -80,15 +81,44 @@ static void flows(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow 
 				  .backend = "be",
 				  .server_name = "s1",
 				  .idle_s = 7 };
-	unsigned int i;
 
+	f.client_port = (uint16_t)(40000 + i);
+	f.vip_port = (uint16_t)(8080 + i / 20000);
 	addr_parse("192.0.2.9", &f.client);
 	addr_parse("10.9.9.9", &f.vip);
 	addr_parse("10.0.0.1", &f.server);
 	addr_parse("10.0.0.100", &f.source);
-	for (i = 0; i < h->nr_flows; i++, f.client_port++)
+	return f;
+}
+
+/* At most 1000 a time, as the real one ends somewhere in the middle, too. */
+static bool flows(void *arg, uint64_t *cursor, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg)
+{
+	struct fake_host *h = arg;
+	uint64_t end = *cursor + 1000;
+	struct runtime_flow f;
+
+	while (*cursor < h->nr_flows && *cursor < end) {
+		f = make_flow((unsigned int)(*cursor)++);
 		if (!fn(fn_arg, &f))
-			return;
+			break;
+	}
+	return *cursor < h->nr_flows;
+}
+
+/* Flows of the fake are not gone afterwards; 'kills' says how many there would be. */
+static size_t kill_matching(void *arg, bool (*match)(void *match_arg, const struct runtime_flow *flow), void *match_arg)
+{
+	struct fake_host *h = arg;
+	struct runtime_flow f;
+	size_t nr = 0;
+
+	for (unsigned int i = 0; i < h->nr_flows; i++) {
+		f = make_flow(i);
+		nr += match(match_arg, &f);
+	}
+	h->kills += (unsigned int)nr;
+	return nr;
 }
 
 static int action(struct fake_host *h, struct diag_list *diags)
@@ -237,6 +267,7 @@ const struct runtime_host fake_host_ops = {
 	.frontend_set = frontend_set,
 	.check_set = check_set,
 	.kill_flows = kill_flows,
+	.kill_matching = kill_matching,
 	.clear_counters = clear_counters,
 	.attach = attach,
 	.detach = detach,

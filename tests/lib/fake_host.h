@@ -17,6 +17,7 @@ struct fake_host {
 	bool reloaded;
 	char logged[256]; /* the last line for the log */
 	unsigned int nr_flows;
+	unsigned int known; /* enum runtime_known of all counters */
 	uint64_t reasons[XLB_R_MAX];
 };
 

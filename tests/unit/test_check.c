@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "model/check.h"
+#include "model/script.h"
 
 static struct check_conf conf_of(unsigned int rise, unsigned int fall)
 {
@@ -130,7 +131,7 @@ static void check_result__rise_and_fall_of_one__each_result_decides(void **state
 	}
 }
 
-static void check_result__socket_error__says_nothing_of_the_server(void **state)
+static void check_result__lack__says_nothing_of_the_server(void **state)
 {
 	struct check_conf c = conf_of(2, 3);
 	struct check_state s;
@@ -138,13 +139,13 @@ static void check_result__socket_error__says_nothing_of_the_server(void **state)
 	(void)state;
 	check_init(&s, &c);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(check_result(&s, &c, CHECK_SOCKERR, 0, -1, "Too many open files"), CHECK_NO_CHANGE);
+		assert_int_equal(check_result(&s, &c, CHECK_LACKING, 0, -1, "Too many open files"), CHECK_NO_CHANGE);
 	assert_true(check_is_up(&s, &c));
 	assert_int_equal(s.health, 2);
 	assert_int_equal(s.failed, 0);
-	assert_int_equal(s.code, CHECK_SOCKERR);
+	assert_int_equal(s.code, CHECK_LACKING);
 	check_fails(&s, &c);
-	assert_int_equal(check_result(&s, &c, CHECK_SOCKERR, 0, -1, NULL), CHECK_NO_CHANGE);
+	assert_int_equal(check_result(&s, &c, CHECK_LACKING, 0, -1, NULL), CHECK_NO_CHANGE);
 	assert_false(check_is_up(&s, &c));
 }
 
@@ -223,22 +224,25 @@ static void check_timeouts__as_timeout_check_says(void **state)
 	}
 }
 
-static void check_conf_copy__strings__own_and_equal(void **state)
+static void check_conf_copy__strings_and_script__own_and_equal(void **state)
 {
 	struct check_conf a = conf_of(2, 3), b;
 
 	(void)state;
-	a.http_method = strdup("GET");
-	a.http_uri = strdup("/clickCount");
+	a.script = script_new();
+	assert_int_equal(script_data(script_add(a.script, RULE_SEND), "PING", 4), 0);
+	a.sni = strdup("a.example");
 	assert_int_equal(check_conf_copy(&b, &a), 0);
 	assert_true(check_conf_equal(&a, &b));
-	assert_ptr_not_equal(a.http_uri, b.http_uri);
-	b.http_uri[1] = 'x';
+	assert_ptr_equal(a.script, b.script);
+	assert_ptr_not_equal(a.sni, b.sni);
+	b.sni[0] = 'x';
 	assert_false(check_conf_equal(&a, &b));
-	check_conf_free_strings(&b);
-	assert_null(b.http_uri);
+	check_conf_fini(&b);
+	assert_null(b.sni);
+	assert_null(b.script);
 	assert_false(check_conf_equal(&a, &b));
-	check_conf_free_strings(&a);
+	check_conf_fini(&a);
 	assert_true(check_conf_equal(&a, &b));
 	b.fastinter = 7;
 	assert_false(check_conf_equal(&a, &b));
@@ -255,7 +259,7 @@ static void check_code__every_code__has_texts(void **state)
 	assert_string_equal(check_code_desc(CHECK_L4CON), "Layer4 connection problem");
 	assert_true(check_code_passes(CHECK_L7OK));
 	assert_false(check_code_passes(CHECK_L7STS));
-	assert_false(check_code_passes(CHECK_SOCKERR));
+	assert_false(check_code_passes(CHECK_LACKING));
 }
 
 int main(void)
@@ -266,12 +270,12 @@ int main(void)
 		cmocka_unit_test(check_result__first_failure_after_start__down),
 		cmocka_unit_test(check_result__failure_while_rising__counts_from_zero),
 		cmocka_unit_test(check_result__rise_and_fall_of_one__each_result_decides),
-		cmocka_unit_test(check_result__socket_error__says_nothing_of_the_server),
+		cmocka_unit_test(check_result__lack__says_nothing_of_the_server),
 		cmocka_unit_test(check_result__any_sequence__stays_in_range),
 		cmocka_unit_test(check_set_health__beyond_range__clamped_and_reported),
 		cmocka_unit_test(check_interval__without_fast_and_down__inter),
 		cmocka_unit_test(check_timeouts__as_timeout_check_says),
-		cmocka_unit_test(check_conf_copy__strings__own_and_equal),
+		cmocka_unit_test(check_conf_copy__strings_and_script__own_and_equal),
 		cmocka_unit_test(check_code__every_code__has_texts),
 	};
 

@@ -68,7 +68,7 @@ static void document__on_stock_sections__loads_with_warning_and_note(void **stat
 			   " GET /clickCount - -\n" },
 		{ .name = "CentOS 7",
 		  .text = CENTOS DOCUMENT,
-		  .diags = "W C0405 19:12\nN C0403 29:5\nW C0404 36:10\nN C0502 41:35\nN C0502 42:35\n",
+		  .diags = "W C0405 19:12\nW C0404 36:10\nN C0502 41:35\nN C0502 42:35\n",
 		  .model = "socket /var/lib/haproxy/stats mode=0 level=1 user=-\nlog 127.0.0.1:514 18 7\nmaxconn 4000\n"
 			   "frontend haproxywebappclickcount#1 -> backendwebappclickcount http maxconn=3000"
 			   " t=10000/60000/60000/0/0/0/10000 0.0.0.0:8080\n"
@@ -106,26 +106,26 @@ static void words__quotes_escapes_and_variables__as_in_haproxy(void **state)
 {
 	static const struct config_case cases[] = {
 		{ "quotes join", "'lis'\"ten\" 'l'\n bind \":8\"0\n server s 1.1.1.1':80' # comment\n", "",
-		  LISTEN_MODEL, false },
-		{ "escapes", "listen \\x6c#comment\n bi\\x6ed :80\r\n server s 1.1.1.1:80", "", LISTEN_MODEL, false },
+		  LISTEN_MODEL, 0 },
+		{ "escapes", "listen \\x6c#comment\n bi\\x6ed :80\r\n server s 1.1.1.1:80", "", LISTEN_MODEL, 0 },
 		{ "description keeps its spaces", "global\n description a\\ b 'c # d' \"\\\"e\\\"\"\n" LISTEN, "",
-		  "node -/a b c # d \"e\"\n" LISTEN_MODEL, false },
+		  "node -/a b c # d \"e\"\n" LISTEN_MODEL, 0 },
 		{ "variables",
 		  "global\n setenv P 80\n presetenv P 81\nlisten l\n bind \":$P\"\n server s \"${H-1.1.1.1}:${P}\"\n",
-		  "", LISTEN_MODEL, false },
+		  "", LISTEN_MODEL, 0 },
 		{ "no variable without double quotes",
 		  "global\n setenv P 80\nlisten l\n bind :$P\n bind ':$P'\n" LISTEN,
-		  "E C0204 4:7\nE C0204 5:7\nE C0301 6:8\n", NULL, false },
+		  "E C0204 4:7\nE C0204 5:7\nE C0301 6:8\n", NULL, 0 },
 		{ "unset variable",
 		  "global\n setenv P 80\n unsetenv P\nlisten l\n bind \":${P-81}\"\n server s 1.1.1.1:80\n", "",
-		  "listen l#1 -> l 0.0.0.0:81\nbackend l#1\nserver l/s#1 1.1.1.1:80 w1\n", false },
+		  "listen l#1 -> l 0.0.0.0:81\nbackend l#1\nserver l/s#1 1.1.1.1:80 w1\n", 0 },
 		{ "expansion into words",
 		  "global\n setenv W \"weight 7 backup\"\nlisten l\n bind :80\n server s 1.1.1.1:80 \"${W[*]}\"\n", "",
-		  "listen l#1 -> l 0.0.0.0:80\nbackend l#1\nserver l/s#1 1.1.1.1:80 w7 backup\n", false },
-		{ "byte order mark", "\xef\xbb\xbf" LISTEN, "", LISTEN_MODEL, false },
+		  "listen l#1 -> l 0.0.0.0:80\nbackend l#1\nserver l/s#1 1.1.1.1:80 w7 backup\n", 0 },
+		{ "byte order mark", "\xef\xbb\xbf" LISTEN, "", LISTEN_MODEL, 0 },
 		{ "broken words",
 		  "listen l\n bind \":80\n bind ':81\n bind \\x4\n bind \"${P\"\n bind \"$ \"\n bind :8\\x000\n",
-		  "E C0101 2:7\nE C0101 3:7\nE C0101 4:7\nE C0101 5:8\nE C0101 6:8\nE C0101 7:9\n", NULL, false },
+		  "E C0101 2:7\nE C0101 3:7\nE C0101 4:7\nE C0101 5:8\nE C0101 6:8\nE C0101 7:9\n", NULL, 0 },
 	};
 
 	RUN(cases);
@@ -138,20 +138,20 @@ static void conditions__nested__only_taken_branch_counts(void **state)
 		  "global\n setenv A 1\n.if defined(A)\n.if defined(B)\nbogus line\n.else\n maxconn 7\n.endif\n.elif "
 		  "1\nbogus\n.else\n"
 		  "bogus\n.endif\n" LISTEN,
-		  "", "maxconn 7\n" LISTEN_MODEL, false },
+		  "", "maxconn 7\n" LISTEN_MODEL, 0 },
 		{ "terms",
 		  "global\n setenv A x\n.if streq(\"$A\",x) && !strneq(\"$A\",x)\n maxconn 7\n.endif\n.if 0 || "
-		  "feature(LUA) || 0\n"
+		  "feature(51DEGREES) || 0\n"
 		  "bogus\n.endif\n.if\nbogus\n.endif\n" LISTEN,
-		  "", "maxconn 7\n" LISTEN_MODEL, false },
+		  "", "maxconn 7\n" LISTEN_MODEL, 0 },
 		{ "messages", ".notice \"a b\"\n.warning w\n.diag d\n.if 0\n.alert no\n.endif\n" LISTEN,
-		  "N C0110 1:1\nW C0110 2:1\n", LISTEN_MODEL, false },
-		{ "alert", LISTEN ".alert stop\n", "E C0110 4:1\n", NULL, false },
+		  "N C0110 1:1\nW C0110 2:1\n", LISTEN_MODEL, 0 },
+		{ "alert", LISTEN ".alert stop\n", "E C0110 4:1\n", NULL, 0 },
 		{ "misplaced", ".endif\n.else\n.elif 1\n.if foo(x)\n.endif\n.iff\n" LISTEN ".if 1\n",
-		  "E C0108 1:1\nE C0108 2:1\nE C0108 3:1\nE C0108 4:5\nE C0108 6:1\nE C0108 10:1\n", NULL, false },
-		{ "two else", ".if 0\n.else\n.else\n.endif\n" LISTEN, "E C0108 3:1\n", NULL, false },
+		  "E C0108 1:1\nE C0108 2:1\nE C0108 3:1\nE C0108 4:5\nE C0108 6:1\nE C0108 10:1\n", NULL, 0 },
+		{ "two else", ".if 0\n.else\n.else\n.endif\n" LISTEN, "E C0108 3:1\n", NULL, 0 },
 		{ "unreadable in a branch that does not count", ".if 0\n bind \"\n.endif\n" LISTEN, "", LISTEN_MODEL,
-		  false },
+		  0 },
 	};
 
 	RUN(cases);
@@ -166,7 +166,7 @@ static void sections__inheritance__as_in_haproxy(void **state)
 		  "",
 		  "listen l#1 -> l t=0/0/2000/0/0/0/0 0.0.0.0:80\nbackend l#1 t=0/0/2000/0/0/0/0\nserver l/s#1 "
 		  "1.1.1.1:80 w1\n",
-		  false },
+		  0 },
 		{ "named defaults",
 		  "defaults a\n timeout client 1s\ndefaults b from a\n timeout server 2s\nlisten l from b\n bind :80\n "
 		  "server s 1.1.1.1:80\n"
@@ -175,7 +175,7 @@ static void sections__inheritance__as_in_haproxy(void **state)
 		  "listen l#1 -> l t=0/1000/2000/0/0/0/0 0.0.0.0:80\nlisten m#2 -> m t=0/1000/0/0/0/0/0 0.0.0.0:81\n"
 		  "backend l#1 t=0/1000/2000/0/0/0/0\nserver l/s#1 1.1.1.1:80 w1\n"
 		  "backend m#2 t=0/1000/0/0/0/0/0\nserver m/s#1 1.1.1.1:80 w1\n",
-		  false },
+		  0 },
 		{ "default-server",
 		  "defaults\n default-server inter 3s fall 5 check\nlisten l\n bind :80\n default-server weight 9\n "
 		  "server a 1.1.1.1:80\n"
@@ -185,19 +185,19 @@ static void sections__inheritance__as_in_haproxy(void **state)
 		  "listen l#1 -> l 0.0.0.0:80\nlisten m#2 -> m 0.0.0.0:81\nbackend l#1\nserver l/a#1 1.1.1.1:80 w9 "
 		  "check=tcp/3000/0/0/2/5\n"
 		  "server l/b#2 1.1.1.2:80 w9 backup\nbackend m#2\nserver m/s#1 1.1.1.1:80 w1\n",
-		  false },
+		  0 },
 		{ "names", "defaults a\ndefaults a\nlisten l from a\nlisten m from zz\nlisten n from\n",
-		  "E C0301 3:15\nE C0302 4:15\nE C0106 5:10\n", NULL, false },
+		  "E C0301 3:15\nE C0302 4:15\nE C0106 5:10\n", NULL, 0 },
 		{ "duplicates",
 		  "listen l\nfrontend l\nbackend l\nbackend b\nfrontend b\nbackend b\nbackend \"\"\nlisten a+b\n",
-		  "E C0301 2:10\nE C0301 3:9\nE C0301 6:9\nE C0206 7:9\nE C0206 8:8\n", NULL, false },
-		{ "no section", " bind :80\n maxconn 3\n" LISTEN, "E C0103 1:2\n", NULL, false },
-		{ "misspelt section", "fronted f\n bind :80\n" LISTEN, "E C0103 1:1\n", NULL, false },
+		  "E C0301 2:10\nE C0301 3:9\nE C0301 6:9\nE C0206 7:9\nE C0206 8:8\n", NULL, 0 },
+		{ "no section", " bind :80\n maxconn 3\n" LISTEN, "E C0103 1:2\n", NULL, 0 },
+		{ "misspelt section", "fronted f\n bind :80\n" LISTEN, "E C0103 1:1\n", NULL, 0 },
 		{ "sections of others",
 		  "userlist u\n user x password y\npeers p\n peer a 1.1.1.1:10\n#@xlb nonsense\n" LISTEN,
-		  "N C0501 1:1\nN C0501 3:1\n", LISTEN_MODEL, false },
-		{ "only comments", "# nothing\n\n", "E C0002 0:0\n", NULL, false },
-		{ "only blanks", " \t\r\n", "E C0002 0:0\n", NULL, false },
+		  "N C0501 1:1\nN C0501 3:1\n", LISTEN_MODEL, 0 },
+		{ "only comments", "# nothing\n\n", "E C0002 0:0\n", NULL, 0 },
+		{ "only blanks", " \t\r\n", "E C0002 0:0\n", NULL, 0 },
 	};
 
 	RUN(cases);
@@ -209,25 +209,25 @@ static void keywords__wrong_or_misplaced__all_told_at_once(void **state)
 		{ "unknown",
 		  "global\n foo\nlisten l\n blance x\n option bar\n timeout\n timeout baz 1\n no\n stats x\n",
 		  "E C0102 2:2\nE C0102 4:2\nE C0102 5:9\nE C0105 6:9\nE C0102 7:10\nE C0105 8:4\nE C0102 9:8\n", NULL,
-		  false },
+		  0 },
 		{ "arguments",
 		  "global\n daemon x\n user\nlisten l\n bind\n server s\n mode\n mode tcp x\n default_backend\n",
 		  "E C0106 2:9\nE C0105 3:6\nE C0105 5:6\nE C0105 6:10\nE C0105 7:6\nE C0106 8:11\nE C0105 9:17\n",
-		  NULL, false },
+		  NULL, 0 },
 		{ "prefixes",
 		  "listen l\n bind :80\n no mode http\n default server s\n no option dontlognull\n no log\n no option "
 		  "allbackups\n"
 		  " server s 1.1.1.1:80\n",
-		  "E C0107 3:2\nE C0107 4:2\n", NULL, false },
+		  "E C0107 3:2\nE C0107 4:2\n", NULL, 0 },
 		{ "wrong half of a proxy warns",
 		  "frontend f\n bind :80\n balance roundrobin\n default_backend b\nbackend b\n bind :81\n timeout "
 		  "client 1\n server s 1.1.1.1:80\n",
 		  "W C0504 3:2\nW C0504 6:2\nW C0504 7:2\n",
-		  "frontend f#1 -> b 0.0.0.0:80\nbackend b#2\nserver b/s#1 1.1.1.1:80 w1\n", false },
+		  "frontend f#1 -> b 0.0.0.0:80\nbackend b#2\nserver b/s#1 1.1.1.1:80 w1\n", 0 },
 		{ "wrong section",
 		  "defaults\n bind :80\n server s 1.1.1.1:80\nglobal\n bind :80\nfrontend f\n server s 1.1.1.1:80\n "
 		  "chroot /x\n",
-		  "E C0104 2:2\nE C0104 3:2\nE C0104 5:2\nE C0104 7:2\nE C0104 8:2\n", NULL, false },
+		  "E C0104 2:2\nE C0104 3:2\nE C0104 5:2\nE C0104 7:2\nE C0104 8:2\n", NULL, 0 },
 		{ "values",
 		  "global\n maxconn x\n maxconn -1\n maxconn 99999999999999999999\n spread-checks 51\n stats timeout "
 		  "1x\n log 1.1.1.1 local9\n"
@@ -236,7 +236,7 @@ static void keywords__wrong_or_misplaced__all_told_at_once(void **state)
 		  "E C0201 2:10\nE C0201 3:10\nE C0201 4:10\nE C0201 5:16\nE C0202 6:16\nE C0205 7:14\nE C0205 8:22\nE "
 		  "C0203 9:15\n"
 		  "E C0204 10:15\nE C0201 11:23\nE C0205 11:33\nE C0102 11:38\n",
-		  NULL, false },
+		  NULL, 0 },
 	};
 
 	RUN(cases);
@@ -254,20 +254,20 @@ static void global__keywords__reach_the_model(void **state)
 		  "attach eth0 1\nattach eth1 0\nsocket 127.0.0.1:9999 mode=0 level=0 user=root\nlog 10.0.0.1:5140 3 "
 		  "3\nflows 1048576\n"
 		  "stats timeout 120000\nspread 5\nnode lb1/the lab\n" LISTEN_MODEL,
-		  false },
+		  0 },
 		{ "pragmas in error",
 		  "#@xlb flows 1024\nglobal\n#@xlb\n#@xlb atach eth0\n#@xlb attach\n#@xlb attach eth0 fast\n#@xlb "
 		  "attach abcdefghijklmnop\n"
 		  "#@xlb flows 0\n#@xlb flows 99999999999\n#@xlb attach e\n#@xlb attach e\n#@xlb forward "
 		  "fullnat\n#@xlbflows\n"
-		  "listen l\n#@xlb attach eth0\n#@xlb forward dnat\n#@xlb forward nat\n#@xlb bind tcp :80\n#@xlb bind "
+		  "listen l\n#@xlb attach eth0\n#@xlb forward dnat\n#@xlb forward nat\n#@xlb bind sctp :80\n#@xlb bind "
 		  "udp\n server s 1.1.1.1:80\n",
 		  "E C0103 1:1\nE C0109 3:1\nE C0109 4:7\nE C0105 5:13\nE C0205 6:19\nE C0206 7:14\nE C0201 8:13\nE "
 		  "C0201 9:13\nE C0301 11:14\n"
-		  "E C0104 12:7\nE C0104 15:7\nE C0402 16:15\nE C0109 17:15\nE C0109 18:12\nE C0105 19:15\n",
-		  NULL, false },
+		  "E C0104 12:7\nE C0104 15:7\nE C0402 16:15\nE C0205 17:15\nE C0109 18:12\nE C0105 19:15\n",
+		  NULL, CASE_BARE },
 		{ "pragma behind words is a comment", "listen l\n bind :80 #@xlb bind udp :53\n server s 1.1.1.1:80\n",
-		  "W C0109 2:11\n", LISTEN_MODEL, false },
+		  "W C0109 2:11\n", LISTEN_MODEL, 0 },
 	};
 
 	RUN(cases);
@@ -284,7 +284,7 @@ static void binds__forms_and_faults__as_in_haproxy(void **state)
 		  "listen l#1 -> l 0.0.0.0:80 0.0.0.0:81(web) 10.0.0.1:82@eth0 10.0.0.2:83-90@eth0 1.2.3.4:1 "
 		  "udp:10.0.0.1:53 udp:0.0.0.0:82\n"
 		  "backend l#1\nserver l/s#1 1.1.1.1:0 w1\n",
-		  false },
+		  0 },
 		{ "faults",
 		  "listen l\n bind 1.2.3.4\n bind :0\n bind :80-70\n bind :65536\n bind :8x\n bind 1.2.3:80\n bind "
 		  "host:80\n bind [::]:80\n bind :::80\n"
@@ -293,11 +293,11 @@ static void binds__forms_and_faults__as_in_haproxy(void **state)
 		  "E C0204 2:7\nE C0204 3:7\nE C0204 4:7\nE C0204 5:7\nE C0204 6:7\nE C0203 7:7\nE C0203 8:7\nE C0402 "
 		  "9:7\nE C0402 10:7\n"
 		  "E C0204 11:7\nE C0105 12:20\nE C0102 13:11\nE C0206 14:21\nE C0204 15:7\n",
-		  NULL, false },
+		  NULL, CASE_BARE },
 		{ "twice",
 		  "listen l\n bind :80\n server s 1.1.1.1:80\nlisten m\n bind 1.1.1.1:80\n bind *:70-90\n server s "
 		  "1.1.1.1:80\n",
-		  "E C0303 6:7\n", NULL, false },
+		  "E C0303 6:7\n", NULL, 0 },
 		{ "twice, but no conflict",
 		  "listen l\n bind :80\n#@xlb bind udp :80\n server s 1.1.1.1:80\nlisten m\n disabled\n bind :80\n "
 		  "server s 1.1.1.1:80\n",
@@ -305,8 +305,8 @@ static void binds__forms_and_faults__as_in_haproxy(void **state)
 		  "listen l#1 -> l 0.0.0.0:80 udp:0.0.0.0:80\nlisten m#2 -> m disabled 0.0.0.0:80\nbackend l#1\nserver "
 		  "l/s#1 1.1.1.1:80 w1\n"
 		  "backend m#2\nserver m/s#1 1.1.1.1:80 w1 disabled\n",
-		  false },
-		{ "none", "frontend f\n", "W C0306 1:10\nW C0305 1:10\n", "frontend f#1\n", false },
+		  0 },
+		{ "none", "frontend f\n", "W C0306 1:10\nW C0305 1:10\n", "frontend f#1\n", 0 },
 	};
 
 	RUN(cases);
@@ -321,11 +321,11 @@ static void servers__parameters_and_faults__as_in_haproxy(void **state)
 		  " server b 1.1.1.2:80 check inter 1s fastinter 100 downinter 1m rise 3 fall 4 port 81 addr 9.9.9.9\n"
 		  " server c 1.1.1.3:80 weight 256 source 0.0.0.0:3000-3001\n",
 		  "",
-		  "listen l#1 -> l 0.0.0.0:80\nbackend l#1 allbackups source=10.0.0.9 ports=2000-2999\n"
+		  "listen l#1 -> l 0.0.0.0:80\nbackend l#1 allbackups static-rr source=10.0.0.9 ports=2000-2999\n"
 		  "server l/a#7 1.1.1.1:80 w0 backup disabled source=10.0.0.8\n"
 		  "server l/b#2 1.1.1.2:80 w1 check=tcp/1000/100/60000/3/4 checkport=81\n"
 		  "server l/c#3 1.1.1.3:80 w256 ports=3000-3001\n",
-		  false },
+		  0 },
 		{ "faults",
 		  "backend b\n balance roundrobin\n server a 1.1.1.1:80 weight 257\n server b+ 1.1.1.1:80\n server c "
 		  "1.1.1.1:99999\n server d 1.1.1.1:80-90\n"
@@ -339,21 +339,21 @@ static void servers__parameters_and_faults__as_in_haproxy(void **state)
 		  "C0202 10:28\nE C0201 11:27\n"
 		  "E C0102 12:22\nE C0201 13:27\nE C0301 14:9\nE C0304 15:9\nE C0301 17:9\nE C0105 18:28\nE C0203 "
 		  "19:11\nE C0202 19:31\n",
-		  NULL, false },
+		  NULL, CASE_BARE },
 		{ "ids as HAProxy counts",
 		  "backend b\n balance roundrobin\n server a 1.1.1.1:80 id 2\n server b 1.1.1.1:80\n server c "
 		  "1.1.1.1:80\n",
 		  "",
 		  "backend b#1\nserver b/a#2 1.1.1.1:80 w1\nserver b/b#3 1.1.1.1:80 w1\nserver b/c#4 1.1.1.1:80 w1\n",
-		  false },
+		  0 },
 		{ "port of a check from the listen section", "listen l\n bind :8080\n server s 1.1.1.1 check\n", "",
 		  "listen l#1 -> l 0.0.0.0:8080\nbackend l#1\nserver l/s#1 1.1.1.1:0 w1 check=tcp/2000/0/0/2/3 "
 		  "checkport=8080\n",
-		  false },
+		  0 },
 		{ "limits that are not kept",
 		  "backend b\n server a 1.1.1.1:80 maxconn 10 slowstart 10s\n server b 1.1.1.1:80 maxconn x\n balance "
 		  "roundrobin\n",
-		  "W C0403 2:22\nW C0403 2:33\nW C0403 3:22\nE C0201 3:30\n", NULL, false },
+		  "W C0403 2:22\nW C0403 2:33\nE C0201 3:30\n", NULL, CASE_BARE },
 	};
 
 	RUN(cases);

@@ -17,6 +17,7 @@
 #include "../lib/config_case.h"
 #include "base/codes.h"
 #include "config/conf.h"
+#include "model/script.h"
 
 #define PLAIN "listen l\n bind :80\n server s 1.1.1.1:80\n"
 #define PLAIN_FRONT "listen l#1 -> l 0.0.0.0:80\n"
@@ -34,7 +35,7 @@ static void layer7__in_any_place__leaves_frontend_to_stack(void **state)
 		{ .name = "the same, strict",
 		  .text = PLAIN "frontend f\n bind :81\n mode http\n http-request set-header A b\n default_backend l\n",
 		  .diags = "E C0401 7:2\n",
-		  .strict = true },
+		  .how = CASE_STRICT },
 		{ .name = "of the backend, of defaults and of a bind",
 		  .text = "defaults\n mode tcp\n balance roundrobin\nfrontend f\n bind :80\n default_backend b\n"
 			  "frontend g\n bind :81 ssl crt /x\n bind unix@/x\n default_backend c\nbackend b\n"
@@ -102,23 +103,27 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 			  "balance random(2)\n"
 			  " server s 1.1.1.1:80\nlisten n\n bind :82\n balance foo\n balance roundrobin x\n server s "
 			  "1.1.1.1:80\n",
-		  .diags = "E C0402 3:10\nE C0402 7:10\nE C0205 11:10\nE C0106 12:21\n" },
+		  .diags = "E C0402 3:10\nE C0402 7:10\nE C0205 11:10\nE C0106 12:21\n",
+		  .how = CASE_BARE },
 		{ .name = "sessions, limits and sources",
 		  .text = "listen l\n bind :80\n stick-table type ip size 1k\n stick on src\n rate-limit sessions 5\n"
 			  " tcp-request connection reject\n source 0.0.0.0 usesrc clientip\n option transparent\n "
 			  "server s 1.1.1.1:80 track b/s\n"
 			  " server-template x 3 1.1.1.1:80\n dispatch 1.1.1.1:80\n",
-		  .diags = "E C0402 3:2\nE C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0402 "
+		  .how = CASE_BARE,
+		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0402 "
 			   "9:22\nE C0402 10:2\nE C0402 11:2\n" },
 		{ .name = "in a section of which no part is ours",
+		  .how = CASE_BARE,
 		  .text = PLAIN "frontend f\n bind :81\n mode http\n http-request deny\n default_backend b\nbackend "
 				"b\n balance leastconn\n"
 				" stick-table type ip size 1k\n server s [::1]:80 track x\n server t 1.1.1.1:80\n",
 		  .diags = "W C0401 7:2\n",
-		  .model = PLAIN_FRONT
+		  .model = "table b ip size=1024 expire=0 store=0\n" PLAIN_FRONT
 		  "frontend f#2 -> b http left[t:7: 'http-request' needs a proxy: it works on requests] "
 		  "0.0.0.0:81\n" PLAIN_BACK "backend b#3\nserver b/t#1 1.1.1.1:80 w1\n" },
 		{ .name = "in a section that a frontend of ours uses as well",
+		  .how = CASE_BARE,
 		  .text = "frontend e\n bind :80\n default_backend b\nfrontend f\n bind :81\n mode http\n"
 			  " http-request deny\n default_backend b\nbackend b\n balance leastconn\n server s "
 			  "1.1.1.1:80\n",
@@ -154,7 +159,7 @@ static void stats__page_and_metrics__served_or_left(void **state)
 		  .text = "listen stats\n bind :1936\n mode http\n stats enable\n stats uri /\n stats realm Haproxy\\ "
 			  "Statistics\n"
 			  " stats auth admin:secret\n stats refresh 10\n stats hide-version\n stats admin if TRUE\n",
-		  .diags = "N C0505 10:8\n",
+		  .diags = "",
 		  .model = "listen stats#1 http stats=/,Haproxy Statistics,admin:secret,10,0 0.0.0.0:1936\nbackend "
 			   "stats#1 http\n" },
 		{ .name = "metrics, and a page by default",
@@ -176,7 +181,8 @@ static void stats__page_and_metrics__served_or_left(void **state)
 		{ .name = "faults",
 		  .text = "listen a\n bind :80\n mode http\n stats uri x\n stats auth nobody\n stats refresh soon\n "
 			  "stats auth a:b\n stats auth c:d\n",
-		  .diags = "E C0205 4:12\nE C0205 5:13\nE C0202 6:16\nW C0505 8:13\n" },
+		  .diags = "E C0205 4:12\nE C0205 5:13\nE C0202 6:16\nW C0403 8:2\n",
+		  .how = CASE_BARE },
 	};
 
 	RUN(cases);
@@ -200,8 +206,9 @@ static void checks__kinds__reach_the_servers(void **state)
 			   "w1\n"
 			   "backend b#2\nserver b/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 - /h - -\n"
 			   "backend c#3 t=1000/0/0/0/0/0/3000\nserver c/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 HEAD "
-			   "/h HTTP/1.1 www\n"
-			   "backend d#4\nserver d/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /x HTTP/1.1 w.example\n"
+			   "/h HTTP/1.1 Host: www;\n"
+			   "backend d#4\nserver d/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /x HTTP/1.1 Host: "
+			   "w.example;\n"
 			   "backend e#5\nserver e/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /own - -\n"
 			   "backend f#6\nserver f/s#1 1.1.1.1:80 w1 check=http/2000/0/0/2/3 GET /path - -\n" },
 		{ .name = "TCP, and a path that nobody asks for",
@@ -209,18 +216,15 @@ static void checks__kinds__reach_the_servers(void **state)
 			  "s 1.1.1.1:80/x check\n"
 			  "backend b\n no option tcp-check\n server s 1.1.1.1:80/x\n",
 		  .diags = "N C0502 6:21\nN C0502 9:21\n",
-		  .model = "backend a#1\nserver a/s#1 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 GET / - -\nbackend "
+		  .model = "backend a#1\nserver a/s#1 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 [connect@1]\nbackend "
 			   "b#2\nserver b/s#1 1.1.1.1:80 w1\n" },
 		{ .name = "what would check less than the file says",
-		  .text = "backend a\n option httpchk GET /\\ x\n option httpchk GET / FTP\n option httpchk GET / "
-			  "HTTP/1.1\\r\\nA:b\n http-check expect status 200\n"
-			  " http-check send body x\n http-check send hdr X y\n http-check send foo x\n http-check send "
-			  "hdr Host\n http-check disable-on-404\n"
-			  " option ssl-hello-chk\n tcp-check expect string x\n tcp-check connect port 3\n server s "
-			  "1.1.1.1:80 check check-ssl agent-check\n",
-		  .diags = "E C0205 2:21\nE C0205 3:23\nE C0402 4:23\nE C0402 5:2\nE C0402 6:18\nE C0402 7:22\nE C0205 "
-			   "8:18\nE C0105 9:26\n"
-			   "E C0402 10:2\nE C0402 11:2\nE C0402 12:2\nE C0402 13:20\nE C0402 14:28\nE C0402 14:38\n" },
+		  .text = "backend a\n option httpchk GET /\\ x\n option httpchk GET / FTP\n http-check send foo x\n"
+			  " http-check send hdr Host\n http-check send uri-lf x\n option spop-check\n"
+			  " http-check send-state\n tcp-check send-lf x\n server s 1.1.1.1:80 check "
+			  "check-send-proxy\n",
+		  .diags = "E C0205 2:21\nE C0205 3:23\nE C0205 4:18\nE C0105 5:26\n"
+			   "E C0402 6:18\nE C0402 7:2\nE C0402 8:2\nE C0402 9:2\nE C0402 10:28\n" },
 	};
 
 	RUN(cases);
@@ -393,7 +397,7 @@ static void add_server__words_of_a_command__same_rules_as_a_line(void **state)
 	assert_string_equal(s->name, "new");
 	assert_int_equal(s->port * 100 + s->weight, 8105);
 	assert_int_equal(s->check.type, CHECK_HTTP);
-	assert_string_equal(s->check.http_uri, "/h");
+	assert_string_equal(s->check.script->rules[0].request.uri, "/h");
 	assert_int_equal(s->check.inter, 1000);
 	assert_int_equal(s->check.timeout_check, 3000);
 	assert_int_equal(diags.nr[DIAG_ERROR], 0);

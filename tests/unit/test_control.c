@@ -41,6 +41,8 @@ static json_t *ask(const char *request)
 
 	buf_printf(&line, "@xlb %s", request);
 	runtime_line(&session, line.data, line.len, &out);
+	while (runtime_is_busy(&session))
+		runtime_resume(&session, &out);
 	json_decref(answer);
 	answer = json_loadb(out.data, out.len, 0, NULL);
 	assert_non_null(answer);

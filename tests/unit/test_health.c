@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "config/check_decl.h"
 #include "health/health.h"
 
 enum { LONG_MS = 60000, GIVE_UP_MS = 30000 };
@@ -154,9 +155,13 @@ static struct addr loopback(void)
 
 static void owner_init(struct owner *o, enum check_type type)
 {
+	static const struct check_decl http = { .option = OPTION_HTTP };
+
 	*o = (struct owner){ .next_ms = LONG_MS };
 	check_conf_init(&o->conf);
 	o->conf.type = type;
+	if (type == CHECK_HTTP)
+		assert_int_equal(check_script_build(&http, &o->conf.script), 0);
 	o->conf.inter = LONG_MS;
 	check_init(&o->state, &o->conf);
 }
@@ -373,7 +378,6 @@ static void health_start__nothing_to_ask__refused(void **state)
 	o.conf.type = CHECK_NONE;
 	assert_int_equal(health_start(x->health, &o.conf, &o.state, &a, 80, 0, &ops, &o, &p), -EINVAL);
 	o.conf.type = CHECK_HTTP;
-	o.conf.http_uri = (char *)"/x HTTP/1.0\r\nHost: y";
 	assert_int_equal(health_start(x->health, &o.conf, &o.state, &a, 80, 0, &ops, &o, &p), -EINVAL);
 	assert_null(p);
 }
@@ -417,26 +421,30 @@ static void http__each_answer__its_code(void **state)
 static void http__each_configuration__haproxys_request(void **state)
 {
 	static const struct {
-		const char *method, *uri, *version, *host, *expect;
+		const char *method, *uri, *version, *headers, *expect;
 	} rows[] = {
 		{ NULL, NULL, NULL, NULL, "OPTIONS / HTTP/1.0\r\n\r\n" },
 		{ "GET", "/clickCount", NULL, NULL, "GET /clickCount HTTP/1.0\r\n\r\n" },
 		{ "HEAD", "/a?b=c%20d#e", "HTTP/1.0", NULL, "HEAD /a?b=c%20d#e HTTP/1.0\r\n\r\n" },
 		{ "OPTIONS", "*", "HTTP/1.1", NULL, "OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n" },
-		{ "GET", "/x", "HTTP/1.1", "example.org",
+		{ "GET", "/x", "HTTP/1.1", "Host: example.org\n",
 		  "GET /x HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n" },
 	};
+	struct check_decl decl = { .option = OPTION_HTTP };
+
 	setenv("http_proxy", "http://127.0.0.1:1/", 1);
 	setenv("ALL_PROXY", "http://127.0.0.1:1/", 1);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct owner o;
 		struct web *w = web_open(*state, "HTTP/1.1 200 OK\r\n\r\n");
 
-		owner_init(&o, CHECK_HTTP);
-		o.conf.http_method = (char *)rows[i].method;
-		o.conf.http_uri = (char *)rows[i].uri;
-		o.conf.http_version = (char *)rows[i].version;
-		o.conf.http_host = (char *)rows[i].host;
+		owner_init(&o, CHECK_TCP);
+		o.conf.type = CHECK_HTTP;
+		decl.method = rows[i].method;
+		decl.uri = rows[i].uri;
+		decl.version = rows[i].version;
+		decl.headers = rows[i].headers;
+		assert_int_equal(check_script_build(&decl, &o.conf.script), 0);
 		probe_once(*state, &o, w->port);
 		assert_int_equal(o.code, CHECK_L7OK);
 		assert_string_equal(w->request, rows[i].expect);
@@ -470,7 +478,7 @@ static void http__connected_but_silent__l7tout(void **state)
 	assert_string_equal(w->request, "OPTIONS / HTTP/1.0\r\n\r\n");
 }
 
-static void http__reset_after_request__l7rsp(void **state)
+static void http__reset_after_request__sockerr(void **state)
 {
 	struct owner o;
 	struct web *w = web_open(*state, NULL);
@@ -478,7 +486,7 @@ static void http__reset_after_request__l7rsp(void **state)
 	w->reset = true;
 	owner_init(&o, CHECK_HTTP);
 	probe_once(*state, &o, w->port);
-	assert_int_equal(o.code, CHECK_L7RSP);
+	assert_int_equal(o.code, CHECK_SOCKERR);
 }
 
 static void http__endless_body__decided_by_the_headers(void **state)
@@ -529,7 +537,7 @@ static void descriptors_used_up__sockerr_then_well_again(void **state)
 	setrlimit(RLIMIT_NOFILE, &none);
 	for (int i = 0; i < 2; i++) {
 		run_until(x, &o[i].finished, o[i].finished + 2);
-		assert_int_equal(o[i].code, CHECK_SOCKERR);
+		assert_int_equal(o[i].code, CHECK_LACKING);
 		assert_string_equal(o[i].desc, "Too many open files");
 	}
 	setrlimit(RLIMIT_NOFILE, &x->files);
@@ -721,7 +729,7 @@ int main(void)
 		WITH_LOOP(http__each_configuration__haproxys_request),
 		WITH_LOOP(http__refused__l4con),
 		WITH_LOOP(http__connected_but_silent__l7tout),
-		WITH_LOOP(http__reset_after_request__l7rsp),
+		WITH_LOOP(http__reset_after_request__sockerr),
 		WITH_LOOP(http__endless_body__decided_by_the_headers),
 		WITH_LOOP(http__headers_without_end__l7rsp),
 		WITH_LOOP(descriptors_used_up__sockerr_then_well_again),

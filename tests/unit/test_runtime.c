@@ -22,6 +22,7 @@ static int setup(void **state)
 {
 	(void)state;
 	fake_host_init(&host);
+	buf_fini(&out);
 	session = (struct runtime_session){ .host = &fake_host_ops, .host_arg = &host, .level = ACCESS_ADMIN };
 	return 0;
 }
@@ -29,6 +30,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	runtime_session_fini(&session);
 	buf_fini(&out);
 	fake_host_fini(&host);
 	return 0;
@@ -38,6 +40,8 @@ static const char *ask(const char *line)
 {
 	buf_fini(&out);
 	runtime_line(&session, line, strlen(line), &out);
+	while (runtime_is_busy(&session))
+		runtime_resume(&session, &out);
 	return out.data ? out.data : "";
 }
 
@@ -132,6 +136,10 @@ static const struct exchange exchanges[] = {
 	{ "enable frontend web", "\n" },
 	{ "shutdown sessions server", "Require 'backend/server'.\n\n" },
 	{ "shutdown sessions server be/s1", "\n" },
+	{ "show sess 1", "Session not found.\n\n" },
+	{ "shutdown session", "Session pointer expected (use 'show sess').\n\n" },
+	{ "shutdown session foo", "Session pointer expected (use 'show sess').\n\n" },
+	{ "shutdown session 0x1234", "No such session (use 'show sess').\n\n" },
 	{ "set timeout", "'set timeout' only supports 'cli'.\n\n" },
 	{ "set timeout cli", "Expects an integer value.\n\n" },
 	{ "set timeout cli abc", "Invalid timeout value.\n\n" },
@@ -195,15 +203,86 @@ static void session__quit__says_nothing(void **state)
 	assert_true(session.hangup);
 }
 
-static void session__payload__is_refused_and_swallowed(void **state)
+/* Commands that take no payload run when it is complete, and without it: what HAProxy does. */
+static void session__payload__is_read_to_its_end(void **state)
 {
+	char long_line[1024];
+
 	(void)state;
 	ask("prompt");
-	assert_non_null(strstr(ask("add server be/x <<END"), "payload"));
-	assert_string_equal(ask("disable server be/s1"), "");
-	assert_string_equal(ask("END"), "");
+	assert_string_equal(ask("show version <<"), "+ ");
+	assert_string_equal(ask("disable server be/s1"), "+ ");
+	assert_string_equal(ask(""), "0.1.0\n\n> ");
+	assert_string_equal(ask("show cli level;show version <<END"), "admin\n\n> + ");
+	assert_string_equal(ask(""), "+ ");
+	assert_string_equal(ask("END"), "0.1.0\n\n> ");
 	assert_string_equal(ask("show version"), "0.1.0\n\n> ");
 	assert_int_equal(srv("s1")->run.admin, 0);
+	assert_non_null(strstr(ask("show version << ; show backend"), "# name"));
+	assert_false(session.in_payload);
+	assert_non_null(strstr(ask("show version <<0123456789abcdef"), "payload pattern"));
+	assert_true(session.hangup);
+	session.hangup = session.quit = false;
+	ask("show version <<");
+	memset(long_line, 'x', sizeof(long_line));
+	long_line[sizeof(long_line) - 1] = '\0';
+	for (int i = 0; i < 300 && !session.hangup; i++)
+		ask(long_line);
+	assert_true(session.hangup);
+	assert_non_null(strstr(out.data, "longer than"));
+}
+
+static void session__payload_without_prompt__closes_after_it(void **state)
+{
+	(void)state;
+	assert_string_equal(ask("show version <<"), "");
+	assert_false(session.quit);
+	assert_string_equal(ask("x"), "");
+	assert_string_equal(ask(""), "0.1.0\n\n");
+	assert_true(session.quit);
+}
+
+/* What follows on the line waits for its turn, and so does the prompt. */
+static void session__long_answer__comes_in_pieces(void **state)
+{
+	unsigned int pieces = 0;
+	size_t longest = 0, lines = 0;
+
+	(void)state;
+	host.nr_flows = 5000;
+	session.interactive = true;
+	buf_fini(&out);
+	runtime_line(&session, "show sess;show version", 22, &out);
+	assert_true(runtime_is_busy(&session));
+	assert_int_equal(out.len, 0);
+	while (runtime_is_busy(&session)) {
+		runtime_resume(&session, &out);
+		for (const char *p = out.data; (p = strchr(p, '\n')); p++)
+			lines++;
+		if (out.len > longest)
+			longest = out.len;
+		pieces++;
+		if (runtime_is_busy(&session))
+			out.data[out.len = 0] = '\0';
+	}
+	assert_true(pieces > 10);
+	assert_true(longest < RUNTIME_PIECE + 1000);
+	assert_int_equal(lines, 5000 + 1 + 2);
+	assert_string_equal(out.data + out.len - 11, "> 0.1.0\n\n> ");
+}
+
+static void session__ended_in_the_middle__nothing_is_left(void **state)
+{
+	(void)state;
+	host.nr_flows = 5000;
+	buf_fini(&out);
+	runtime_line(&session, "show sess;show version", 22, &out);
+	runtime_resume(&session, &out);
+	runtime_session_fini(&session);
+	assert_false(runtime_is_busy(&session));
+	runtime_line(&session, "show version <<", 15, &out);
+	runtime_line(&session, "x", 1, &out);
+	runtime_session_fini(&session); /* the sanitizer tells of what is left */
 }
 
 static void session__severity__is_shown(void **state)
@@ -366,6 +445,22 @@ static void sess__flows__one_line_each(void **state)
 			       "local=10.0.0.100:2000 addr=10.0.0.1:80 state=established idle=7s\n\n"));
 }
 
+static void sess__number_of_a_flow__names_it(void **state)
+{
+	char line[64], id[20];
+
+	(void)state;
+	ask("show sess");
+	memcpy(id, strchr(out.data, '\n') + 1, 18);
+	id[18] = '\0';
+	snprintf(line, sizeof(line), "show sess %s", id);
+	assert_memory_equal(ask(line), id, 18);
+	assert_string_equal(strchr(out.data, '\n'), "\n\n");
+	snprintf(line, sizeof(line), "shutdown session %s", id);
+	assert_string_equal(ask(line), "\n");
+	assert_int_equal(host.kills, 1);
+}
+
 /* What hatop and the old exporter give up without. */
 static void info__keys__all_that_tools_need(void **state)
 {
@@ -400,7 +495,10 @@ int main(void)
 		CASE(lines__as_haproxy__same_bytes),
 		CASE(session__prompt__stays_open),
 		CASE(session__quit__says_nothing),
-		CASE(session__payload__is_refused_and_swallowed),
+		CASE(session__payload__is_read_to_its_end),
+		CASE(session__payload_without_prompt__closes_after_it),
+		CASE(session__long_answer__comes_in_pieces),
+		CASE(session__ended_in_the_middle__nothing_is_left),
 		CASE(session__severity__is_shown),
 		CASE(session__escaped_separator__is_part_of_the_word),
 		CASE(session__garbage__is_answered),
@@ -411,6 +509,7 @@ int main(void)
 		CASE(change__data_plane_refuses__nothing_changed),
 		CASE(servers_state__lines__as_haproxy),
 		CASE(sess__flows__one_line_each),
+		CASE(sess__number_of_a_flow__names_it),
 		CASE(info__keys__all_that_tools_need),
 	};
 

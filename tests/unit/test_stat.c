@@ -31,9 +31,18 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	runtime_session_fini(&session);
 	buf_fini(&out);
 	fake_host_fini(&host);
 	return 0;
+}
+
+static void ask(const char *line)
+{
+	buf_fini(&out);
+	runtime_line(&session, line, strlen(line), &out);
+	while (runtime_is_busy(&session))
+		runtime_resume(&session, &out);
 }
 
 /* Cuts the answer into rows and cells; no value here is quoted. */
@@ -41,8 +50,7 @@ static void ask_table(const char *line)
 {
 	char *row, *cell;
 
-	buf_fini(&out);
-	runtime_line(&session, line, strlen(line), &out);
+	ask(line);
 	nr_rows = 0;
 	for (row = out.data; *row != '\n' && nr_rows < MAX_ROWS; nr_rows++) {
 		char *end = strchr(row, '\n');
@@ -227,7 +235,7 @@ static void typed__line__as_haproxy(void **state)
 {
 	(void)state;
 	buf_fini(&out);
-	runtime_line(&session, "show stat be 4 1 typed", 22, &out);
+	ask("show stat be 4 1 typed");
 	assert_memory_equal(out.data, "S.2.1.0.pxname.1:KNS:str:be\nS.2.1.1.svname.1:KNS:str:s1\n", 56);
 	assert_non_null(strstr(out.data, "\nS.2.1.17.status.1:SGP:str:UP 1/3\n"));
 	assert_non_null(strstr(out.data, "\nS.2.1.7.stot.1:MCP:u64:100005\n"));
@@ -240,7 +248,7 @@ static void json__text__is_valid(void **state)
 
 	(void)state;
 	buf_fini(&out);
-	runtime_line(&session, "show stat json", 14, &out);
+	ask("show stat json");
 	all = json_loadb(out.data, out.len, 0, NULL);
 	assert_int_equal(json_array_size(all), 9);
 	first = json_array_get(json_array_get(all, 0), 0);
@@ -261,6 +269,132 @@ static void csv__comma_in_a_text__is_quoted(void **state)
 	assert_non_null(strstr(out.data, ",L7STS,500,3,"));
 }
 
+static void csv__socket_stats__a_row_per_bind_without_numbers(void **state)
+{
+	struct frontend *f = model_frontend_find(host.model, "web");
+	struct bind *b = model_bind_add(f);
+
+	(void)state;
+	b->addr = TAILQ_FIRST(&f->binds)->addr;
+	b->port_lo = 90;
+	b->port_hi = 99;
+	b->name = strdup("range");
+	ask_table("show stat");
+	assert_int_equal(nr_rows, 10);
+	f->socket_stats = true;
+	ask_table("show stat");
+	assert_int_equal(nr_rows, 12);
+	assert_string_equal(cells[2][1], "sock-1");
+	assert_string_equal(value("web", "range", "addr"), "0.0.0.0:90-99");
+	assert_string_equal(value("web", "range", "type"), "3");
+	assert_string_equal(value("web", "range", "sid"), "2");
+	assert_string_equal(value("web", "range", "status"), "OPEN");
+	assert_string_equal(value("web", "range", "stot"), "");
+	ask("show stat web 8 2 typed");
+	assert_memory_equal(out.data, "L.1.2.0.pxname.1:KNS:str:web\n", 29);
+}
+
+/* A number that nobody has measured is not 0. */
+static void csv__direct_return__no_numbers_of_the_way_back(void **state)
+{
+	struct backend *b = model_backend_find(host.model, "be");
+	struct server *s1 = model_server_find(b, "s1");
+
+	(void)state;
+	ask_table("show stat");
+	assert_string_equal(value("be", "s1", "wretr"), "");
+	assert_string_equal(value("be", "s1", "ctime"), "");
+	assert_string_equal(value("web", "FRONTEND", "dreq"), "");
+	assert_string_equal(value("be", "s1", "bout"), "100004");
+	b->forward = s1->forward = FORWARD_L2DSR;
+	ask_table("show stat");
+	assert_string_equal(value("be", "s1", "bin"), "100002");
+	assert_string_equal(value("be", "s1", "bout"), "");
+	assert_string_equal(value("be", "s1", "srv_abrt"), "");
+	assert_string_equal(value("be", "BACKEND", "bout"), "");
+	assert_string_equal(value("web", "FRONTEND", "bout"), "");
+	assert_string_equal(value("ls", "FRONTEND", "bout"), "3004");
+}
+
+static void csv__known_numbers__in_their_columns(void **state)
+{
+	(void)state;
+	host.known = RUNTIME_KNOWS_DENIED | RUNTIME_KNOWS_UNANSWERED | RUNTIME_KNOWS_REDISPATCHED |
+		     RUNTIME_KNOWS_CONNECT_TIME;
+	ask_table("show stat");
+	assert_string_equal(value("web", "FRONTEND", "dreq"), "1020");
+	assert_string_equal(value("web", "FRONTEND", "dcon"), "1020");
+	assert_string_equal(value("be", "s1", "dreq"), "");
+	assert_string_equal(value("be", "s1", "econ"), "200027"); /* refused and unanswered */
+	assert_string_equal(value("be", "s1", "wredis"), "100022");
+	assert_string_equal(value("be", "s1", "ctime"), "100023");
+	assert_string_equal(value("be", "s1", "ctime_max"), "100024");
+}
+
+static void csv__thousands_of_servers__same_rows_in_pieces(void **state)
+{
+	struct backend *b = model_backend_find(host.model, "ls");
+	unsigned int pieces = 0, rows = 0;
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		server_run_init(model_server_add(b, name), 0);
+	}
+	buf_fini(&out);
+	runtime_line(&session, "show stat", 9, &out);
+	while (runtime_is_busy(&session)) {
+		assert_true(out.len < RUNTIME_PIECE + 4096);
+		for (size_t i = 0; i < out.len; i++)
+			rows += out.data[i] == '\n';
+		buf_consume(&out, out.len);
+		runtime_resume(&session, &out);
+		pieces++;
+	}
+	for (size_t i = 0; i < out.len; i++)
+		rows += out.data[i] == '\n';
+	assert_true(pieces > 3);
+	assert_int_equal(rows, 10 + 3000 + 1);
+	buf_fini(&out);
+	stat_csv(&fake_host_ops, &host, &out);
+	rows = 0;
+	for (size_t i = 0; i < out.len; i++)
+		rows += out.data[i] == '\n';
+	assert_int_equal(rows, 10 + 3000);
+}
+
+/* A reload between two pieces that leaves nothing of what is being told. */
+static void csv__model_replaced_meanwhile__ends_well(void **state)
+{
+	struct backend *b = model_backend_find(host.model, "ls");
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		server_run_init(model_server_add(b, name), 0);
+	}
+	buf_fini(&out);
+	runtime_line(&session, "show stat", 9, &out);
+	runtime_resume(&session, &out);
+	model_free(host.model);
+	host.model = model_new();
+	while (runtime_is_busy(&session))
+		runtime_resume(&session, &out);
+	assert_string_equal(out.data + out.len - 4, "-,\n\n");
+}
+
+static void typed__desc__says_what_it_is(void **state)
+{
+	(void)state;
+	ask("show stat be 4 1 typed desc");
+	assert_non_null(strstr(out.data, "\nS.2.1.7.stot.1:MCP:u64:100005:\"flows since the counters began\"\n"));
+	assert_null(strstr(out.data, ":\"\"\n")); /* every column that is ever filled is explained */
+	ask("show info desc");
+	assert_non_null(strstr(out.data, "\nPid: 4711:\"process id\"\n"));
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -274,6 +408,12 @@ int main(void)
 		CASE(typed__line__as_haproxy),
 		CASE(json__text__is_valid),
 		CASE(csv__comma_in_a_text__is_quoted),
+		CASE(csv__socket_stats__a_row_per_bind_without_numbers),
+		CASE(csv__direct_return__no_numbers_of_the_way_back),
+		CASE(csv__known_numbers__in_their_columns),
+		CASE(csv__thousands_of_servers__same_rows_in_pieces),
+		CASE(csv__model_replaced_meanwhile__ends_well),
+		CASE(typed__desc__says_what_it_is),
 	};
 
 	return cmocka_run_group_tests_name("stat", tests, NULL, NULL);

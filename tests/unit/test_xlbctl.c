@@ -53,6 +53,8 @@ static void serve_client(struct fake_host *h, int fd)
 			continue;
 		h->fail_with = strstr(in.data, "\"reload\"") ? -EINVAL : 0;
 		runtime_line(&session, in.data, (size_t)(end - in.data), &out);
+		while (runtime_is_busy(&session))
+			runtime_resume(&session, &out);
 		if (write(fd, out.data, out.len) != (ssize_t)out.len)
 			break;
 		break;

@@ -34,6 +34,7 @@
 	X(PORT, "C0204", "A port or a range of ports was expected here.")                                              \
 	X(WORD, "C0205", "One of a few known words was expected here.")                                                \
 	X(NAME, "C0206", "A name may have letters, digits and the characters - _ . : only.")                           \
+	X(PATTERN, "C0207", "A regular expression (of PCRE) was expected here, and this is none.")                     \
 	X(DUPLICATE, "C0301", "The same name was given twice. Rename or remove one of the two.")                       \
 	X(UNKNOWN_NAME, "C0302", "No section of that name exists. Check its spelling.")                                \
 	X(BIND_TWICE, "C0303", "Two frontends want the same address and port. A packet can only go to one of them.")   \
@@ -44,6 +45,16 @@
 	X(NO_BIND, "C0306", "A frontend has no 'bind' line, so that no packet reaches it.")                            \
 	X(MODES_DIFFER, "C0307",                                                                                       \
 	  "Frontend and backend differ in 'mode'. Here both are layer 4, but HAProxy refuses the file.")               \
+	X(FORWARD_PORT, "C0308",                                                                                       \
+	  "The way of forwarding keeps the port, but a server's port differs from the one that is bound. Use "         \
+	  "'forward fullnat' or 'dnat', or give both the same port.")                                                  \
+	X(FAMILY, "C0309",                                                                                             \
+	  "IPv4 and IPv6 meet where the way of forwarding cannot translate. Give bind, server and source addresses "   \
+	  "of one family.")                                                                                            \
+	X(NO_TABLE, "C0310", "A rule needs a 'stick-table' that does not exist or has another type of key.")           \
+	X(CHECK_TLS, "C0311",                                                                                          \
+	  "A check uses TLS, and the certificates to trust are not given or cannot be read. Add 'ca-file', or "        \
+	  "'verify none' where anyone may answer.")                                                                    \
 	X(LEFT_TO_STACK, "C0401",                                                                                      \
 	  "The frontend needs a proxy. Its packets pass untouched, so that a HAProxy on this host serves them.")       \
 	X(NOT_YET, "C0402", "The word is understood, but this version of xlb cannot do what it says.")                 \

@@ -17,38 +17,38 @@ static int copy_text(const char *text, char **ret)
 	return text && !*ret ? -ENOMEM : 0;
 }
 
-/* How the server is checked, strings still in the arena. */
-static struct check_conf merge_check(const struct server_decl *decl, const struct check_conf *kind,
-				     const struct timeouts *timeouts, unsigned int port)
+/* How the server is checked; strings still in the arena, the script with a reference of its own. 0 or -ENOMEM. */
+static int merge_check(const struct server_decl *decl, const struct check_conf *kind, const struct timeouts *timeouts,
+		       unsigned int port, struct check_conf *ret)
 {
-	static char get[] = "GET"; /* check_conf's strings are not const, but copied from here */
 	struct check_conf c = decl->check;
+	bool by_path;
 
+	*ret = c;
 	if (!decl->checked)
-		return c;
-	c.type = kind->type == CHECK_HTTP ? CHECK_HTTP : CHECK_TCP;
+		return 0;
+	c.type = kind->type == CHECK_NONE ? CHECK_TCP : kind->type;
 	c.timeout_connect = timeouts->connect;
 	c.timeout_check = timeouts->check;
 	if (!c.port && !decl->port)
 		c.port = port;
-	c.http_method = kind->http_method;
-	c.http_uri = kind->http_uri;
-	c.http_version = kind->http_version;
-	c.http_host = kind->http_host;
-	if (decl->path && kind->type != CHECK_TCP && !kind->http_uri) {
+	by_path = decl->path &&
+		  (kind->type == CHECK_NONE || (kind->type == CHECK_HTTP && !check_names_uri(kind->script)));
+	c.script = by_path ? check_script_of_path(kind->script, decl->path) : script_get(kind->script);
+	if (by_path && !c.script)
+		return -ENOMEM;
+	if (by_path)
 		c.type = CHECK_HTTP;
-		c.http_uri = (char *)decl->path;
-		if (!c.http_method)
-			c.http_method = get;
-	}
-	return c;
+	*ret = c;
+	return 0;
 }
 
 int build_server(struct backend *b, const struct server_decl *decl, const struct check_conf *kind, unsigned int port,
 		 struct server **ret)
 {
-	struct check_conf check = merge_check(decl, kind, &b->timeouts, port);
 	struct server *s = model_server_add(b, decl->name);
+	struct check_conf check;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
@@ -59,13 +59,27 @@ int build_server(struct backend *b, const struct server_decl *decl, const struct
 	s->addr = decl->addr;
 	s->port = decl->port;
 	s->weight = decl->weight;
+	s->port_offset = decl->port_offset;
+	s->maxconn = decl->maxconn;
+	s->slowstart_ms = decl->slowstart_ms;
+	s->down_ends_flows = decl->down_ends_flows;
+	s->up_ends_backup_flows = decl->up_ends_backup_flows;
+	if (decl->has_forward)
+		s->forward = decl->forward;
+	s->has_mac = decl->has_mac;
+	memcpy(s->mac, decl->mac, sizeof(s->mac));
 	s->backup = decl->backup;
 	s->disabled = decl->disabled;
 	s->line = decl->place.line;
 	s->source = decl->source;
 	s->source_ports = decl->source_ports;
-	check_conf_free_strings(&s->check);
-	if (copy_text(decl->host, &s->host) || check_conf_copy(&s->check, &check)) {
+	check_conf_fini(&s->check);
+	err = merge_check(decl, kind, &b->timeouts, port, &check);
+	if (!err) {
+		err = check_conf_copy(&s->check, &check);
+		script_put(check.script);
+	}
+	if (err || copy_text(decl->host, &s->host)) {
 		model_server_del(s);
 		return -ENOMEM;
 	}
@@ -81,27 +95,67 @@ static bool id_is_taken(const struct parser *p, const struct proxy *x, unsigned 
 	return x->has_forced_ids && names_find(&p->names, NAME_SERVER_ID, x, text);
 }
 
-static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
+static int build_stick(struct backend *b, const struct proxy *x)
 {
-	struct backend *b = model_backend_add(p->model, x->name);
+	const struct stick_decl *s;
+
+	/* HAProxy tries rule after rule; one key and one table are what a packet can be looked up in. */
+	TAILQ_FOREACH(s, &x->sticks, next) {
+		b->stick.table = s->found->made;
+		b->stick.match |= s->match;
+		b->stick.store |= s->store;
+		b->stick.by_dst = s->by_dst;
+	}
+	return 0;
+}
+
+static int build_table(struct model *m, struct table_decl *decl)
+{
+	struct stick_table *t;
+
+	if (!decl || !decl->family)
+		return 0;
+	t = model_table_add(m, decl->name);
+	if (!t || copy_text(decl->peers, &t->peers))
+		return -ENOMEM;
+	t->family = decl->family;
+	t->size = decl->size;
+	t->expire_ms = decl->expire_ms;
+	t->nopurge = decl->nopurge;
+	t->store = decl->store;
+	t->conn_rate_ms = decl->conn_rate_ms;
+	t->gpc0_rate_ms = decl->gpc0_rate_ms;
+	t->line = decl->place.line;
+	decl->made = t;
+	return 0;
+}
+
+/* What the section says of the backend as a whole. */
+static int fill_backend(struct backend *b, const struct proxy *x)
+{
+	b->mode_http = x->set.mode_http;
+	b->timeouts = x->set.timeouts;
+	b->balance = x->set.balance;
+	b->forward = x->set.forward;
+	b->source = x->set.source;
+	b->source_ports = x->set.source_ports;
+	b->allbackups = x->set.allbackups;
+	b->log_health_checks = x->set.log_health_checks;
+	b->check_path = x->set.check_path;
+	b->load_state = x->set.load_state;
+	b->line = x->place.line;
+	return copy_text(x->set.state_file, &b->state_file) || copy_text(x->description, &b->description) ? -ENOMEM : 0;
+}
+
+static int build_servers(struct parser *p, struct proxy *x, const struct check_conf *kind)
+{
 	const struct bind_decl *first = TAILQ_FIRST(&x->binds);
 	const struct server_decl *decl;
 	unsigned int next_id = 1;
 	struct server *s;
 
-	if (!b)
-		return -ENOMEM;
-	x->backend = b;
-	b->id = id;
-	b->is_listen = x->kind == SECTION_LISTEN;
-	b->mode_http = x->set.mode_http;
-	b->timeouts = x->set.timeouts;
-	b->source = x->set.source;
-	b->source_ports = x->set.source_ports;
-	b->allbackups = x->set.allbackups;
-	b->line = x->place.line;
 	TAILQ_FOREACH(decl, &x->servers, next) {
-		if (build_server(b, decl, &x->set.check, first ? first->port_lo : 0, &s))
+		if (build_server(x->backend, decl, kind, first ? first->port_lo : 0, &s))
 			return -ENOMEM;
 		while (!decl->id && id_is_taken(p, x, next_id))
 			next_id++;
@@ -113,6 +167,22 @@ static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
 			s->disabled = true;
 	}
 	return 0;
+}
+
+static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
+{
+	struct backend *b = model_backend_add(p->model, x->name);
+	struct check_conf kind = { .type = check_option_type(x->set.checks.option) };
+	int err;
+
+	if (!b || check_script_build(&x->set.checks, &kind.script))
+		return -ENOMEM;
+	x->backend = b;
+	b->id = id;
+	b->is_listen = x->kind == SECTION_LISTEN;
+	err = fill_backend(b, x) || build_stick(b, x) ? -ENOMEM : build_servers(p, x, &kind);
+	script_put(kind.script);
+	return err;
 }
 
 static int build_binds(struct frontend *f, const struct proxy *x)
@@ -128,10 +198,22 @@ static int build_binds(struct frontend *f, const struct proxy *x)
 		b->port_lo = decl->port_lo;
 		b->port_hi = decl->port_hi;
 		b->proto = decl->proto;
+		b->id = decl->id;
+		b->maxconn = decl->maxconn;
+		b->mss = decl->mss;
 		b->line = decl->place.line;
 		if (copy_text(decl->interface, &b->interface) || copy_text(decl->name, &b->name))
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+/* The newest comes first, so that each goes in front of the one before. */
+static int add_words(struct stats_word_list *list, const struct text_item *item)
+{
+	for (; item; item = item->next)
+		if (model_stats_word_push(list, item->text))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -140,13 +222,18 @@ static int build_stats(struct frontend *f, const struct settings *set)
 	f->stats.enabled = true;
 	f->stats.metrics = set->metrics;
 	f->stats.refresh_s = set->stats_refresh_s;
+	f->stats.admin = set->stats_admin;
+	f->stats.hide_version = set->stats_hide_version;
+	f->stats.show_legends = set->stats_show_legends;
 	if (!set->stats_on)
 		return 0;
-	return copy_text(set->stats_uri ? set->stats_uri : "/haproxy?stats", &f->stats.uri) ||
-			       copy_text(set->stats_realm, &f->stats.realm) ||
-			       copy_text(set->stats_auth, &f->stats.auth) ?
-		       -ENOMEM :
-		       0;
+	if (copy_text(set->stats_uri ? set->stats_uri : "/haproxy?stats", &f->stats.uri) ||
+	    copy_text(set->stats_realm, &f->stats.realm) || copy_text(set->stats_node, &f->stats.node) ||
+	    copy_text(set->stats_desc, &f->stats.desc) ||
+	    copy_text(set->stats_users ? set->stats_users->text : NULL, &f->stats.auth))
+		return -ENOMEM;
+	return add_words(&f->stats.users, set->stats_users) || add_words(&f->stats.scope, set->stats_scope) ? -ENOMEM :
+													      0;
 }
 
 static int build_frontend(struct parser *p, struct proxy *x, unsigned int id, bool is_listen)
@@ -163,8 +250,12 @@ static int build_frontend(struct parser *p, struct proxy *x, unsigned int id, bo
 	f->left_to_stack = x->is_left;
 	f->timeouts = x->set.timeouts;
 	f->maxconn = x->set.maxconn;
+	f->rate_limit = x->set.rate_limit;
+	f->no_backend = x->set.no_backend;
+	f->socket_stats = x->set.socket_stats;
 	f->line = x->place.line;
-	if (copy_text(x->left_reason, &f->stack_reason) || build_binds(f, x))
+	if (copy_text(x->description, &f->description) || copy_text(x->left_reason, &f->stack_reason) ||
+	    build_binds(f, x))
 		return -ENOMEM;
 	if (x->target && x->target != x && copy_text(x->target->name, &f->default_backend))
 		return -ENOMEM;
@@ -198,6 +289,9 @@ int build_model(struct parser *p)
 	unsigned int next_id = 1, id;
 	struct proxy *x;
 
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (build_table(p->model, x->table))
+			return -ENOMEM;
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)
 			continue;

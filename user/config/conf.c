@@ -229,11 +229,8 @@ static struct check_conf check_kind(const struct backend *b)
 	TAILQ_FOREACH(s, &b->servers, next) {
 		if (s->check.type == CHECK_NONE)
 			continue;
-		kind.type = s->check.type == CHECK_HTTP ? CHECK_HTTP : CHECK_NONE;
-		kind.http_method = s->check.http_method;
-		kind.http_uri = s->check.http_uri;
-		kind.http_version = s->check.http_version;
-		kind.http_host = s->check.http_host;
+		kind.type = s->check.type == CHECK_TCP && !s->check.script ? CHECK_NONE : s->check.type;
+		kind.script = s->check.script;
 		break;
 	}
 	return kind;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool has_front(const struct proxy *x)
 {
@@ -165,7 +166,9 @@ static int by_packets(const void *a, const void *b)
 
 	if (x->decl->proto != y->decl->proto)
 		return x->decl->proto < y->decl->proto ? -1 : 1;
-	diff = memcmp(&x->decl->addr.v4, &y->decl->addr.v4, sizeof(x->decl->addr.v4));
+	if (x->decl->addr.family != y->decl->addr.family)
+		return x->decl->addr.family < y->decl->addr.family ? -1 : 1;
+	diff = memcmp(&x->decl->addr.v6, &y->decl->addr.v6, sizeof(x->decl->addr.v6));
 	if (diff)
 		return diff;
 	if (x->decl->port_lo != y->decl->port_lo)
@@ -230,9 +233,44 @@ static unsigned int fallback_port(const struct proxy *x)
 	return b ? b->port_lo : 0;
 }
 
+/* Do the rules of the check leave a port open that the server has not? */
+static bool lacks_check_port(const struct proxy *x, const struct server_decl *s)
+{
+	const struct check_decl *d = &x->set.checks;
+
+	if (!s->checked || s->port || s->check.port || fallback_port(x))
+		return false;
+	return !(d->option == OPTION_TCP && check_names_ports(d->tcp.script)) &&
+	       !(d->option == OPTION_HTTP && check_names_ports(d->http.script));
+}
+
+/* A check over TLS asks for a certificate that can be trusted, unless the file says that it need not. */
+static void remark_tls(struct parser *p, const struct proxy *x, struct server_decl *s)
+{
+	const struct check_decl *d = &x->set.checks;
+	const struct check_conf *c = &s->check;
+	bool tls = c->tls || (d->option == OPTION_TCP && check_has_tls(d->tcp.script)) ||
+		   (d->option == OPTION_HTTP && check_has_tls(d->http.script));
+
+	if (!s->has_verify)
+		s->check.verify = tls && !p->verify_none;
+	if (!s->checked || !tls)
+		return;
+	if (c->verify && !c->ca_file)
+		report(p, DIAG_ERROR, &s->place, CODE_CHECK_TLS, "add 'ca-file FILE', '@system-ca', or 'verify none'",
+		       "the check of server '%s' uses TLS but has no 'ca-file' to trust", s->name);
+	else if (c->verify && *c->ca_file != '@' && access(c->ca_file, R_OK))
+		report(p, DIAG_ERROR, &s->place, CODE_CHECK_TLS, NULL,
+		       "the 'ca-file' of server '%s' cannot be read: %s: %s", s->name, c->ca_file, strerror(errno));
+	if (c->verify && c->verify_host && c->sni && strcmp(c->verify_host, c->sni) != 0)
+		report(p, DIAG_ERROR, &s->place, CODE_NOT_YET, "give both the same name",
+		       "'check-sni' and 'verifyhost' of server '%s' differ, which is not available in this version",
+		       s->name);
+}
+
 static void remark_server(struct parser *p, const struct proxy *x, const struct server_decl *s)
 {
-	if (s->checked && !s->port && !s->check.port && !fallback_port(x))
+	if (lacks_check_port(x, s))
 		report(p, DIAG_ERROR, &s->place, CODE_CHECK_PORT, "add a port to its address, or 'port N'",
 		       "the server '%s' has a check but no port to send it to", s->name);
 	if (!s->path)
@@ -240,7 +278,7 @@ static void remark_server(struct parser *p, const struct proxy *x, const struct 
 	if (!s->checked)
 		report(p, DIAG_NOTE, &s->path_place, CODE_PATH_CHECK, "add 'check' to have it checked by HTTP",
 		       "the path '%s' has no effect without 'check'", s->path);
-	else if (x->set.check.type == CHECK_TCP || x->set.check.http_uri)
+	else if ((x->set.checks.option != OPTION_NONE && x->set.checks.option != OPTION_HTTP) || x->set.checks.uri)
 		report(p, DIAG_NOTE, &s->path_place, CODE_PATH_CHECK, NULL,
 		       "the path '%s' has no effect: 'option' lines say how to check", s->path);
 	else
@@ -252,7 +290,7 @@ static void remark_server(struct parser *p, const struct proxy *x, const struct 
 static void remark_backend(struct parser *p, struct proxy *x)
 {
 	const struct need *need = need_of(x);
-	const struct server_decl *s;
+	struct server_decl *s;
 
 	x->is_left_out = need != NULL;
 	if (need) {
@@ -261,8 +299,10 @@ static void remark_backend(struct parser *p, struct proxy *x)
 			       "'%s' needs a proxy: %s. Backend '%s' is left out", need->word, need->why, x->name);
 		return;
 	}
-	TAILQ_FOREACH(s, &x->servers, next)
+	TAILQ_FOREACH(s, &x->servers, next) {
 		remark_server(p, x, s);
+		remark_tls(p, x, s);
+	}
 	if (!x->set.balance_given && TAILQ_FIRST(&x->servers) && TAILQ_NEXT(TAILQ_FIRST(&x->servers), next))
 		report(p, DIAG_NOTE, &x->place, CODE_BALANCE, "write 'balance roundrobin' to say so",
 		       "'%s' has no 'balance' line: its servers are taken in turn", x->name);
@@ -276,14 +316,32 @@ static bool is_aside(const struct proxy *x)
 	return x->is_left || need_of(x) || x->is_used_by_left;
 }
 
+/* Those of the section and of the defaults that it inherits, each once. */
 static void report_refusals(struct parser *p, const struct proxy *x)
 {
-	const struct refusal *r;
+	const struct proxy *of;
+	struct refusal *r;
 
 	if (is_aside(x))
 		return;
-	TAILQ_FOREACH(r, &x->refusals, next)
-		report(p, DIAG_ERROR, &r->place, CODE_NOT_YET, r->hint, "%s", r->text);
+	for (of = x; of; of = of->from) {
+		TAILQ_FOREACH(r, &of->refusals, next) {
+			if (r->told)
+				continue;
+			r->told = true;
+			report(p, DIAG_ERROR, &r->place, CODE_NOT_YET, r->hint, "%s", r->text);
+		}
+	}
+}
+
+/* What only the data plane's algorithms decide together: hashing in the way that 'hash-type' says. */
+static void check_balance(struct parser *p, struct proxy *x)
+{
+	const struct balance *b = &x->set.balance;
+
+	if (b->parts && b->consistent)
+		require_at(p, x, x->set.hash_type_place.line ? &x->set.hash_type_place : &x->set.balance_place,
+			   CAN_MAGLEV);
 }
 
 /* A line of the section itself that works on requests, in mode tcp. Lines of defaults are meant for others, too. */
@@ -304,6 +362,16 @@ int finish(struct parser *p)
 	TAILQ_FOREACH(x, &p->proxies, next)
 		if (has_front(x))
 			decide_frontend(p, x);
+	TAILQ_FOREACH(x, &p->proxies, next) {
+		if (has_back(x)) {
+			resolve_tunes(p, x);
+			resolve_tables(p, x);
+			check_balance(p, x);
+		}
+	}
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (has_front(x) && !x->is_left && x->target)
+			check_reach(p, x, x->target);
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)
 			continue;

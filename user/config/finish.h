@@ -9,8 +9,8 @@
 int build_model(struct parser *p);
 
 /*
- * Makes a server of 'b' of a declaration. 'kind' says how to check (type, http_*); 'port' is used for checks when
- * neither server nor check has one. 0 or -ENOMEM.
+ * Makes a server of 'b' of a declaration. 'kind' says how to check (type, CHECK_NONE: no line says it, and script);
+ * 'port' is used for checks when neither server nor check has one. 0 or -ENOMEM.
  */
 int build_server(struct backend *b, const struct server_decl *decl, const struct check_conf *kind, unsigned int port,
 		 struct server **ret);

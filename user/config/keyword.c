@@ -10,8 +10,8 @@
 #include "config/parser.h"
 
 static const struct keyword *const tables[] = {
-	keywords_proxy, keywords_server, keywords_option, keywords_check,
-	keywords_stats, keywords_layer7, keywords_global,
+	keywords_proxy,	 keywords_server, keywords_option,  keywords_check, keywords_stats,
+	keywords_layer7, keywords_global, keywords_balance, keywords_stick,
 };
 
 enum { NR_TABLES = sizeof(tables) / sizeof(tables[0]), WORDS_CAP = 512 };

@@ -13,6 +13,8 @@
 /* What the parameters of one line say to all its addresses. */
 struct bind_line {
 	const char *interface, *name;
+	unsigned int id, maxconn, mss;
+	bool v6only;
 };
 
 static void set_interface(struct parser *p, void *target, size_t at)
@@ -33,14 +35,55 @@ static void set_name(struct parser *p, void *target, size_t at)
 	b->name = parser_word(p, at);
 }
 
+static void set_id(struct parser *p, void *target, size_t at)
+{
+	struct bind_line *b = target;
+
+	value_uint(p, at, 1, 2147483647, &b->id);
+}
+
+static void set_maxconn(struct parser *p, void *target, size_t at)
+{
+	struct bind_line *b = target;
+	unsigned int n;
+
+	if (value_uint(p, at, 0, 2147483647, &n) && (!n || require(p, at - 1, CAN_BIND_MAXCONN)))
+		b->maxconn = n;
+}
+
+static void set_mss(struct parser *p, void *target, size_t at)
+{
+	struct bind_line *b = target;
+	const char *word = parser_word(p, at);
+	unsigned int n;
+
+	if (*word == '-')
+		caution(p, at, CODE_NOT_ENFORCED, "write the size itself",
+			"a size below the path's own is not known here");
+	else if (value_uint(p, at, 1, 65535, &n) && require(p, at - 1, CAN_MSS))
+		b->mss = n;
+}
+
+static void set_v6only(struct parser *p, void *target, size_t at)
+{
+	struct bind_line *b = target;
+
+	(void)p;
+	(void)at;
+	b->v6only = true;
+}
+
 static const char tls_note[] = "TLS ends in a proxy";
 
 static const struct param bind_params[] = {
 	{ "interface", 1, KW_ACCEPT, set_interface, NULL },
 	{ "name", 1, KW_ACCEPT, set_name, NULL },
 
-	{ "maxconn", 1, KW_WARNED, NULL, "the number of connections is not limited in this version" },
-	{ "mss", 1, KW_WARNED, NULL, "the segment size is left to the two ends in this version" },
+	{ "id", 1, KW_ACCEPT, set_id, NULL },
+	{ "maxconn", 1, KW_ACCEPT, set_maxconn, NULL },
+	{ "mss", 1, KW_ACCEPT, set_mss, NULL },
+	{ "v6only", 0, KW_ACCEPT, set_v6only, NULL },
+	{ "v4v6", 0, KW_ACCEPT, NULL, NULL }, /* what '::' means here anyway, unless there is 'v6only' */
 	{ "namespace", 1, KW_REFUSED, NULL, "start one xlb in each network namespace, with 'xlbd -n NAME'" },
 
 	{ "ssl", 0, KW_PROXY, NULL, tls_note },
@@ -48,13 +91,10 @@ static const struct param bind_params[] = {
 	{ "accept-netscaler-cip", 1, KW_PROXY, NULL, "the NetScaler header stands inside of the stream" },
 
 	{ "transparent", 0, KW_IGNORED, NULL, NULL },
-	{ "id", 1, KW_IGNORED, NULL, NULL },
 	{ "guid-prefix", 1, KW_IGNORED, NULL, NULL },
 	{ "label", 1, KW_IGNORED, NULL, NULL },
 	{ "tfo", 0, KW_IGNORED, NULL, NULL },
 	{ "defer-accept", 0, KW_IGNORED, NULL, NULL },
-	{ "v4v6", 0, KW_IGNORED, NULL, NULL },
-	{ "v6only", 0, KW_IGNORED, NULL, NULL },
 	{ "backlog", 1, KW_IGNORED, NULL, NULL },
 	{ "thread", 1, KW_IGNORED, NULL, NULL },
 	{ "process", 1, KW_IGNORED, NULL, NULL },
@@ -110,33 +150,50 @@ static const struct param bind_params[] = {
 	{ NULL, 0, KW_ACCEPT, NULL, NULL },
 };
 
-static void add_one(struct parser *p, size_t at, const char *text, const struct bind_line *line, uint8_t proto)
+static void add_decl(struct parser *p, size_t at, const struct endpoint *e, const struct bind_line *line, uint8_t proto)
 {
-	struct bind_decl *b;
+	struct bind_decl *b = arena_alloc(&p->arena, sizeof(*b));
+
+	if (!b)
+		return;
+	b->place = parser_place(p, at);
+	b->addr = e->addr;
+	b->port_lo = (uint16_t)e->port_lo;
+	b->port_hi = (uint16_t)e->port_hi;
+	b->proto = proto;
+	b->interface = line->interface;
+	b->name = line->name;
+	b->id = line->id;
+	b->maxconn = line->maxconn;
+	b->mss = line->mss;
+	TAILQ_INSERT_TAIL(&p->proxy->binds, b, next);
+}
+
+static void add_one(struct parser *p, size_t at, const char *text, const struct bind_line *line, unsigned int flags,
+		    uint8_t proto)
+{
 	struct endpoint e;
 
-	if (!value_endpoint(p, at, text, ENDPOINT_RANGE | ENDPOINT_WILD | ENDPOINT_NAME, &e))
+	if (!value_endpoint(p, at, text, ENDPOINT_RANGE | ENDPOINT_WILD | ENDPOINT_NAME | flags, &e))
 		return;
 	if (!e.has_port || !e.port_lo) {
 		complain(p, at, CODE_PORT, "write ADDRESS:PORT, or :PORT for all addresses",
 			 "a port from 1 to 65535 is missing in '%s'", text);
 		return;
 	}
-	b = arena_alloc(&p->arena, sizeof(*b));
-	if (!b)
+	if (e.port_lo == 1 && e.port_hi == 65535 && !require(p, at, CAN_ANY_PORT))
 		return;
-	b->place = parser_place(p, at);
-	b->addr = e.addr;
-	b->port_lo = (uint16_t)e.port_lo;
-	b->port_hi = (uint16_t)e.port_hi;
-	b->proto = proto;
-	b->interface = line->interface;
-	b->name = line->name;
-	TAILQ_INSERT_TAIL(&p->proxy->binds, b, next);
+	add_decl(p, at, &e, line, proto);
+	/* A socket on '::' takes IPv4 as well (net.ipv6.bindv6only). */
+	if (e.addr.family == AF_INET6 && addr_is_any(&e.addr) && !line->v6only) {
+		memset(&e.addr, 0, sizeof(e.addr));
+		e.addr.family = AF_INET;
+		add_decl(p, at, &e, line, proto);
+	}
 }
 
 /* The addresses of word 'at', separated by commas. */
-static void add_list(struct parser *p, size_t at, const struct bind_line *line, uint8_t proto)
+static void add_list(struct parser *p, size_t at, const struct bind_line *line, unsigned int flags, uint8_t proto)
 {
 	const char *text = parser_word(p, at);
 	char *one;
@@ -147,7 +204,7 @@ static void add_list(struct parser *p, size_t at, const struct bind_line *line, 
 		one = arena_copy(&p->arena, text, len);
 		if (!one)
 			return;
-		add_one(p, at, one, line, proto);
+		add_one(p, at, one, line, flags, proto);
 		if (!text[len])
 			return;
 		text += len + 1;
@@ -159,15 +216,15 @@ void bind_line(struct parser *p, size_t at)
 	struct bind_line line = { 0 };
 
 	params_apply(p, bind_params, &line, "bind", at + 1);
-	add_list(p, at, &line, IPPROTO_TCP);
+	add_list(p, at, &line, 0, IPPROTO_TCP);
 }
 
-void bind_udp(struct parser *p, size_t at)
+void bind_pragma(struct parser *p, size_t at, uint8_t proto)
 {
 	struct bind_line line = { 0 };
 
 	params_apply(p, bind_params, &line, "#@xlb bind", at + 1);
-	add_list(p, at, &line, IPPROTO_UDP);
+	add_list(p, at, &line, ENDPOINT_ANY_PORT, proto);
 }
 
 static void set_mode(struct parser *p, void *target, size_t at)

@@ -13,11 +13,6 @@
 
 extern char **environ;
 
-struct named_value {
-	const char *word;
-	int value;
-};
-
 static const struct named_value facilities[] = {
 	{ "kern", LOG_KERN },
 	{ "user", LOG_USER },
@@ -51,24 +46,6 @@ static const struct named_value levels[] = {
 	{ "err", LOG_ERR },	{ "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
 	{ "info", LOG_INFO },	{ "debug", LOG_DEBUG },	    { NULL, 0 },
 };
-
-/* The value of word 'at'. False after an error. */
-static bool choose(struct parser *p, size_t at, const struct named_value *table, const char *what, int *ret)
-{
-	const char *word = parser_word(p, at), *words[32];
-	size_t i;
-
-	for (i = 0; table[i].word; i++) {
-		words[i] = table[i].word;
-		if (!strcmp(table[i].word, word)) {
-			*ret = table[i].value;
-			return true;
-		}
-	}
-	words[i] = NULL;
-	complain(p, at, CODE_WORD, did_you_mean(p, word, words), "'%s' is no %s of syslog", word, what);
-	return false;
-}
 
 /* The address of a log target. False: an error was added, or there is nothing to do. */
 static bool log_address(struct parser *p, size_t at, struct log_target *l)
@@ -128,11 +105,11 @@ static void on_log(struct parser *p, size_t at)
 	}
 	l->max_level = LOG_DEBUG;
 	valid = log_address(p, at, l);
-	valid = choose(p, next, facilities, "facility", &l->facility) && valid;
+	valid = value_choice(p, next, facilities, "facility of syslog", &l->facility) && valid;
 	if (parser_word(p, next + 1))
-		valid = choose(p, next + 1, levels, "level", &l->max_level) && valid;
+		valid = value_choice(p, next + 1, levels, "level of syslog", &l->max_level) && valid;
 	if (parser_word(p, next + 2))
-		valid = choose(p, next + 2, levels, "level", &min) && valid;
+		valid = value_choice(p, next + 2, levels, "level of syslog", &min) && valid;
 	if (parser_word(p, next + 3)) {
 		complain(p, next + 3, CODE_EXTRA_ARG, NULL, "unexpected word '%s' after the levels",
 			 parser_word(p, next + 3));
@@ -193,6 +170,36 @@ static void on_description(struct parser *p, size_t at)
 	set_text(p, &p->model->description, at);
 }
 
+static void on_log_tag(struct parser *p, size_t at)
+{
+	set_text(p, &p->model->log_tag, at);
+	require(p, at - 1, CAN_LOG_TAG);
+}
+
+static void on_log_send_hostname(struct parser *p, size_t at)
+{
+	p->model->log_host = true;
+	require(p, at - 1, CAN_LOG_TAG);
+	if (parser_word(p, at))
+		set_text(p, &p->model->log_hostname, at);
+}
+
+static void on_max_spread_checks(struct parser *p, size_t at)
+{
+	if (value_time(p, at, 1, 0, &p->model->max_spread_checks_ms))
+		require(p, at - 1, CAN_MAX_SPREAD_CHECKS);
+}
+
+static void on_state_base(struct parser *p, size_t at)
+{
+	set_text(p, &p->model->state_base, at);
+}
+
+static void on_state_file(struct parser *p, size_t at)
+{
+	set_text(p, &p->model->state_file, at);
+}
+
 static void on_setenv(struct parser *p, size_t at)
 {
 	preproc_setenv(p, parser_word(p, at), parser_word(p, at + 1));
@@ -242,6 +249,21 @@ static void on_nbproc(struct parser *p, size_t at)
 		caution(p, at, CODE_IGNORED, NULL, "'nbproc %u' is ignored: xlbd is one process", n);
 }
 
+/* Where checks with TLS look for certificates. */
+static void on_ca_base(struct parser *p, size_t at)
+{
+	p->ca_base = parser_word(p, at);
+}
+
+static void on_server_verify(struct parser *p, size_t at)
+{
+	const char *word = parser_word(p, at);
+
+	p->verify_none = !strcmp(word, "none");
+	if (!p->verify_none && strcmp(word, "required") != 0)
+		complain(p, at, CODE_WORD, NULL, "'%s' is not one of: none, required", word);
+}
+
 #define PROCESS(word, min, max)                                                                                        \
 	{                                                                                                              \
 		word, IN_GLOBAL, min, max, KW_IGNORED, NULL, NULL, false                                               \
@@ -263,9 +285,14 @@ const struct keyword keywords_global[] = {
 	{ "presetenv", IN_GLOBAL, 2, 2, KW_ACCEPT, on_presetenv, NULL, false },
 	{ "unsetenv", IN_GLOBAL, 1, ARGS_ANY, KW_ACCEPT, on_unsetenv, NULL, false },
 	{ "resetenv", IN_GLOBAL, 0, ARGS_ANY, KW_ACCEPT, on_resetenv, NULL, false },
+	{ "log-send-hostname", IN_GLOBAL, 0, 1, KW_ACCEPT, on_log_send_hostname, NULL, false },
+	{ "log-tag", IN_GLOBAL, 1, 1, KW_ACCEPT, on_log_tag, NULL, false },
+	{ "max-spread-checks", IN_GLOBAL, 1, 1, KW_ACCEPT, on_max_spread_checks, NULL, false },
+	{ "server-state-base", IN_GLOBAL, 1, 1, KW_ACCEPT, on_state_base, NULL, false },
+	{ "server-state-file", IN_GLOBAL, 1, 1, KW_ACCEPT, on_state_file, NULL, false },
 	{ "nbproc", IN_GLOBAL, 1, 1, KW_ACCEPT, on_nbproc, NULL, false },
 	PROCESS("51degrees-data-file", 1, ARGS_ANY),
-	PROCESS("ca-base", 1, 1),
+	{ "ca-base", IN_GLOBAL, 1, 1, KW_ACCEPT, on_ca_base, NULL, false },
 	PROCESS("crt-base", 1, 1),
 	PROCESS("key-base", 1, 1),
 	PROCESS("chroot", 1, 1),
@@ -294,13 +321,10 @@ const struct keyword keywords_global[] = {
 	FLAG("insecure-setuid-wanted"),
 	PROCESS("issuers-chain-path", 1, 1),
 	PROCESS("localpeer", 1, 1),
-	PROCESS("log-send-hostname", 0, 1),
-	PROCESS("log-tag", 1, 1),
 	PROCESS("lua-load", 1, ARGS_ANY),
 	PROCESS("lua-load-per-thread", 1, ARGS_ANY),
 	PROCESS("lua-prepend-path", 1, 2),
 	PROCESS("master-worker", 0, 1),
-	PROCESS("max-spread-checks", 1, 1),
 	PROCESS("maxcompcpuusage", 1, 1),
 	PROCESS("maxcomprate", 1, 1),
 	PROCESS("maxconnrate", 1, 1),
@@ -328,8 +352,6 @@ const struct keyword keywords_global[] = {
 	PROCESS("profiling.memory", 1, 1),
 	PROCESS("profiling.tasks", 1, 1),
 	FLAG("quiet"),
-	PROCESS("server-state-base", 1, 1),
-	PROCESS("server-state-file", 1, 1),
 	FLAG("set-dumpable"),
 	PROCESS("set-var", 2, ARGS_ANY),
 	PROCESS("set-var-fmt", 2, ARGS_ANY),
@@ -354,7 +376,7 @@ const struct keyword keywords_global[] = {
 	PROCESS("ssl-provider", 1, 1),
 	PROCESS("ssl-provider-path", 1, 1),
 	PROCESS("ssl-security-level", 1, 1),
-	PROCESS("ssl-server-verify", 1, 1),
+	{ "ssl-server-verify", IN_GLOBAL, 1, 1, KW_ACCEPT, on_server_verify, NULL, false },
 	FLAG("ssl-skip-self-issued-ca"),
 	PROCESS("stats-file", 1, 1),
 	PROCESS("stats maxconn", 1, 1),

@@ -8,6 +8,22 @@ static void on_allbackups(struct parser *p, size_t at)
 	p->proxy->set.allbackups = !p->negated && !p->to_default;
 }
 
+static void on_log_health_checks(struct parser *p, size_t at)
+{
+	(void)at;
+	p->proxy->set.log_health_checks = !p->negated && !p->to_default;
+	if (p->proxy->set.log_health_checks)
+		require(p, 1, CAN_LOG_HEALTH_CHECKS);
+}
+
+static void on_socket_stats(struct parser *p, size_t at)
+{
+	(void)at;
+	p->proxy->set.socket_stats = !p->negated && !p->to_default;
+	if (p->proxy->set.socket_stats)
+		require(p, 1, CAN_SOCKET_STATS);
+}
+
 static void on_forwardfor(struct parser *p, size_t at)
 {
 	(void)at;
@@ -40,7 +56,7 @@ const struct keyword keywords_option[] = {
 	TUNING("dontlog-normal", IN_ANY_FRONT),
 	TUNING("log-separate-errors", IN_ANY_FRONT),
 	TUNING("logasap", IN_ANY_FRONT),
-	TUNING("log-health-checks", IN_ANY_BACK),
+	{ "option log-health-checks", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_log_health_checks, NULL, true },
 	TUNING("redispatch", IN_ANY_BACK),
 	TUNING("persist", IN_ANY_BACK),
 	TUNING("prefer-last-server", IN_ANY_BACK),
@@ -54,7 +70,7 @@ const struct keyword keywords_option[] = {
 	TUNING("splice-response", IN_ANY_PROXY),
 	TUNING("nolinger", IN_ANY_PROXY),
 	TUNING("contstats", IN_ANY_FRONT),
-	TUNING("socket-stats", IN_ANY_FRONT),
+	{ "option socket-stats", IN_ANY_FRONT, 0, 0, KW_ACCEPT, on_socket_stats, NULL, true },
 	TUNING("abortonclose", IN_ANY_PROXY),
 	TUNING("http-server-close", IN_ANY_PROXY),
 	TUNING("http-keep-alive", IN_ANY_PROXY),

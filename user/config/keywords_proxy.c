@@ -30,47 +30,6 @@ static void on_mode(struct parser *p, size_t at)
 	}
 }
 
-/* Algorithms of 'balance'. */
-static const struct {
-	const char *word;
-	enum keyword_status status;
-} algorithms[] = {
-	{ "roundrobin", KW_ACCEPT }, { "static-rr", KW_ACCEPT }, { "leastconn", KW_REFUSED }, { "source", KW_REFUSED },
-	{ "random", KW_REFUSED },    { "first", KW_REFUSED },	 { "hash", KW_REFUSED },      { "uri", KW_HTTP },
-	{ "url_param", KW_HTTP },    { "hdr", KW_HTTP },	 { "rdp-cookie", KW_PROXY },  { "log-hash", KW_PROXY },
-	{ "sticky", KW_PROXY },
-};
-
-enum { NR_ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
-
-static void on_balance(struct parser *p, size_t at)
-{
-	const char *word = parser_word(p, at), *names[NR_ALGORITHMS + 1];
-	size_t len = strcspn(word, "("), i;
-
-	p->proxy->set.balance_given = true;
-	for (i = 0; i < NR_ALGORITHMS; i++) {
-		names[i] = algorithms[i].word;
-		if (strlen(names[i]) == len && !strncmp(names[i], word, len))
-			break;
-	}
-	if (i == NR_ALGORITHMS) {
-		names[i] = NULL;
-		complain(p, at, CODE_WORD, did_you_mean(p, word, names), "'%s' is no balancing algorithm", word);
-	} else if (algorithms[i].status == KW_HTTP) {
-		need_http(p, at, "this algorithm reads the request");
-	} else if (algorithms[i].status == KW_PROXY) {
-		need_proxy(p, at, "this algorithm reads the request");
-	} else if (algorithms[i].status == KW_REFUSED) {
-		refuse(p, at, "use 'balance roundrobin'", "'balance %s' is not available in this version", word);
-	} else if (parser_word(p, at + 1)) {
-		complain(p, at + 1, CODE_EXTRA_ARG, NULL, "unexpected word '%s' after '%s'", parser_word(p, at + 1),
-			 word);
-	} else if (word[len]) {
-		complain(p, at, CODE_WORD, NULL, "'%.*s' takes no parameter", (int)len, word);
-	}
-}
-
 static void on_default_backend(struct parser *p, size_t at)
 {
 	p->proxy->set.default_backend = parser_word(p, at);
@@ -98,7 +57,49 @@ static void on_use_backend(struct parser *p, size_t at)
 
 static void on_maxconn(struct parser *p, size_t at)
 {
-	value_uint(p, at, 0, 2147483647, &p->proxy->set.maxconn);
+	unsigned int n;
+
+	if (!value_uint(p, at, 0, 2147483647, &n))
+		return;
+	p->proxy->set.maxconn = n;
+	if (n)
+		require(p, at - 1, CAN_FRONTEND_MAXCONN);
+}
+
+static void on_rate_limit(struct parser *p, size_t at)
+{
+	unsigned int n;
+
+	if (value_uint(p, at, 0, 2147483647, &n) && (!n || require(p, at - 2, CAN_RATE_LIMIT)))
+		p->proxy->set.rate_limit = n;
+}
+
+static void on_description(struct parser *p, size_t at)
+{
+	const char *text = parser_word(p, at);
+
+	for (at++; text && parser_word(p, at); at++)
+		text = arena_printf(&p->arena, "%s %s", text, parser_word(p, at));
+	p->proxy->description = text;
+}
+
+static void on_load_state(struct parser *p, size_t at)
+{
+	static const struct named_value words[] = {
+		{ "none", STATE_FILE_NONE }, { "global", STATE_FILE_GLOBAL }, { "local", STATE_FILE_LOCAL }, { NULL, 0 }
+	};
+	int from;
+
+	if (value_choice(p, at, words, "place of a state file (global, local, none)", &from) &&
+	    (from == STATE_FILE_NONE || require(p, at - 1, CAN_STATE_FILE)))
+		p->proxy->set.load_state = (enum state_file)from;
+}
+
+static void on_state_file_name(struct parser *p, size_t at)
+{
+	const char *name = parser_word(p, at);
+
+	p->proxy->set.state_file = name && strcmp(name, "use-backend-name") != 0 ? name : NULL;
 }
 
 static void on_disabled(struct parser *p, size_t at)
@@ -138,16 +139,30 @@ static void on_retries(struct parser *p, size_t at)
 	value_uint(p, at, 0, 2147483647, &ignored);
 }
 
+bool usesrc_parse(struct parser *p, size_t at)
+{
+	const char *word = parser_word(p, at);
+	struct addr addr;
+
+	if (!strcmp(word, "clientip") || !strcmp(word, "client"))
+		return require(p, at - 1, CAN_FORWARD_DNAT);
+	if (!strncmp(word, "hdr_ip(", 7))
+		need_proxy(p, at, "the address stands in a header");
+	else if (!addr_parse(word, &addr) || strchr(word, ':'))
+		refuse(p, at, "write the address behind 'source' and no 'usesrc'",
+		       "connecting from the foreign address '%s' is not available in this version", word);
+	else
+		complain(p, at, CODE_WORD, "write 'clientip', 'client' or an address", "'%s' is no source", word);
+	return false;
+}
+
+/* 'source ADDRESS[:LO-HI] [usesrc clientip|client]' */
 static void on_source(struct parser *p, size_t at)
 {
 	struct settings *set = &p->proxy->set;
+	const char *more = parser_word(p, at + 1);
 	struct endpoint e;
 
-	if (parser_word(p, at + 1)) {
-		refuse(p, at + 1, "remove it: the servers then see the balancer's address",
-		       "'%s' on a 'source' line is not available in this version", parser_word(p, at + 1));
-		return;
-	}
 	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_RANGE | ENDPOINT_WILD, &e))
 		return;
 	/* Any address means none in particular: the route chooses. */
@@ -157,6 +172,18 @@ static void on_source(struct parser *p, size_t at)
 	set->source_ports = (struct port_range){ 1, 0 };
 	if (e.has_port && e.port_lo)
 		set->source_ports = (struct port_range){ (uint16_t)e.port_lo, (uint16_t)e.port_hi };
+	if (!more)
+		return;
+	if (!strcmp(more, "interface") && parser_word(p, at + 2)) {
+		refuse(p, at + 1, "remove it: packets leave as the route to the server says",
+		       "'interface' on a 'source' line is not available in this version");
+	} else if (strcmp(more, "usesrc") != 0 || !parser_word(p, at + 2)) {
+		complain(p, at + 1, CODE_WORD, "'usesrc clientip' may stand here", "unexpected word '%s'", more);
+	} else if (usesrc_parse(p, at + 2)) {
+		set->forward = FORWARD_DNAT;
+		set->has_forward = true;
+		set->forward_place = parser_place(p, at + 2);
+	}
 }
 
 static void on_timeout_connect(struct parser *p, size_t at)
@@ -205,13 +232,13 @@ const struct keyword keywords_proxy[] = {
 	{ "bind", IN_FRONT, 1, ARGS_ANY, KW_ACCEPT, on_bind, "names the packets that are taken; no socket listens",
 	  false },
 	{ "mode", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_mode, "'http' is balanced at layer 4", false },
-	{ "balance", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, on_balance, NULL, false },
 	{ "default_backend", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_default_backend, NULL, false },
 	{ "use_backend", IN_FRONT, 1, ARGS_ANY, KW_ACCEPT, on_use_backend, "without a condition", false },
 	{ "disabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_disabled, NULL, false },
 	{ "enabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_enabled, NULL, false },
 	{ "id", IN_PROXY, 1, 1, KW_ACCEPT, on_id, NULL, false },
-	{ "source", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, on_source, "address and ports that the servers see", false },
+	{ "source", IN_ANY_BACK, 1, 4, KW_ACCEPT, on_source,
+	  "address and ports that the servers see; 'usesrc' is 'forward dnat'", false },
 	{ "timeout connect", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_connect, "idle time of half-open flows", false },
 	{ "timeout client", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_timeout_client, "idle time of established flows", false },
 	{ "timeout server", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_server, "idle time of established flows", false },
@@ -222,8 +249,10 @@ const struct keyword keywords_proxy[] = {
 	  false },
 	{ "timeout check", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_timeout_check, NULL, false },
 
-	{ "maxconn", IN_ANY_FRONT, 1, 1, KW_NOTED, on_maxconn,
-	  "shown as the limit, but the number of connections is not limited in this version", false },
+	{ "maxconn", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_maxconn, "connections at a time; a SYN beyond it is dropped",
+	  false },
+	{ "rate-limit sessions", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_rate_limit,
+	  "connections per second; a SYN beyond it is dropped", false },
 
 	{ "timeout queue", IN_ANY_BACK, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
 	{ "timeout http-request", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
@@ -237,7 +266,7 @@ const struct keyword keywords_proxy[] = {
 	{ "log-tag", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "unique-id-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "unique-id-header", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "description", IN_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "description", IN_PROXY, 1, ARGS_ANY, KW_ACCEPT, on_description, NULL, false },
 	{ "guid", IN_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "backlog", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
 	{ "bind-process", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
@@ -257,11 +286,8 @@ const struct keyword keywords_proxy[] = {
 	{ "http-error", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
 	{ "email-alert", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
 	{ "declare", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
-	{ "hash-type", IN_ANY_BACK, 1, 3, KW_IGNORED, NULL, "counts only with a hashing algorithm", false },
-	{ "hash-balance-factor", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "hash-preserve-affinity", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "load-server-state-from-file", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "server-state-file-name", IN_ANY_BACK, 0, 1, KW_IGNORED, NULL, NULL, false },
+	{ "load-server-state-from-file", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_load_state, NULL, false },
+	{ "server-state-file-name", IN_ANY_BACK, 0, 1, KW_ACCEPT, on_state_file_name, NULL, false },
 
 	{ "clitimeout", IN_ANY_FRONT, 1, 1, KW_REFUSED, NULL, "write 'timeout client', as HAProxy asks as well",
 	  false },
@@ -270,12 +296,6 @@ const struct keyword keywords_proxy[] = {
 	  false },
 	{ "dispatch", IN_BACK, 1, 1, KW_REFUSED, NULL, "write a 'server' line instead", false },
 	{ "transparent", IN_BACK, 0, 0, KW_REFUSED, NULL, "name the servers", false },
-	{ "rate-limit sessions", IN_ANY_FRONT, 1, 1, KW_REFUSED, NULL, "remove it, or limit by nftables in front",
-	  false },
-	{ "stick-table", IN_PROXY, 1, ARGS_ANY, KW_REFUSED, NULL,
-	  "remove it: a connection stays at its server, a client need not", false },
-	{ "stick", IN_BACK, 1, ARGS_ANY, KW_REFUSED, NULL,
-	  "remove it: a connection stays at its server, a client need not", false },
 	{ "tcp-request connection", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
 	{ "tcp-request session", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },

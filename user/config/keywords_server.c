@@ -90,6 +90,70 @@ static void set_addr(struct parser *p, void *target, size_t at)
 		s->check.addr = e.addr;
 }
 
+static void set_check_ssl(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->check.tls = true;
+}
+
+static void unset_check_ssl(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->check.tls = false;
+}
+
+/* Without the word of the line 'ssl-server-verify' decides, when all files are read. */
+static void set_verify(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	const char *word = parser_word(p, at);
+
+	s->has_verify = true;
+	s->check.verify = !strcmp(word, "required");
+	if (!s->check.verify && strcmp(word, "none") != 0)
+		complain(p, at, CODE_WORD, NULL, "'%s' is not one of: none, required", word);
+}
+
+static void set_ca_file(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	const char *word = parser_word(p, at);
+
+	s->check.ca_file = value_text(p, at);
+	if (p->ca_base && *word != '/' && *word != '@')
+		s->check.ca_file = arena_printf(&p->arena, "%s/%s", p->ca_base, word);
+}
+
+static void set_check_sni(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	if (rule_word_is_clean(p, at, parser_word(p, at)))
+		s->check.sni = value_text(p, at);
+}
+
+static void set_check_alpn(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	if (check_alpn_is_known(p, at))
+		s->check.alpn = value_text(p, at);
+}
+
+static void set_verifyhost(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	if (rule_word_is_clean(p, at, parser_word(p, at)))
+		s->check.verify_host = value_text(p, at);
+}
+
 static void set_weight(struct parser *p, void *target, size_t at)
 {
 	struct server_decl *s = target;
@@ -147,6 +211,7 @@ static void set_source(struct parser *p, void *target, size_t at)
 
 	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_RANGE | ENDPOINT_WILD, &e))
 		return;
+	s->has_source = true;
 	/* Any address means none in particular: the route chooses. */
 	memset(&s->source, 0, sizeof(s->source));
 	if (!addr_is_any(&e.addr))
@@ -156,12 +221,60 @@ static void set_source(struct parser *p, void *target, size_t at)
 		s->source_ports = (struct port_range){ (uint16_t)e.port_lo, (uint16_t)e.port_hi };
 }
 
-static void check_maxconn(struct parser *p, void *target, size_t at)
+static void set_usesrc(struct parser *p, void *target, size_t at)
 {
-	unsigned int ignored;
+	struct server_decl *s = target;
 
-	(void)target;
-	value_uint(p, at, 0, 2147483647, &ignored);
+	if (!s->has_source) {
+		complain(p, at - 1, CODE_WORD, "write 'source 0.0.0.0' in front of it",
+			 "'usesrc' must follow 'source'");
+		return;
+	}
+	if (!usesrc_parse(p, at))
+		return;
+	s->forward = FORWARD_DNAT;
+	s->has_forward = true;
+	s->forward_place = parser_place(p, at);
+}
+
+static void set_maxconn(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	unsigned int n;
+
+	if (value_uint(p, at, 0, 2147483647, &n) && (!n || require(p, at - 1, CAN_SERVER_MAXCONN)))
+		s->maxconn = n;
+}
+
+static void set_slowstart(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+	unsigned int ms;
+
+	if (value_time(p, at, 1000, 0, &ms) && (!ms || require(p, at - 1, CAN_SLOWSTART)))
+		s->slowstart_ms = ms;
+}
+
+static void set_marked_down(struct parser *p, void *target, size_t at)
+{
+	static const struct named_value words[] = { { "shutdown-sessions", 1 }, { NULL, 0 } };
+	struct server_decl *s = target;
+	int on;
+
+	if (value_choice(p, at, words, "action on a server that goes down (shutdown-sessions)", &on) &&
+	    require(p, at - 1, CAN_MARKED_DOWN))
+		s->down_ends_flows = true;
+}
+
+static void set_marked_up(struct parser *p, void *target, size_t at)
+{
+	static const struct named_value words[] = { { "shutdown-backup-sessions", 1 }, { NULL, 0 } };
+	struct server_decl *s = target;
+	int on;
+
+	if (value_choice(p, at, words, "action on a server that comes up (shutdown-backup-sessions)", &on) &&
+	    require(p, at - 1, CAN_MARKED_UP))
+		s->up_ends_backup_flows = true;
 }
 
 static void check_time(struct parser *p, void *target, size_t at)
@@ -193,23 +306,27 @@ static const struct param server_params[] = {
 	{ "source", 1, KW_ACCEPT, set_source, NULL },
 	{ "weight", 1, KW_ACCEPT, set_weight, NULL },
 
-	{ "maxconn", 1, KW_WARNED, check_maxconn,
-	  "the number of connections to a server is not limited in this version" },
-	{ "slowstart", 1, KW_WARNED, check_time, "a server that comes back has its full weight at once" },
+	{ "maxconn", 1, KW_ACCEPT, set_maxconn, "a full server is passed over; there is no queue" },
+	{ "slowstart", 1, KW_ACCEPT, set_slowstart, NULL },
+	{ "on-marked-down", 1, KW_ACCEPT, set_marked_down, "its flows end, with a reset to both ends" },
+	{ "on-marked-up", 1, KW_ACCEPT, set_marked_up, "flows of backup servers end, with a reset to both ends" },
+	{ "usesrc", 1, KW_ACCEPT, set_usesrc, "the server sees the client: 'forward dnat'" },
 	{ "resolvers", 1, KW_WARNED, NULL, "host names are resolved once, when the file is read" },
 
-	{ "usesrc", 1, KW_REFUSED, NULL, "remove it: the servers then see the balancer's address" },
 	{ "interface", 1, KW_REFUSED, NULL, "remove it: packets leave as the route to the server says" },
 	{ "track", 1, KW_REFUSED, NULL, "write 'check' instead, so that the server has a check of its own" },
 	{ "observe", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
 	{ "on-error", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
-	{ "on-marked-down", 1, KW_REFUSED, NULL,
-	  "remove it: connections to a failed server end by their own timeouts" },
-	{ "on-marked-up", 1, KW_REFUSED, NULL, "remove it: connections to a backup server go on until they end" },
 	{ "agent-check", 0, KW_REFUSED, NULL, "remove it, and set weights through the control socket" },
 	{ "init-state", 1, KW_REFUSED, NULL,
 	  "remove it: a server starts as up, and goes down with its first failed check" },
-	{ "check-ssl", 0, KW_REFUSED, NULL, "use a check without TLS: 'check port N'" },
+	{ "check-ssl", 0, KW_ACCEPT, set_check_ssl, NULL },
+	{ "no-check-ssl", 0, KW_ACCEPT, unset_check_ssl, NULL },
+	{ "check-sni", 1, KW_ACCEPT, set_check_sni, NULL },
+	{ "check-alpn", 1, KW_ACCEPT, set_check_alpn, NULL },
+	{ "verify", 1, KW_ACCEPT, set_verify, NULL },
+	{ "verifyhost", 1, KW_ACCEPT, set_verifyhost, NULL },
+	{ "ca-file", 1, KW_ACCEPT, set_ca_file, NULL },
 	{ "check-send-proxy", 0, KW_REFUSED, NULL, "use a check without the PROXY header: 'check port N'" },
 	{ "check-via-socks4", 0, KW_REFUSED, NULL, "checks go directly to the server" },
 	{ "namespace", 1, KW_REFUSED, NULL, "start one xlb in each network namespace, with 'xlbd -n NAME'" },
@@ -252,9 +369,6 @@ static const struct param server_params[] = {
 	{ "ws", 1, KW_IGNORED, NULL, NULL },
 	{ "log-proto", 1, KW_IGNORED, NULL, NULL },
 	/* Words of TLS change nothing without 'ssl'. */
-	{ "verify", 1, KW_IGNORED, NULL, NULL },
-	{ "verifyhost", 1, KW_IGNORED, NULL, NULL },
-	{ "ca-file", 1, KW_IGNORED, NULL, NULL },
 	{ "crl-file", 1, KW_IGNORED, NULL, NULL },
 	{ "crt", 1, KW_IGNORED, NULL, NULL },
 	{ "sni", 1, KW_IGNORED, NULL, NULL },
@@ -265,14 +379,11 @@ static const struct param server_params[] = {
 	{ "curves", 1, KW_IGNORED, NULL, NULL },
 	{ "ssl-min-ver", 1, KW_IGNORED, NULL, NULL },
 	{ "ssl-max-ver", 1, KW_IGNORED, NULL, NULL },
-	{ "check-sni", 1, KW_IGNORED, NULL, NULL },
-	{ "check-alpn", 1, KW_IGNORED, NULL, NULL },
 	{ "check-proto", 1, KW_IGNORED, NULL, NULL },
 	{ "allow-0rtt", 0, KW_IGNORED, NULL, NULL },
 	{ "ssl-reuse", 0, KW_IGNORED, NULL, NULL },
 	{ "no-ssl", 0, KW_IGNORED, NULL, NULL },
 	{ "no-ssl-reuse", 0, KW_IGNORED, NULL, NULL },
-	{ "no-check-ssl", 0, KW_IGNORED, NULL, NULL },
 	{ "no-check-send-proxy", 0, KW_IGNORED, NULL, NULL },
 	{ "no-send-proxy", 0, KW_IGNORED, NULL, NULL },
 	{ "no-send-proxy-v2", 0, KW_IGNORED, NULL, NULL },
@@ -300,7 +411,8 @@ static bool server_address(struct parser *p, size_t at, struct server_decl *s)
 {
 	struct endpoint e;
 
-	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_NAME | ENDPOINT_WILD | ENDPOINT_PATH, &e))
+	if (!value_endpoint(p, at, parser_word(p, at), ENDPOINT_NAME | ENDPOINT_WILD | ENDPOINT_PATH | ENDPOINT_OFFSET,
+			    &e))
 		return false;
 	if (addr_is_any(&e.addr)) {
 		refuse(p, at, "name the server's address",
@@ -310,6 +422,9 @@ static bool server_address(struct parser *p, size_t at, struct server_decl *s)
 	s->addr = e.addr;
 	s->host = e.host;
 	s->port = (uint16_t)e.port_lo;
+	s->port_offset = e.port_offset;
+	if (e.port_offset && !require(p, at, CAN_PORT_OFFSET))
+		return false;
 	if (e.path) {
 		s->path = e.path;
 		s->path_place = parser_place(p, at);

@@ -32,18 +32,75 @@ static void on_stats_realm(struct parser *p, size_t at)
 	p->proxy->set.stats_realm = parser_word(p, at);
 }
 
+/* One more of a list that sections hand down. */
+static void push(struct parser *p, const struct text_item **list, const char *text)
+{
+	struct text_item *item = arena_alloc(&p->arena, sizeof(*item));
+
+	if (!item)
+		return;
+	item->text = text;
+	item->next = *list;
+	*list = item;
+}
+
 static void on_stats_auth(struct parser *p, size_t at)
 {
-	const char *word = parser_word(p, at), *before = p->proxy->set.stats_auth;
+	const char *word = parser_word(p, at);
 
 	turn_on(p, at);
 	if (!strchr(word, ':') || *word == ':')
 		complain(p, at, CODE_WORD, NULL, "'stats auth' needs USER:PASSWORD");
-	else if (before && strcmp(before, word) != 0)
-		caution(p, at, CODE_STATS, "make do with one user",
-			"only one user is known to the page in this version: this one replaces the one before");
-	if (strchr(word, ':'))
-		p->proxy->set.stats_auth = word;
+	else {
+		if (p->proxy->set.stats_users && !require(p, at - 2, CAN_STATS_USERS))
+			p->proxy->set.stats_users = NULL;
+		push(p, &p->proxy->set.stats_users, word);
+	}
+}
+
+static void on_stats_scope(struct parser *p, size_t at)
+{
+	turn_on(p, at);
+	if (require(p, at - 2, CAN_STATS_SCOPE))
+		push(p, &p->proxy->set.stats_scope, parser_word(p, at));
+}
+
+/* The line is one of those that change what the page shows. */
+static void looks(struct parser *p, size_t at)
+{
+	require(p, at - 2, CAN_STATS_LOOK);
+}
+
+static void on_stats_hide_version(struct parser *p, size_t at)
+{
+	turn_on(p, at);
+	looks(p, at);
+	p->proxy->set.stats_hide_version = true;
+}
+
+static void on_stats_show_legends(struct parser *p, size_t at)
+{
+	turn_on(p, at);
+	looks(p, at);
+	p->proxy->set.stats_show_legends = true;
+}
+
+static void on_stats_show_node(struct parser *p, size_t at)
+{
+	turn_on(p, at);
+	looks(p, at);
+	p->proxy->set.stats_node = parser_word(p, at) ? parser_word(p, at) : "";
+}
+
+static void on_stats_show_desc(struct parser *p, size_t at)
+{
+	const char *text = parser_word(p, at);
+
+	turn_on(p, at);
+	looks(p, at);
+	for (at++; text && parser_word(p, at); at++)
+		text = arena_printf(&p->arena, "%s %s", text, parser_word(p, at));
+	p->proxy->set.stats_desc = text ? text : "";
 }
 
 static void on_stats_refresh(struct parser *p, size_t at)
@@ -55,14 +112,26 @@ static void on_stats_refresh(struct parser *p, size_t at)
 		p->proxy->set.stats_refresh_s = (ms + 999) / 1000;
 }
 
+/* 'stats admin if|unless CONDITION': xlbd knows the constants of HAProxy only, and is careful with the rest. */
 static void on_stats_admin(struct parser *p, size_t at)
 {
-	turn_on(p, at);
-	remark(p, at - 1, CODE_STATS, "use 'xlbctl server' or the control socket",
-	       "the stats page is read-only in this version");
-}
+	const char *word = parser_word(p, at), *cond = parser_word(p, at + 1);
+	bool always = (!strcmp(word, "if") && cond && !strcmp(cond, "TRUE")) ||
+		      (!strcmp(word, "unless") && cond && !strcmp(cond, "FALSE"));
 
-static const char scope_note[] = "the page shows everything in this version";
+	turn_on(p, at);
+	if (strcmp(word, "if") != 0 && strcmp(word, "unless") != 0)
+		complain(p, at, CODE_WORD, NULL, "'if' or 'unless' was expected instead of '%s'", word);
+	else if (!cond)
+		complain(p, at + 1, CODE_MISSING_ARG, NULL, "'%s' needs a condition after it", word);
+	else if (!require(p, at - 2, CAN_STATS_ADMIN))
+		return;
+	else if (always)
+		p->proxy->set.stats_admin = true;
+	else
+		caution(p, at - 2, CODE_STATS, "write 'stats admin if TRUE' and guard the page with 'stats auth'",
+			"the page stays read-only: it does not know the condition of 'stats admin'");
+}
 
 const struct keyword keywords_stats[] = {
 	{ "stats enable", IN_ANY_PROXY, 0, 0, KW_ACCEPT, turn_on, NULL, false },
@@ -71,12 +140,12 @@ const struct keyword keywords_stats[] = {
 	{ "stats auth", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_stats_auth, NULL, false },
 	{ "stats refresh", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_stats_refresh, NULL, false },
 	{ "stats admin", IN_PROXY, 1, ARGS_ANY, KW_ACCEPT, on_stats_admin, NULL, false },
-	{ "stats scope", IN_ANY_PROXY, 1, 1, KW_WARNED, turn_on, scope_note, false },
-	{ "stats hide-version", IN_ANY_PROXY, 0, 0, KW_IGNORED, turn_on, NULL, false },
-	{ "stats show-legends", IN_ANY_PROXY, 0, 0, KW_IGNORED, turn_on, NULL, false },
+	{ "stats scope", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_stats_scope, NULL, false },
+	{ "stats hide-version", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_stats_hide_version, NULL, false },
+	{ "stats show-legends", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_stats_show_legends, NULL, false },
 	{ "stats show-modules", IN_ANY_PROXY, 0, 0, KW_IGNORED, turn_on, NULL, false },
-	{ "stats show-node", IN_ANY_PROXY, 0, 1, KW_IGNORED, turn_on, NULL, false },
-	{ "stats show-desc", IN_ANY_PROXY, 0, ARGS_ANY, KW_IGNORED, turn_on, NULL, false },
+	{ "stats show-node", IN_ANY_PROXY, 0, 1, KW_ACCEPT, on_stats_show_node, NULL, false },
+	{ "stats show-desc", IN_ANY_PROXY, 0, ARGS_ANY, KW_ACCEPT, on_stats_show_desc, NULL, false },
 	{ "stats http-request", IN_PROXY, 1, ARGS_ANY, KW_HTTP, NULL, "rules for requests of the page are HAProxy's",
 	  false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },

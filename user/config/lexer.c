@@ -150,9 +150,11 @@ static int take_variable(struct lexer *lx)
 	char *copy;
 
 	name = end = start + 1 + brace;
-	if (!isalpha((unsigned char)*name) && *name != '_')
+	/* A dot begins the pseudo-variables of section 2.3, such as "${.LINE}". */
+	if (!isalpha((unsigned char)*name) && *name != '_' && *name != '.')
 		return fail(lx, start, 1 + brace, "'$' is not followed by the name of a variable",
 			    "write \\$ for the character");
+	end += *end == '.';
 	while (isalnum((unsigned char)*end) || *end == '_')
 		end++;
 	copy = arena_copy(lx->arena, name, (size_t)(end - name));

@@ -20,6 +20,7 @@ void parser_init(struct parser *p, const struct conf_options *opt, struct diag_l
 	p->errors_before = diags->nr[DIAG_ERROR];
 	TAILQ_INIT(&p->proxies);
 	TAILQ_INIT(&p->env);
+	SLIST_INIT(&p->scripts);
 	p->model = model_new();
 	if (!p->model)
 		p->arena.failed = true;
@@ -27,6 +28,10 @@ void parser_init(struct parser *p, const struct conf_options *opt, struct diag_l
 
 void parser_fini(struct parser *p)
 {
+	struct script_owner *o;
+
+	SLIST_FOREACH(o, &p->scripts, next)
+		script_put(o->script);
 	model_free(p->model);
 	p->model = NULL;
 	names_fini(&p->names);
@@ -143,28 +148,77 @@ void need_http(struct parser *p, size_t at, const char *why)
 	set_need(p, &p->proxy->set.need_http, at, why);
 }
 
+/* 'text' lives as long as the parse. */
+static void refuse_at(struct parser *p, struct proxy *x, const struct diag_place *place, const char *hint,
+		      const char *text)
+{
+	struct refusal *r;
+
+	if (!text)
+		return;
+	if (!x) {
+		report(p, DIAG_ERROR, place, CODE_NOT_YET, hint, "%s", text);
+		return;
+	}
+	r = arena_alloc(&p->arena, sizeof(*r));
+	if (!r)
+		return;
+	*r = (struct refusal){ .place = *place, .text = text, .hint = hint };
+	TAILQ_INSERT_TAIL(&x->refusals, r, next);
+}
+
 void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...)
 {
 	struct diag_place place = parser_place(p, at);
-	struct refusal *r;
 	char text[512];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (!p->proxy || p->proxy->kind == SECTION_DEFAULTS) {
-		report(p, DIAG_ERROR, &place, CODE_NOT_YET, hint, "%s", text);
-		return;
-	}
-	r = arena_alloc(&p->arena, sizeof(*r));
-	if (!r)
-		return;
-	r->place = place;
-	r->text = arena_copy(&p->arena, text, strlen(text));
-	r->hint = hint;
-	if (r->text)
-		TAILQ_INSERT_TAIL(&p->proxy->refusals, r, next);
+	refuse_at(p, p->proxy, &place, hint, arena_copy(&p->arena, text, strlen(text)));
+}
+
+static bool is_in_force(const struct parser *p, enum capability cap)
+{
+	if (p->opt && p->opt->can)
+		return p->opt->can[cap];
+	return capabilities[cap].state == CAN_IN_FORCE;
+}
+
+/* A warning or a note about what is not in force. */
+static void not_enforced(struct parser *p, const struct diag_place *place, const struct capability_row *row)
+{
+	report(p, row->state == CAN_NOTED ? DIAG_NOTE : DIAG_WARNING, place, CODE_NOT_ENFORCED, row->hint,
+	       "%s is not enforced in this version", row->what);
+}
+
+bool require(struct parser *p, size_t at, enum capability cap)
+{
+	const struct capability_row *row = &capabilities[cap];
+	struct diag_place place = parser_place(p, at);
+
+	if (is_in_force(p, cap))
+		return true;
+	if (row->state == CAN_WARNED || row->state == CAN_NOTED)
+		not_enforced(p, &place, row);
+	else
+		refuse(p, at, row->hint, "%s is not available in this version", row->what);
+	return false;
+}
+
+bool require_at(struct parser *p, struct proxy *x, const struct diag_place *place, enum capability cap)
+{
+	const struct capability_row *row = &capabilities[cap];
+
+	if (is_in_force(p, cap))
+		return true;
+	if (row->state == CAN_WARNED || row->state == CAN_NOTED)
+		not_enforced(p, place, row);
+	else
+		refuse_at(p, x, place, row->hint,
+			  arena_printf(&p->arena, "%s is not available in this version", row->what));
+	return false;
 }
 
 /* Moves the run of lines with the same word into the list. */
@@ -197,6 +251,20 @@ void ignore_word(struct parser *p, const char *word)
 	p->ignored_from = p->ignored_to = p->line_nr;
 }
 
+struct check_script *parser_script_new(struct parser *p)
+{
+	struct script_owner *o = arena_alloc(&p->arena, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->script = script_new();
+	if (o->script)
+		SLIST_INSERT_HEAD(&p->scripts, o, next);
+	else
+		p->arena.failed = true;
+	return o->script;
+}
+
 struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *name, const struct settings *from)
 {
 	struct proxy *x = arena_alloc(&p->arena, sizeof(*x));
@@ -209,11 +277,13 @@ struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *
 	TAILQ_INIT(&x->servers);
 	TAILQ_INIT(&x->uses);
 	TAILQ_INIT(&x->refusals);
+	TAILQ_INIT(&x->sticks);
+	TAILQ_INIT(&x->tunes);
 	if (from) {
 		x->set = *from;
 	} else {
 		x->set.source_ports = (struct port_range){ 1, 0 };
-		check_conf_init(&x->set.check);
+		x->set.balance = (struct balance){ .draws = 2, .mask4 = 32, .mask6 = 128 };
 		server_decl_init(&x->set.server);
 	}
 	TAILQ_INSERT_TAIL(&p->proxies, x, next);
@@ -290,6 +360,7 @@ static void begin_proxy(struct parser *p, enum section kind)
 	x = parser_proxy_new(p, kind, name, from ? &from->set : NULL);
 	if (!x)
 		return;
+	x->from = from;
 	x->place = parser_place(p, *name ? 1 : 0);
 	if (kind == SECTION_DEFAULTS)
 		p->last_defaults = x;
@@ -324,6 +395,18 @@ static const struct {
 	{ "traces", SECTION_SKIPPED, "these are traces of HAProxy's inside" },
 };
 
+/* Stick tables name them. */
+static void remember_peers(struct parser *p)
+{
+	struct text_item *item = arena_alloc(&p->arena, sizeof(*item));
+
+	if (!item || !parser_word(p, 1))
+		return;
+	item->text = parser_word(p, 1);
+	item->next = p->peers;
+	p->peers = item;
+}
+
 static bool begin_section(struct parser *p)
 {
 	const char *word = parser_word(p, 0);
@@ -335,6 +418,7 @@ static bool begin_section(struct parser *p)
 	if (i == sizeof(sections) / sizeof(sections[0]))
 		return false;
 	p->section = sections[i].kind;
+	p->section_label = parser_word(p, 1) ? parser_word(p, 1) : word;
 	p->proxy = NULL;
 	p->nr_sections++;
 	switch (sections[i].kind) {
@@ -349,6 +433,8 @@ static bool begin_section(struct parser *p)
 		begin_proxy(p, sections[i].kind);
 		break;
 	case SECTION_SKIPPED:
+		if (!strcmp(word, "peers"))
+			remember_peers(p);
 		remark(p, 0, CODE_IGNORED, NULL, "section '%s' is ignored: %s", word, sections[i].note);
 		break;
 	case SECTION_NONE:
@@ -454,6 +540,7 @@ void parser_read(struct parser *p, const char *file, const char *text, size_t le
 	if (!copy || !p->file)
 		return;
 	p->section = SECTION_NONE;
+	p->section_label = "";
 	p->proxy = NULL;
 	p->ignored = p->ignored_word = NULL;
 	p->nr_ignored = 0;

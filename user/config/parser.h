@@ -16,9 +16,11 @@
 #include "base/codes.h"
 #include "base/diag.h"
 #include "config/arena.h"
+#include "config/check_decl.h"
 #include "config/conf.h"
 #include "config/lexer.h"
 #include "config/names.h"
+#include "model/capability.h"
 #include "model/model.h"
 
 enum section {
@@ -89,6 +91,7 @@ struct bind_decl {
 	uint16_t port_lo, port_hi;
 	uint8_t proto;
 	const char *interface, *name;
+	unsigned int id, maxconn, mss;
 };
 
 TAILQ_HEAD(bind_decls, bind_decl);
@@ -101,17 +104,67 @@ struct server_decl {
 	struct addr addr;
 	const char *host;
 	uint16_t port;
+	int port_offset;
 	const char *path; /* behind the port */
 	struct diag_place path_place;
 	unsigned int id;
-	unsigned int weight;
+	unsigned int weight, maxconn, slowstart_ms;
 	bool backup, disabled, checked;
+	bool down_ends_flows, up_ends_backup_flows;
+	bool has_source; /* 'source' was given, which 'usesrc' must follow */
+	bool has_forward;
+	enum forward forward;
+	struct diag_place forward_place;
+	bool has_mac;
+	unsigned char mac[6];
 	struct check_conf check; /* strings in the arena */
+	bool has_verify;	 /* 'verify' is given; else it is as 'ssl-server-verify' says */
 	struct addr source;
 	struct port_range source_ports;
 };
 
 TAILQ_HEAD(server_decls, server_decl);
+
+/* A list of texts that sections hand down: the newest first, the rest shared. */
+struct text_item {
+	const struct text_item *next;
+	const char *text;
+};
+
+/* A 'stick-table' line. */
+struct table_decl {
+	const char *name;
+	struct diag_place place;
+	bool has_type;
+	int family; /* 0: a key that is no address, so that only a proxy can use the table */
+	unsigned int size, expire_ms, store, conn_rate_ms, gpc0_rate_ms;
+	bool nopurge;
+	const char *peers;
+	struct stick_table *made; /* by build.c */
+};
+
+/* A 'stick' line. */
+struct stick_decl {
+	TAILQ_ENTRY(stick_decl) next;
+	struct diag_place place, table_place;
+	bool match, store, by_dst;
+	const char *table; /* NULL: the section's own */
+	struct table_decl *found;
+};
+
+TAILQ_HEAD(stick_decls, stick_decl);
+
+/* '#@xlb server NAME ...': what HAProxy's own line has no word for. */
+struct server_tune {
+	TAILQ_ENTRY(server_tune) next;
+	const char *name;
+	struct diag_place place, forward_place;
+	bool has_forward, has_mac;
+	enum forward forward;
+	unsigned char mac[6];
+};
+
+TAILQ_HEAD(server_tunes, server_tune);
 
 /* A reason why a section needs a proxy: the first one counts. */
 struct need {
@@ -126,18 +179,28 @@ struct settings {
 	struct diag_place mode_place; /* line 0: mode not given */
 	bool *mode_told;	      /* the warning on this line, shared by all that inherit it */
 	struct timeouts timeouts;
-	struct check_conf check;   /* type, http_*: of the option lines */
+	struct check_decl checks;
 	struct server_decl server; /* of default-server */
 	struct addr source;
 	struct port_range source_ports;
 	bool balance_given;
-	bool allbackups, disabled;
-	unsigned int maxconn;
+	struct balance balance;
+	struct diag_place balance_place, hash_type_place;
+	bool has_forward;
+	enum forward forward;
+	struct diag_place forward_place;
+	enum no_backend no_backend;
+	enum check_path check_path;
+	enum state_file load_state;
+	const char *state_file;
+	bool allbackups, disabled, log_health_checks, socket_stats;
+	unsigned int maxconn, rate_limit;
 	const char *default_backend;
 	struct diag_place default_backend_place;
 	struct need need, need_http; /* in any mode, in mode http */
-	bool stats_on, metrics;
-	const char *stats_uri, *stats_realm, *stats_auth;
+	bool stats_on, stats_admin, stats_hide_version, stats_show_legends, metrics;
+	const char *stats_uri, *stats_realm, *stats_node, *stats_desc;
+	const struct text_item *stats_users, *stats_scope;
 	unsigned int stats_refresh_s;
 	struct diag_place stats_place;
 };
@@ -147,6 +210,7 @@ struct refusal {
 	TAILQ_ENTRY(refusal) next;
 	struct diag_place place;
 	const char *text, *hint;
+	bool told; /* of a 'defaults' section that several inherit */
 };
 
 TAILQ_HEAD(refusals, refusal);
@@ -163,11 +227,16 @@ TAILQ_HEAD(use_backends, use_backend);
 struct proxy {
 	TAILQ_ENTRY(proxy) next;
 	enum section kind;
-	const char *name; /* "" for unnamed defaults */
+	const char *name;   /* "" for unnamed defaults */
+	struct proxy *from; /* the 'defaults' that it inherits from, or NULL */
 	struct diag_place place;
 	unsigned int id;     /* of an 'id' line, or 0 */
 	bool has_forced_ids; /* some server has an 'id' */
+	const char *description;
 	struct settings set;
+	struct table_decl *table; /* its 'stick-table', or NULL */
+	struct stick_decls sticks;
+	struct server_tunes tunes;
 	struct bind_decls binds;
 	struct server_decls servers;
 	struct use_backends uses;
@@ -194,6 +263,14 @@ struct env_var {
 
 TAILQ_HEAD(env_vars, env_var);
 
+/* Rules of checks, which live as long as the parser. */
+struct script_owner {
+	SLIST_ENTRY(script_owner) next;
+	struct check_script *script;
+};
+
+SLIST_HEAD(script_owners, script_owner);
+
 enum { COND_DEPTH_MAX = 16 };
 
 /* A .if that is open. */
@@ -216,16 +293,21 @@ struct parser {
 	size_t keyword_words;	  /* of these the keyword has 1 or 2, the prefix not counted */
 	bool negated, to_default; /* prefix 'no', 'default' */
 	enum section section;
-	struct proxy *proxy; /* the section's, or NULL */
+	const char *section_label; /* its name, or its word when it has none */
+	struct proxy *proxy;	   /* the section's, or NULL */
 	struct proxy *last_defaults;
 	struct proxies proxies;
 	struct names names;
 	bool has_forced_ids; /* some proxy has an 'id' line */
 	struct env_vars env;
+	struct script_owners scripts;
+	bool verify_none;    /* 'ssl-server-verify none' */
+	const char *ca_base; /* folder of 'ca-file', or NULL */
 	struct cond conds[COND_DEPTH_MAX];
 	unsigned int nr_conds;
 	unsigned int nr_sections;
-	const char *ignored; /* list for the note at the end of the file */
+	const struct text_item *peers; /* names of 'peers' sections */
+	const char *ignored;	       /* list for the note at the end of the file */
 	unsigned int nr_ignored;
 	const char *ignored_word; /* a run of lines that is not in the list yet */
 	unsigned int ignored_from, ignored_to;
@@ -241,6 +323,8 @@ void parser_read(struct parser *p, const char *file, const char *text, size_t le
 struct diag_place parser_place(const struct parser *p, size_t at);
 /* Text of a word, or NULL beyond the last. */
 const char *parser_word(const struct parser *p, size_t at);
+/* An empty list of rules that the parser frees at its end, or NULL. */
+struct check_script *parser_script_new(struct parser *p);
 struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *name, const struct settings *from);
 
 /* Messages about word 'at' of the present line. 'hint' may be NULL. */
@@ -263,6 +347,13 @@ bool parser_failed(const struct parser *p);
 void need_proxy(struct parser *p, size_t at, const char *why);
 /* Nor, if its mode is http. */
 void need_http(struct parser *p, size_t at, const char *why);
+/*
+ * Is 'cap' in force? If not, says so about word 'at', in the way that its row wants: an error through refuse(), a
+ * warning or a note.
+ */
+bool require(struct parser *p, size_t at, enum capability cap);
+/* The same about a place in section 'x', when all files are read. */
+bool require_at(struct parser *p, struct proxy *x, const struct diag_place *place, enum capability cap);
 /* Not available in this version: an error, unless nothing that xlb serves uses the section. */
 void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Adds word 'at' to the note on ignored words. */
@@ -275,6 +366,9 @@ void preproc_end_of_file(struct parser *p);
 const char *preproc_getenv(void *parser, const char *name);
 void preproc_setenv(struct parser *p, const char *name, const char *value);
 
+/* cond.c: the words from 'at' on as a condition. False: they are none, and 'ret' is untouched. */
+bool cond_eval(struct parser *p, size_t at, bool *ret);
+
 /* keyword.c: lookup and common checks. */
 void keyword_line(struct parser *p, size_t at);
 void keyword_pragma(struct parser *p);
@@ -283,19 +377,41 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 
 /* Tables, each ended by a row without a word. */
 extern const struct keyword keywords_global[], keywords_proxy[], keywords_option[], keywords_check[], keywords_stats[],
-	keywords_server[], keywords_layer7[], keywords_pragma[];
+	keywords_server[], keywords_layer7[], keywords_pragma[], keywords_balance[], keywords_stick[];
 
 /* value.c: one word into a value. False: an error about the word was added, 'ret' untouched. */
 bool value_uint(struct parser *p, size_t at, unsigned int min, unsigned int max, unsigned int *ret);
 bool value_time(struct parser *p, size_t at, unsigned int unit_ms, unsigned int min_ms, unsigned int *ret_ms);
+/* A number with HAProxy's units of size: k m g, of 1024. */
+bool value_size(struct parser *p, size_t at, unsigned int min, unsigned int max, unsigned int *ret);
 bool value_name(struct parser *p, size_t at, const char *what);
+
+/* A word and what it stands for; tables end with a row without a word. */
+struct named_value {
+	const char *word;
+	int value;
+};
+
+/* The value of word 'at'. 'what' is what the table lists: "facility of syslog". */
+bool value_choice(struct parser *p, size_t at, const struct named_value *table, const char *what, int *ret);
+
+/* A sample expression of addresses and ports, "src,ipmask(24)". */
+struct sample {
+	unsigned int parts; /* enum balance_part, one of them */
+	uint8_t mask4, mask6;
+};
+
+/* keywords_balance.c. False: a message was added, or the section needs a proxy for it. */
+bool sample_parse(struct parser *p, size_t at, struct sample *ret);
+void balance_tuple(struct parser *p, size_t at);
 
 /* An address as written on 'bind', 'server' and 'source' lines. */
 struct endpoint {
 	struct addr addr;
 	const char *host; /* as written, when it was a name to resolve */
 	bool has_port;
-	unsigned int port_lo, port_hi; /* host order */
+	unsigned int port_lo, port_hi; /* host order; 1 and 65535 for '*' */
+	int port_offset;	       /* of "+N" and "-N", without has_port */
 	const char *path;	       /* from the first '/' behind the port, or NULL */
 	size_t path_off;	       /* its offset in the word */
 };
@@ -304,20 +420,47 @@ enum {
 	ENDPOINT_RANGE = 1u << 0, /* LO-HI allowed */
 	ENDPOINT_WILD = 1u << 1,  /* empty and '*' mean 0.0.0.0 */
 	ENDPOINT_PATH = 1u << 2,
-	ENDPOINT_NAME = 1u << 3, /* a host name may stand there */
+	ENDPOINT_NAME = 1u << 3,     /* a host name may stand there */
+	ENDPOINT_OFFSET = 1u << 4,   /* the port may be relative */
+	ENDPOINT_ANY_PORT = 1u << 5, /* '*' may stand for all ports */
 };
 
-/* Parses 'text', a part of word 'at'. IPv4 only: anything else that HAProxy knows is an error that says so. */
+/* A copy of word 'at' in the arena that model structures may point to until they are copied. */
+char *value_text(struct parser *p, size_t at);
+
+/*
+ * Parses 'text', a part of word 'at', by HAProxy's rules: a prefix ipv4@ or ipv6@, an address with or without
+ * brackets, and the port behind the last colon. A kind of address that takes no packets makes the section need a proxy.
+ */
 bool value_endpoint(struct parser *p, size_t at, const char *text, unsigned int flags, struct endpoint *ret);
+
+/* keywords_proxy.c: the word behind 'usesrc'. True: the client's address, which is 'forward dnat'. */
+bool usesrc_parse(struct parser *p, size_t at);
 
 /* keywords_server.c */
 void server_decl_init(struct server_decl *s);
+/* "02:00:5e:10:00:01". False after a message. */
+bool mac_parse(struct parser *p, size_t at, unsigned char *ret);
+/* A word of '#@xlb forward', checked against what is in force. */
+bool forward_parse(struct parser *p, size_t at, enum forward *ret);
 struct server_decl *server_line(struct parser *p, size_t at);
 
 /* keywords_bind.c */
 void bind_line(struct parser *p, size_t at);
-void bind_udp(struct parser *p, size_t at);
+/* '#@xlb bind PROTO ...': 'at' is the word behind PROTO. */
+void bind_pragma(struct parser *p, size_t at, uint8_t proto);
 void stats_socket_line(struct parser *p, size_t at);
+
+/*
+ * reach.c: all files are read. Enters what '#@xlb server' lines say, finds the tables of 'stick' lines, and complains
+ * about servers of 'back' that packets for 'front' cannot be brought to in the way asked for.
+ */
+void resolve_tunes(struct parser *p, struct proxy *x);
+void resolve_tables(struct parser *p, struct proxy *x);
+/* The table of section 'name', of 'x' itself when that is NULL. NULL after a message about 'place'. */
+struct table_decl *find_table(struct parser *p, const struct proxy *x, const char *name,
+			      const struct diag_place *place);
+void check_reach(struct parser *p, const struct proxy *front, struct proxy *back);
 
 /* finish.c: all files are read. Builds p->model. */
 int finish(struct parser *p);

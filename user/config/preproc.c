@@ -9,16 +9,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "config/parser.h"
 
 extern char **environ;
 
+/* Where the line stands, for messages of the file itself: HAProxy's pseudo-variables. */
+static const char *pseudo_variable(struct parser *p, const char *name)
+{
+	if (!strcmp(name, ".FILE"))
+		return p->file;
+	if (!strcmp(name, ".LINE"))
+		return arena_printf(&p->arena, "%u", p->line_nr);
+	if (!strcmp(name, ".SECTION"))
+		return p->section_label;
+	return NULL;
+}
+
 const char *preproc_getenv(void *parser, const char *name)
 {
-	const struct parser *p = parser;
+	struct parser *p = parser;
 	const struct env_var *v;
 
+	if (*name == '.')
+		return pseudo_variable(p, name);
 	TAILQ_FOREACH(v, &p->env, next)
 		if (!strcmp(v->name, name))
 			return v->value;
@@ -47,100 +60,19 @@ bool preproc_is_active(const struct parser *p)
 	return true;
 }
 
-/* Splits "name(a,b)" in place. Returns the number of arguments, -1 if it has not that form. */
-static int split_call(char *text, char **ret_args, int max)
+/* Decides about a branch. After a condition that is none no branch counts: which was meant is not known. */
+static void decide(struct parser *p, struct cond *c)
 {
-	size_t len = strlen(text);
-	char *open = strchr(text, '('), *p;
-	int nr = 0;
-
-	if (!open || !len || text[len - 1] != ')')
-		return -1;
-	text[len - 1] = '\0';
-	*open = '\0';
-	for (p = open + 1; p && nr < max; nr++) {
-		ret_args[nr] = p;
-		p = strchr(p, ',');
-		if (p)
-			*p++ = '\0';
+	c->active = false;
+	if (cond_eval(p, 1, &c->active)) {
+		c->taken = c->active;
+		return;
 	}
-	return p ? -1 : nr;
-}
-
-/* One term of a condition: 0 or 1, -1 if it is not understood. 'text' is changed. */
-static int eval_term(struct parser *p, char *text)
-{
-	char *args[2] = { NULL, NULL };
-	int nr;
-
-	if (*text == '!') {
-		nr = eval_term(p, text + 1);
-		return nr < 0 ? nr : !nr;
-	}
-	if (!*text)
-		return 0;
-	if (text[strspn(text, "0123456789")] == '\0')
-		return text[strspn(text, "0")] != '\0';
-	nr = split_call(text, args, 2);
-	if (nr == 1 && !strcmp(text, "defined"))
-		return preproc_getenv(p, args[0]) != NULL;
-	if (nr == 1 && !strcmp(text, "feature"))
-		return 0; /* features are of HAProxy's build: TLS and its like, none of which is here */
-	if (nr == 2 && !strcmp(text, "streq"))
-		return !strcmp(args[0], args[1]);
-	if (nr == 2 && !strcmp(text, "strneq"))
-		return strcmp(args[0], args[1]) != 0;
-	return -1;
-}
-
-/* All words from 'at' on as one condition with && and ||, which HAProxy evaluates in this order as well. */
-static int eval_condition(struct parser *p, size_t at)
-{
-	int any = 0, all = 1, value;
-	struct buf text = { 0 };
-	char *term, *and, * or, *end;
-
-	for (; parser_word(p, at); at++)
-		buf_puts(&text, parser_word(p, at));
-	buf_add(&text, "", 1);
-	if (text.failed) {
-		p->arena.failed = true;
-		buf_fini(&text);
-		return 0;
-	}
-	for (term = text.data; term; term = end) {
-		and = strstr(term, "&&");
-		or = strstr(term, "||");
-		end = and&&(! or || and < or) ? and : or ;
-		if (end)
-			*end = '\0';
-		value = eval_term(p, term);
-		if (value < 0) {
-			any = -1;
-			break;
-		}
-		all = all && value;
-		if (!end || end == or) {
-			any = any || all;
-			all = 1;
-		}
-		if (end)
-			end += 2;
-	}
-	buf_fini(&text);
-	return any;
-}
-
-static bool condition(struct parser *p)
-{
-	int value = eval_condition(p, 1);
-
-	if (value < 0)
-		complain(p, 1, CODE_CONDITION,
-			 "known here: numbers, defined(NAME), streq(A,B), strneq(A,B), feature(NAME), '!', '&&' and "
-			 "'||'",
-			 "the condition of '%s' is not understood", parser_word(p, 0));
-	return value > 0;
+	c->taken = true;
+	complain(p, 1, CODE_CONDITION,
+		 "known here: numbers, defined(NAME), streq(A,B), strneq(A,B), strstr(A,B), feature(NAME), "
+		 "version_atleast(V), version_before(V), '!', '&&', '||' and parentheses",
+		 "the condition of '%s' is not understood", parser_word(p, 0));
 }
 
 static void begin_if(struct parser *p)
@@ -156,8 +88,9 @@ static void begin_if(struct parser *p)
 	memset(c, 0, sizeof(*c));
 	c->place = parser_place(p, 0);
 	/* In a branch that does not count nothing is asked: the condition may belong to another version. */
-	c->active = outer && condition(p);
-	c->taken = c->active || !outer;
+	c->taken = !outer;
+	if (outer)
+		decide(p, c);
 	p->nr_conds++;
 }
 
@@ -170,9 +103,12 @@ static void next_branch(struct parser *p, bool is_else)
 		return;
 	}
 	c = &p->conds[p->nr_conds - 1];
-	c->active = !c->taken && (is_else || condition(p));
-	c->taken = c->taken || c->active;
+	c->active = is_else && !c->taken;
 	c->had_else = is_else;
+	if (!is_else && !c->taken)
+		decide(p, c);
+	else
+		c->taken = true;
 }
 
 static void end_if(struct parser *p)
@@ -190,30 +126,76 @@ static void message(struct parser *p, enum diag_level level)
 	report(p, level, &place, CODE_MESSAGE, NULL, "%s", parser_word(p, 1) ? parser_word(p, 1) : "");
 }
 
+static void begin_elif(struct parser *p)
+{
+	next_branch(p, false);
+}
+
+static void begin_else(struct parser *p)
+{
+	next_branch(p, true);
+}
+
+static void say_note(struct parser *p)
+{
+	message(p, DIAG_NOTE);
+}
+
+static void say_warning(struct parser *p)
+{
+	message(p, DIAG_WARNING);
+}
+
+static void say_alert(struct parser *p)
+{
+	message(p, DIAG_ERROR);
+}
+
+/* HAProxy speaks these in its diagnostic mode only. */
+static void say_nothing(struct parser *p)
+{
+	(void)p;
+}
+
+static const struct {
+	const char *word;
+	size_t max_args;
+	bool is_branch; /* counts in branches that are not taken, too */
+	void (*run)(struct parser *p);
+} directives[] = {
+	{ ".if", LEX_WORDS_MAX, true, begin_if }, { ".elif", LEX_WORDS_MAX, true, begin_elif },
+	{ ".else", 0, true, begin_else },	  { ".endif", 0, true, end_if },
+	{ ".notice", 1, false, say_note },	  { ".warning", 1, false, say_warning },
+	{ ".alert", 1, false, say_alert },	  { ".diag", 1, false, say_nothing },
+};
+
+enum { NR_DIRECTIVES = sizeof(directives) / sizeof(directives[0]) };
+
 void preproc_line(struct parser *p)
 {
-	static const char *const words[] = { ".if",	 ".elif",  ".else", ".endif", ".notice",
-					     ".warning", ".alert", ".diag", NULL };
-	const char *word = parser_word(p, 0);
+	const char *word = parser_word(p, 0), *words[NR_DIRECTIVES + 1];
+	size_t i;
 
-	if (!strcmp(word, ".if"))
-		begin_if(p);
-	else if (!strcmp(word, ".elif"))
-		next_branch(p, false);
-	else if (!strcmp(word, ".else"))
-		next_branch(p, true);
-	else if (!strcmp(word, ".endif"))
-		end_if(p);
-	else if (!preproc_is_active(p) || !strcmp(word, ".diag"))
-		return; /* .diag speaks in HAProxy's diagnostic mode only */
-	else if (!strcmp(word, ".notice"))
-		message(p, DIAG_NOTE);
-	else if (!strcmp(word, ".warning"))
-		message(p, DIAG_WARNING);
-	else if (!strcmp(word, ".alert"))
-		message(p, DIAG_ERROR);
-	else
-		complain(p, 0, CODE_CONDITION, did_you_mean(p, word, words), "unknown word '%s'", word);
+	for (i = 0; i < NR_DIRECTIVES; i++) {
+		words[i] = directives[i].word;
+		if (!strcmp(words[i], word))
+			break;
+	}
+	if (i == NR_DIRECTIVES) {
+		words[i] = NULL;
+		if (preproc_is_active(p))
+			complain(p, 0, CODE_CONDITION, did_you_mean(p, word, words), "unknown word '%s'", word);
+		return;
+	}
+	if (!directives[i].is_branch && !preproc_is_active(p))
+		return;
+	if (p->line.nr > directives[i].max_args + 1) {
+		complain(p, directives[i].max_args + 1, CODE_EXTRA_ARG,
+			 directives[i].max_args ? "put a message of several words in quotes" : NULL,
+			 "unexpected word '%s' after '%s'", parser_word(p, directives[i].max_args + 1), word);
+		return;
+	}
+	directives[i].run(p);
 }
 
 void preproc_end_of_file(struct parser *p)

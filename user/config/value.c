@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Words into numbers, times and addresses, with an error at the word when it does not fit.
+ * Words into numbers, times and names, with an error at the word when it does not fit.
  *
  * Stricter than HAProxy where that takes what is not meant: trailing characters after a number, a negative number that
- * wraps, a port above 65535 in a server's address.
+ * wraps.
  */
 #include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <string.h>
 
 #include "config/parser.h"
@@ -105,6 +104,55 @@ bool value_time(struct parser *p, size_t at, unsigned int unit_ms, unsigned int 
 	return true;
 }
 
+bool value_size(struct parser *p, size_t at, unsigned int min, unsigned int max, unsigned int *ret)
+{
+	static const char units[] = "kmg"; /* each 1024 times the one before */
+	const char *text = parser_word(p, at), *unit;
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+	unsigned long long n;
+	bool valid = text && !parse_number(text, digits, max, &n);
+
+	if (valid && text[digits]) {
+		unit = strchr(units, tolower((unsigned char)text[digits]));
+		valid = unit && !text[digits + 1];
+		if (valid)
+			n <<= 10 * (unit - units + 1);
+	}
+	if (!valid || n < min || n > max) {
+		complain(p, at, CODE_NUMBER, "write a number, or one with k, m or g behind it",
+			 "'%s' is not a size from %u to %u", text ? text : "", min, max);
+		return false;
+	}
+	*ret = (unsigned int)n;
+	return true;
+}
+
+bool value_choice(struct parser *p, size_t at, const struct named_value *table, const char *what, int *ret)
+{
+	const char *word = parser_word(p, at), *words[64];
+	size_t i;
+
+	if (!word) {
+		complain(p, at, CODE_MISSING_ARG, NULL, "a %s is missing here", what);
+		return false;
+	}
+	for (i = 0; table[i].word; i++) {
+		words[i] = table[i].word;
+		if (!strcmp(table[i].word, word)) {
+			*ret = table[i].value;
+			return true;
+		}
+	}
+	words[i] = NULL;
+	complain(p, at, CODE_WORD, did_you_mean(p, word, words), "'%s' is no %s", word, what);
+	return false;
+}
+
+char *value_text(struct parser *p, size_t at)
+{
+	return arena_copy(&p->arena, parser_word(p, at), strlen(parser_word(p, at)));
+}
+
 bool value_name(struct parser *p, size_t at, const char *what)
 {
 	const char *text = parser_word(p, at), *c;
@@ -125,141 +173,5 @@ bool value_name(struct parser *p, size_t at, const char *what)
 			 MODEL_NAME_MAX - 1);
 		return false;
 	}
-	return true;
-}
-
-/* Forms of addresses that are no IPv4 address and port. True: there was one, and it was dealt with. */
-static bool is_other_family(struct parser *p, size_t at, const char *text)
-{
-	static const char *const proxied[] = { "unix@",	 "abns@",  "abnsz@", "fd@",   "sockpair@", "rhttp@",
-					       "quic4@", "quic6@", "uxdg@",  "uxst@", NULL };
-	const char *const *prefix, *colon = strchr(text, ':');
-
-	if (*text == '/') {
-		need_proxy(p, at, "a unix socket takes no packets");
-		return true;
-	}
-	for (prefix = proxied; *prefix; prefix++) {
-		if (!strncmp(text, *prefix, strlen(*prefix))) {
-			need_proxy(p, at, "this kind of address takes no TCP packets");
-			return true;
-		}
-	}
-	/* Two colons in front of any path are IPv6. */
-	if (!strncmp(text, "ipv6@", 5) || *text == '[' ||
-	    (colon && strchr(colon + 1, ':') && strcspn(colon + 1, ":") < strcspn(colon + 1, "/"))) {
-		refuse(p, at, "use an IPv4 address", "'%s': IPv6 is not available in this version", text);
-		return true;
-	}
-	return false;
-}
-
-static bool resolve(struct parser *p, size_t at, const char *host, struct endpoint *ret)
-{
-	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *list;
-	int err;
-
-	if (host[strspn(host, "0123456789.")] == '\0') {
-		complain(p, at, CODE_ADDRESS, NULL, "'%s' is not an IPv4 address", host);
-		return false;
-	}
-	if (p->opt && p->opt->numeric) {
-		complain(p, at, CODE_ADDRESS, "write its address", "the host name '%s' is not looked up here", host);
-		return false;
-	}
-	err = getaddrinfo(host, NULL, &hints, &list);
-	if (err) {
-		complain(p, at, CODE_ADDRESS, "check the name, or write its address",
-			 "the host name '%s' is not known: %s", host, gai_strerror(err));
-		return false;
-	}
-	ret->addr.family = AF_INET;
-	ret->addr.v4 = ((const struct sockaddr_in *)(const void *)list->ai_addr)->sin_addr;
-	freeaddrinfo(list);
-	ret->host = host;
-	return true;
-}
-
-static bool take_host(struct parser *p, size_t at, const char *host, unsigned int flags, struct endpoint *ret)
-{
-	if (!*host || !strcmp(host, "*")) {
-		if (!(flags & ENDPOINT_WILD)) {
-			complain(p, at, CODE_ADDRESS, NULL, "an address is missing in '%s'", parser_word(p, at));
-			return false;
-		}
-		ret->addr.family = AF_INET;
-		ret->addr.v4.s_addr = htonl(INADDR_ANY);
-		return true;
-	}
-	if (!addr_parse(host, &ret->addr))
-		return true; /* no colon: IPv4 */
-	if (!(flags & ENDPOINT_NAME)) {
-		complain(p, at, CODE_ADDRESS, NULL, "'%s' is not an IPv4 address", host);
-		return false;
-	}
-	return resolve(p, at, host, ret);
-}
-
-static bool take_ports(struct parser *p, size_t at, const char *text, unsigned int flags, struct endpoint *ret)
-{
-	size_t lo_len = strspn(text, "0123456789");
-	unsigned long long lo, hi;
-	const char *hi_text = text + lo_len;
-
-	if (*text == '+' || *text == '-') {
-		refuse(p, at, "give the server a port of its own",
-		       "'%s': a port relative to the client's is not available in this version", text);
-		return false;
-	}
-	if (parse_number(text, lo_len, 65535, &lo) || (*hi_text && *hi_text != '-')) {
-		complain(p, at, CODE_PORT, NULL, "'%s' is not a port from 1 to 65535", text);
-		return false;
-	}
-	hi = lo;
-	if (*hi_text == '-') {
-		if (!(flags & ENDPOINT_RANGE)) {
-			complain(p, at, CODE_PORT, NULL, "'%s': one port is expected here, not a range", text);
-			return false;
-		}
-		hi_text++;
-		if (parse_number(hi_text, strlen(hi_text), 65535, &hi) || hi < lo || !lo) {
-			complain(p, at, CODE_PORT, "write LOW-HIGH", "'%s' is not a range of ports from 1 to 65535",
-				 text);
-			return false;
-		}
-	}
-	ret->has_port = true;
-	ret->port_lo = (unsigned int)lo;
-	ret->port_hi = (unsigned int)hi;
-	return true;
-}
-
-bool value_endpoint(struct parser *p, size_t at, const char *text, unsigned int flags, struct endpoint *ret)
-{
-	struct endpoint e = { 0 };
-	const char *start = text;
-	char *host, *colon, *slash;
-
-	if (is_other_family(p, at, text))
-		return false;
-	if (!strncmp(text, "ipv4@", 5))
-		text += 5;
-	host = arena_copy(&p->arena, text, strlen(text));
-	if (!host)
-		return false;
-	colon = strchr(host, ':');
-	slash = colon ? strchr(colon, '/') : NULL;
-	if (slash && flags & ENDPOINT_PATH) {
-		e.path_off = (size_t)(slash - host) + (size_t)(text - start);
-		e.path = arena_copy(&p->arena, slash, strlen(slash));
-		*slash = '\0';
-	}
-	if (colon)
-		*colon++ = '\0';
-	if (!take_host(p, at, host, flags, &e))
-		return false;
-	if (colon && *colon && !take_ports(p, at, colon, flags, &e))
-		return false;
-	*ret = e;
 	return true;
 }

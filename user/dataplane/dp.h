@@ -152,8 +152,15 @@ struct dp_flow {
 	uint32_t idle_ticks; /* since the last packet in either direction */
 };
 
-/* Calls 'fn' with each live flow until it returns false. */
-void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct dp_flow *flow), void *arg);
+/*
+ * Calls 'fn' with live flows, from slot *cursor on, until it returns false or 'max_slots' slots have been looked at;
+ * *cursor is then the next one. Returns false when the end of the tables was reached.
+ */
+bool dp_flows_from(struct dp *dp, uint64_t *cursor, size_t max_slots, bool (*fn)(void *arg, const struct dp_flow *flow),
+		   void *arg);
+
+/* Ends the flows that 'match' returns true for, both entries. Returns their number. */
+size_t dp_kill_matching(struct dp *dp, bool (*match)(void *arg, const struct dp_flow *flow), void *arg);
 
 /* Ends all flows of a server. Returns their number. */
 size_t dp_kill_flows(struct dp *dp, uint16_t server);

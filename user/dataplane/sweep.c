@@ -193,25 +193,54 @@ static struct dp_flow describe(const struct dp *dp, const struct flow *flow, uin
 	return out;
 }
 
-void dp_for_each_flow(struct dp *dp, bool (*fn)(void *arg, const struct dp_flow *flow), void *arg)
+bool dp_flows_from(struct dp *dp, uint64_t *cursor, size_t max_slots, bool (*fn)(void *arg, const struct dp_flow *flow),
+		   void *arg)
 {
-	size_t total = flow_nr_slots(dp);
+	size_t total = flow_nr_slots(dp), end;
 	uint32_t now = dp_now_tick(dp);
 	struct flow flow, peer;
 
-	for (size_t i = 0; i < total; i++) {
+	if (*cursor >= total)
+		return false;
+	end = max_slots < total - *cursor ? *cursor + max_slots : total;
+	while (*cursor < end) {
 		struct dp_flow out;
 		uint32_t idle;
 
-		if (!flow_read(dp, i, &flow) || flow_kind(&flow) != XLB_FLOW_REQUEST)
+		if (!flow_read(dp, (*cursor)++, &flow) || flow_kind(&flow) != XLB_FLOW_REQUEST)
 			continue;
 		idle = xlb_flow_idle(flow.b.seen, now);
 		if (idle && flow_peer(dp, &flow, &peer) && xlb_flow_idle(peer.b.seen, now) < idle)
 			idle = xlb_flow_idle(peer.b.seen, now);
 		out = describe(dp, &flow, idle);
 		if (!fn(arg, &out))
-			return;
+			break;
 	}
+	return *cursor < total;
+}
+
+size_t dp_kill_matching(struct dp *dp, bool (*match)(void *arg, const struct dp_flow *flow), void *arg)
+{
+	size_t total = flow_nr_slots(dp), nr = 0;
+	struct flow flow, peer_copy;
+
+	for (size_t i = 0; i < total; i++) {
+		struct xlb_flow_body *at = flow_read(dp, i, &flow), *peer;
+		struct dp_flow out;
+
+		if (!at || flow_kind(&flow) != XLB_FLOW_REQUEST)
+			continue;
+		out = describe(dp, &flow, 0);
+		if (!match(arg, &out))
+			continue;
+		peer = flow_peer(dp, &flow, &peer_copy);
+		if (!flow_end(dp, at, &flow))
+			continue;
+		if (peer)
+			(void)flow_end(dp, peer, &peer_copy);
+		nr++;
+	}
+	return nr;
 }
 
 size_t dp_kill_flows(struct dp *dp, uint16_t server)

@@ -34,7 +34,8 @@ static void collect(struct curl_loop *c)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
-		curl_multi_remove_handle(c->multi, easy);
+		if (!t->stays)
+			curl_multi_remove_handle(c->multi, easy);
 		t->done(t, result);
 	}
 }

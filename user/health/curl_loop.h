@@ -4,6 +4,7 @@
 #define HEALTH_CURL_LOOP_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <uv.h>
 
 struct curl_loop;
@@ -20,6 +21,7 @@ void curl_loop_free(struct curl_loop *c);
  */
 struct curl_transfer {
 	CURL *easy;
+	bool stays; /* it stays part of the loop after 'done', as one with CURLOPT_CONNECT_ONLY must to be of use */
 	void (*done)(struct curl_transfer *t, CURLcode result);
 };
 int curl_loop_add(struct curl_loop *c, struct curl_transfer *t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Life of a probe: when it asks, when an answer is too late, what is reported. How it asks is in tcp.c and http.c.
+ * Life of a probe: when it asks, when an answer is too late, what is reported. How it asks is in script.c and http.c.
  *
  * libuv closes handles in a later turn of its loop, so that a probe's memory lives on after health_stop() until then;
  * 'phase' PROBE_STOPPED is what keeps its owner from hearing of it again.
@@ -37,7 +37,7 @@ enum check_code probe_connect_code(int err)
 	case ENOBUFS:
 	case EAGAIN:	    /* no local port left */
 	case EADDRNOTAVAIL: /* the same, or an address that has gone */
-		return CHECK_SOCKERR;
+		return CHECK_LACKING;
 	}
 	return CHECK_L4CON;
 }
@@ -101,6 +101,16 @@ void probe_done(struct health_probe *p, enum check_code code, int status, const 
 	report(p, &res);
 }
 
+void probe_connecting(struct health_probe *p)
+{
+	p->phase = PROBE_CONNECTING;
+	p->overdue = false;
+	if (p->conf.timeout_check)
+		set_timer(p, check_connect_timeout(p->state, &p->conf));
+	else
+		set_timer(p, left_of(p, check_connect_timeout(p->state, &p->conf)));
+}
+
 void probe_connected(struct health_probe *p)
 {
 	p->phase = PROBE_CONNECTED;
@@ -118,12 +128,11 @@ static void ask(struct health_probe *p)
 
 	p->started_ns = uv_hrtime();
 	p->phase = PROBE_CONNECTING;
-	p->overdue = false;
 	if (p->ops->started)
 		p->ops->started(p->arg);
 	if (p->phase == PROBE_STOPPED)
 		return;
-	set_timer(p, check_connect_timeout(p->state, &p->conf));
+	probe_connecting(p);
 	under_way = p->method->begin(p, &res);
 	if (!under_way)
 		report(p, &res);
@@ -153,15 +162,16 @@ static void ask_or_queue(struct health_probe *p)
  */
 static void on_deadline(struct health_probe *p)
 {
-	bool connected = p->phase == PROBE_CONNECTED;
+	struct script_result res;
 
 	if (!p->overdue) {
 		p->overdue = true;
 		uv_timer_start(&p->timer, on_timer, 1, 0);
 		return;
 	}
+	p->method->late(p, &res);
 	p->method->abandon(p);
-	probe_done(p, connected ? CHECK_L7TOUT : CHECK_L4TOUT, 0, NULL);
+	probe_done(p, res.code, res.status, res.desc[0] ? res.desc : NULL);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -182,37 +192,54 @@ static void on_timer(uv_timer_t *timer)
 	}
 }
 
-/* The check's own address and port go before the server's. */
+static socklen_t set_address(const struct addr *a, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+	if (a->family == AF_INET) {
+		*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = a->v4 };
+		return sizeof(*v4);
+	}
+	*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = a->v6 };
+	return sizeof(*v6);
+}
+
+/* The check's own address and port go before the server's. A script may name its ports itself. */
 static int set_target(struct health_probe *p, const struct addr *addr, uint16_t port)
 {
 	const struct addr *a = p->conf.addr.family ? &p->conf.addr : addr;
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&p->to;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&p->to;
 
 	if (p->conf.port)
 		port = (uint16_t)p->conf.port;
-	if (!port)
+	if ((!port && !p->conf.script) || (a->family != AF_INET && a->family != AF_INET6))
 		return -EINVAL;
-	if (a->family == AF_INET) {
-		*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = a->v4 };
-		p->to_len = sizeof(*v4);
-		return 0;
-	}
-	if (a->family == AF_INET6) {
-		*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = a->v6 };
-		p->to_len = sizeof(*v6);
-		return 0;
-	}
-	return -EINVAL;
+	p->to_len = set_address(a, port, &p->to);
+	return 0;
 }
 
-/* Words that go into the request line or a header must not end it. */
-static bool is_clean(const char *word)
+void probe_address(const struct health_probe *p, const struct rule_connect *rule, struct sockaddr_storage *ret)
 {
-	for (; word && *word; word++)
-		if ((unsigned char)*word <= ' ' || *word == 0x7f)
-			return false;
-	return true;
+	const struct sockaddr_in *own = (const struct sockaddr_in *)&p->to; /* the port is at one place in both families */
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+
+	*ret = p->to;
+	if (rule && rule->addr.family)
+		set_address(&rule->addr, ntohs(own->sin_port), ret);
+	if (rule && rule->port)
+		v4->sin_port = htons((uint16_t)rule->port);
+}
+
+void probe_target(const struct health_probe *p, const struct rule_connect *rule, const struct sockaddr_storage *to,
+		  struct tls_target *ret)
+{
+	const struct check_conf *c = &p->conf;
+
+	*ret = (struct tls_target){ .to = to, .verify = c->verify, .ca_file = c->ca_file };
+	ret->tls = !rule || rule->as_server ? c->tls : rule->tls;
+	ret->verify_host = c->verify_host;
+	ret->sni = rule && rule->sni ? rule->sni : c->sni;
+	ret->alpn = rule && rule->alpn ? rule->alpn : c->alpn;
 }
 
 static const struct probe_method *find_method(const struct check_conf *c)
@@ -221,9 +248,9 @@ static const struct probe_method *find_method(const struct check_conf *c)
 	case CHECK_NONE:
 		return NULL;
 	case CHECK_TCP:
-		return &probe_tcp;
+		return &probe_script;
 	case CHECK_HTTP:
-		return is_clean(c->http_method) && is_clean(c->http_uri) && is_clean(c->http_host) ? &probe_http : NULL;
+		return c->script ? &probe_http : NULL;
 	}
 	return NULL;
 }
@@ -254,7 +281,7 @@ int health_start(struct health *h, const struct check_conf *conf, const struct c
 	*ret = p;
 	return 0;
 out_conf:
-	check_conf_free_strings(&p->conf);
+	check_conf_fini(&p->conf);
 out_free:
 	free(p);
 	return err;
@@ -264,7 +291,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
 	struct health_probe *p = handle->data;
 
-	check_conf_free_strings(&p->conf);
+	check_conf_fini(&p->conf);
 	free(p);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the files of this folder share: a probe's life (health.c), and the ways to ask a server (tcp.c, http.c), each
+ * What the files of this folder share: a probe's life (health.c), and the ways to ask a server (script.c, http.c), each
  * behind struct probe_method. Not for other folders.
  *
  * A probe waits, asks, and waits again. Its one timer is the time of the next question while it waits and the deadline
@@ -17,6 +17,8 @@
 #include <uv.h>
 
 #include "health/health.h"
+#include "health/tls.h"
+#include "model/script_run.h"
 
 struct curl_loop;
 
@@ -27,6 +29,8 @@ struct probe_method {
 	bool (*begin)(struct health_probe *p, struct health_result *ret);
 	/* Gives up the question under way, without a report. */
 	void (*abandon)(struct health_probe *p);
+	/* What to report of the question under way when its time is over; it will be abandoned. */
+	void (*late)(struct health_probe *p, struct script_result *ret);
 };
 
 struct health_probe {
@@ -56,15 +60,25 @@ struct health {
 	struct probe_list queue; /* those whose time has come while all slots were taken */
 };
 
-extern const struct probe_method probe_tcp, probe_http;
+extern const struct probe_method probe_script, probe_http;
 
 /* Ends the question: enters the result with the owner and waits for the next. 'desc' may be NULL. */
 void probe_done(struct health_probe *p, enum check_code code, int status, const char *desc);
 
+/* A connection is made, or one after the first: the deadline is that of connecting. */
+void probe_connecting(struct health_probe *p);
+
 /* The connection stands: from now on the deadline is that of the answer. */
 void probe_connected(struct health_probe *p);
 
-/* CHECK_SOCKERR if 'err' (positive errno) is the balancer's own lack, else CHECK_L4CON. */
+/* How to connect to 'to' as the probe's check says, and 'rule', if it is not NULL. */
+void probe_target(const struct health_probe *p, const struct rule_connect *rule, const struct sockaddr_storage *to,
+		  struct tls_target *ret);
+
+/* The address and port of a rule go before those of the check. */
+void probe_address(const struct health_probe *p, const struct rule_connect *rule, struct sockaddr_storage *ret);
+
+/* CHECK_LACKING if 'err' (positive errno) is the balancer's own lack, else CHECK_L4CON. */
 enum check_code probe_connect_code(int err);
 
 /* A non-blocking, close-on-exec TCP socket, or -errno. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Names and properties of forward modes. */
+/* Names and properties of forward modes and algorithms. */
 #include "model/balance.h"
 
 static const struct {
@@ -20,4 +20,19 @@ const char *forward_name(enum forward f)
 bool forward_keeps_port(enum forward f)
 {
 	return forwards[f].keeps_port;
+}
+
+static const char *const algorithms[NR_BALANCE_ALGS] = {
+	[BALANCE_ROUNDROBIN] = "roundrobin",
+	[BALANCE_STATIC_RR] = "static-rr",
+	[BALANCE_LEASTCONN] = "leastconn",
+	[BALANCE_SOURCE] = "source",
+	[BALANCE_RANDOM] = "random",
+	[BALANCE_FIRST] = "first",
+	[BALANCE_HASH] = "hash",
+};
+
+const char *balance_name(enum balance_alg alg)
+{
+	return algorithms[alg];
 }

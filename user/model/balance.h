@@ -36,6 +36,9 @@ enum balance_alg {
 	NR_BALANCE_ALGS
 };
 
+/* The word of 'balance': "roundrobin" and so on. */
+const char *balance_name(enum balance_alg alg);
+
 /* What is hashed, for BALANCE_SOURCE (BALANCE_PART_SRC alone) and BALANCE_HASH. */
 enum balance_part {
 	BALANCE_PART_SRC = 1u << 0,

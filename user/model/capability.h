@@ -12,6 +12,7 @@ enum capability_state {
 	CAN_IN_FORCE,
 	CAN_REFUSED, /* not done, and traffic would go elsewhere: an error where xlb carries the traffic */
 	CAN_WARNED,  /* not done, and traffic goes on without it: a warning */
+	CAN_NOTED,   /* the same, of what stock files say: a note */
 };
 
 /* Rows: identifier, state, what is not available, what to do instead. */
@@ -32,12 +33,11 @@ enum capability_state {
 	X(FIRST, REFUSED, "'balance first'", "use 'balance roundrobin'")                                               \
 	X(HASH_BALANCE_FACTOR, WARNED, "'hash-balance-factor'", "no server is passed over for its load")               \
 	X(STICK, REFUSED, "persistence by 'stick'", "remove it: a connection stays at its server, a client need not")  \
-	X(STICK_TABLE, REFUSED, "'stick-table'", "remove it, with the rules that use it")                              \
 	X(RULES, REFUSED, "'tcp-request connection' and 'tcp-request session'", "filter by nftables in front")         \
 	X(ROUTES, REFUSED, "'use_backend' with a condition", "give each backend a frontend of its own")                \
 	X(TRACK, REFUSED, "counting connections per client", "limit by nftables in front")                             \
 	X(SERVER_MAXCONN, WARNED, "'maxconn' of a server", "the number of its connections is not limited")             \
-	X(FRONTEND_MAXCONN, WARNED, "'maxconn' of a frontend",                                                         \
+	X(FRONTEND_MAXCONN, NOTED, "'maxconn' of a frontend",                                                          \
 	  "it is shown as the limit, but the number of connections is not limited")                                    \
 	X(BIND_MAXCONN, WARNED, "'maxconn' of a bind line", "the number of connections is not limited")                \
 	X(RATE_LIMIT, REFUSED, "'rate-limit sessions'", "remove it, or limit by nftables in front")                    \
@@ -49,12 +49,19 @@ enum capability_state {
 	X(PORT_OFFSET, REFUSED, "a port relative to the client's", "give the server a port of its own")                \
 	X(MAC, REFUSED, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")             \
 	X(NO_BACKEND, REFUSED, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")   \
+	X(FALLBACK_LOCAL, REFUSED, "'fallback local'", "remove it: a connection without server is refused")            \
 	X(MSS, WARNED, "'mss' of a bind line", "the segment size is left to the two ends")                             \
 	X(CHECK_VIA_PATH, REFUSED, "'check via-path'", "remove it: checks go to the server's own address")             \
-	X(ANY_PORT, REFUSED, "a bind of every port", "name the ports, or a range of at most 4096 of them")             \
+	X(ANY_PORT, REFUSED, "a bind of every port", "name the ports, or smaller ranges of them")                      \
 	X(STATS_ADMIN, WARNED, "'stats admin'",                                                                        \
 	  "the stats page is read-only: use 'xlbctl server' or the control socket")                                    \
 	X(STATS_SCOPE, WARNED, "'stats scope'", "the page shows everything")                                           \
+	X(STATS_USERS, WARNED, "a second 'stats auth'", "only the last user is known to the page")                     \
+	X(STATS_LOOK, NOTED, "what the page shows and hides", "the page looks the same for all")                       \
+	X(SOCKET_STATS, NOTED, "'option socket-stats'", "'show stat' has no rows for bind lines")                      \
+	X(LOG_HEALTH_CHECKS, NOTED, "'option log-health-checks'", "only changes of a server's state are logged")       \
+	X(LOG_TAG, NOTED, "'log-tag' and 'log-send-hostname'", "log lines carry the name xlb")                         \
+	X(MAX_SPREAD_CHECKS, NOTED, "'max-spread-checks'", "'spread-checks' alone counts")                             \
 	X(STATE_FILE, WARNED, "'load-server-state-from-file'",                                                         \
 	  "servers keep their state over a restart through the data plane, which is adopted")
 

@@ -8,20 +8,23 @@
 #include "model/check.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum outcome { OUTCOME_NONE, OUTCOME_PASSED, OUTCOME_FAILED };
+#include "model/script.h"
 
-/* SOCKERR says that the balancer itself had no descriptor left: nothing was learnt about the server. */
+enum outcome { OUTCOME_NONE, OUTCOME_PASSED, OUTCOME_PASSED_CONDITIONALLY, OUTCOME_FAILED };
+
 static const struct {
 	enum outcome outcome;
 	const char *name, *desc;
 } codes[CHECK_NR_CODES] = {
 	[CHECK_UNKNOWN] = { OUTCOME_NONE, "UNK", "Unknown" },
 	[CHECK_INI] = { OUTCOME_NONE, "INI", "Initializing" },
-	[CHECK_SOCKERR] = { OUTCOME_NONE, "SOCKERR", "Socket error" },
+	[CHECK_LACKING] = { OUTCOME_NONE, "SOCKERR", "Socket error" },
+	[CHECK_SOCKERR] = { OUTCOME_FAILED, "SOCKERR", "Socket error" },
 	[CHECK_L4OK] = { OUTCOME_PASSED, "L4OK", "Layer4 check passed" },
 	[CHECK_L4TOUT] = { OUTCOME_FAILED, "L4TOUT", "Layer4 timeout" },
 	[CHECK_L4CON] = { OUTCOME_FAILED, "L4CON", "Layer4 connection problem" },
@@ -31,7 +34,7 @@ static const struct {
 	[CHECK_L7TOUT] = { OUTCOME_FAILED, "L7TOUT", "Layer7 timeout" },
 	[CHECK_L7RSP] = { OUTCOME_FAILED, "L7RSP", "Layer7 invalid response" },
 	[CHECK_L7OK] = { OUTCOME_PASSED, "L7OK", "Layer7 check passed" },
-	[CHECK_L7OKC] = { OUTCOME_PASSED, "L7OKC", "Layer7 check conditionally passed" },
+	[CHECK_L7OKC] = { OUTCOME_PASSED_CONDITIONALLY, "L7OKC", "Layer7 check conditionally passed" },
 	[CHECK_L7STS] = { OUTCOME_FAILED, "L7STS", "Layer7 wrong status" },
 	[CHECK_PROCERR] = { OUTCOME_FAILED, "PROCERR", "External check error" },
 	[CHECK_PROCTOUT] = { OUTCOME_FAILED, "PROCTOUT", "External check timeout" },
@@ -40,7 +43,12 @@ static const struct {
 
 bool check_code_passes(enum check_code code)
 {
-	return codes[code].outcome == OUTCOME_PASSED;
+	return codes[code].outcome == OUTCOME_PASSED || codes[code].outcome == OUTCOME_PASSED_CONDITIONALLY;
+}
+
+bool check_code_has_status(enum check_code code)
+{
+	return code >= CHECK_L7OK;
 }
 
 const char *check_code_name(enum check_code code)
@@ -58,22 +66,34 @@ void check_conf_init(struct check_conf *c)
 	*c = (struct check_conf){ .type = CHECK_NONE, .inter = 2000, .rise = 2, .fall = 3 };
 }
 
-void check_conf_free_strings(struct check_conf *c)
+/* The strings that a struct check_conf owns, by their places in it. */
+static const size_t strings[] = {
+	offsetof(struct check_conf, ca_file),
+	offsetof(struct check_conf, sni),
+	offsetof(struct check_conf, alpn),
+	offsetof(struct check_conf, verify_host),
+};
+
+enum { NR_STRINGS = sizeof(strings) / sizeof(strings[0]) };
+
+static char **string_at(struct check_conf *c, size_t i)
 {
-	free(c->http_method);
-	free(c->http_uri);
-	free(c->http_version);
-	free(c->http_host);
-	c->http_method = c->http_uri = c->http_version = c->http_host = NULL;
+	return (char **)((char *)c + strings[i]);
 }
 
-static char *copy_string(const char *s, bool *failed)
+static const char *text_at(const struct check_conf *c, size_t i)
 {
-	char *copy = s ? strdup(s) : NULL;
+	return *(char *const *)((const char *)c + strings[i]);
+}
 
-	if (s && !copy)
-		*failed = true;
-	return copy;
+void check_conf_fini(struct check_conf *c)
+{
+	for (size_t i = 0; i < NR_STRINGS; i++) {
+		free(*string_at(c, i));
+		*string_at(c, i) = NULL;
+	}
+	script_put(c->script);
+	c->script = NULL;
 }
 
 int check_conf_copy(struct check_conf *dst, const struct check_conf *src)
@@ -81,31 +101,36 @@ int check_conf_copy(struct check_conf *dst, const struct check_conf *src)
 	struct check_conf c = *src;
 	bool failed = false;
 
-	c.http_method = copy_string(src->http_method, &failed);
-	c.http_uri = copy_string(src->http_uri, &failed);
-	c.http_version = copy_string(src->http_version, &failed);
-	c.http_host = copy_string(src->http_host, &failed);
+	c.script = script_get(src->script);
+	for (size_t i = 0; i < NR_STRINGS; i++) {
+		const char *text = text_at(src, i);
+
+		*string_at(&c, i) = text ? strdup(text) : NULL;
+		failed = failed || (text && !text_at(&c, i));
+	}
 	if (failed) {
-		check_conf_free_strings(&c);
+		check_conf_fini(&c);
 		return -ENOMEM;
 	}
 	*dst = c;
 	return 0;
 }
 
-static bool strings_equal(const char *a, const char *b)
+static bool same_text(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
 bool check_conf_equal(const struct check_conf *a, const struct check_conf *b)
 {
+	for (size_t i = 0; i < NR_STRINGS; i++)
+		if (!same_text(text_at(a, i), text_at(b, i)))
+			return false;
 	return a->type == b->type && a->inter == b->inter && a->fastinter == b->fastinter &&
 	       a->downinter == b->downinter && a->rise == b->rise && a->fall == b->fall &&
 	       a->timeout_connect == b->timeout_connect && a->timeout_check == b->timeout_check &&
-	       addr_equal(&a->addr, &b->addr) && a->port == b->port && strings_equal(a->http_method, b->http_method) &&
-	       strings_equal(a->http_uri, b->http_uri) && strings_equal(a->http_version, b->http_version) &&
-	       strings_equal(a->http_host, b->http_host);
+	       addr_equal(&a->addr, &b->addr) && a->port == b->port && a->tls == b->tls && a->verify == b->verify &&
+	       script_equal(a->script, b->script);
 }
 
 static int health_max(const struct check_conf *c)
@@ -148,15 +173,19 @@ enum check_change check_result(struct check_state *s, const struct check_conf *c
 	case OUTCOME_NONE:
 		break;
 	case OUTCOME_PASSED:
+	case OUTCOME_PASSED_CONDITIONALLY:
 		if (s->health < health_max(c) && ++s->health >= (int)c->rise)
 			s->health = health_max(c);
+		s->is_nolb = codes[code].outcome == OUTCOME_PASSED_CONDITIONALLY && check_is_up(s, c);
 		break;
 	case OUTCOME_FAILED:
 		if (s->health <= 0)
 			break;
 		s->failed++;
-		if (--s->health < (int)c->rise)
+		if (--s->health < (int)c->rise) {
 			s->health = 0;
+			s->is_nolb = false;
+		}
 		break;
 	}
 	return change_since(s, c, was_up);
@@ -168,6 +197,7 @@ enum check_change check_set_health(struct check_state *s, const struct check_con
 
 	if (health < 0)
 		health = 0;
+	s->is_nolb = false;
 	s->health = health < health_max(c) ? health : health_max(c);
 	return change_since(s, c, was_up);
 }

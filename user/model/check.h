@@ -14,12 +14,21 @@
 
 #include "base/addr.h"
 
-enum check_type { CHECK_NONE, CHECK_TCP, CHECK_HTTP };
+struct check_script;
+
+enum { CHECK_DESC_MAX = 128 };
+
+enum check_type {
+	CHECK_NONE,
+	CHECK_TCP, /* connects, and follows the rules of a script if there is one */
+	CHECK_HTTP,
+};
 
 /* HAProxy's codes, in the order of its source; texts by check_code_name() and check_code_desc(). */
 enum check_code {
 	CHECK_UNKNOWN,
 	CHECK_INI,
+	CHECK_LACKING, /* shown as SOCKERR: the balancer had no descriptor or memory left and learnt nothing */
 	CHECK_SOCKERR,
 	CHECK_L4OK,
 	CHECK_L4TOUT,
@@ -47,10 +56,11 @@ struct check_conf {
 	unsigned int timeout_check;   /* 0: none given */
 	struct addr addr;	      /* family 0: the server's */
 	unsigned int port;	      /* 0: the server's */
-	char *http_method;	      /* default OPTIONS; "GET" for a path after the server's port */
-	char *http_uri;		      /* default "/" */
-	char *http_version;	      /* "HTTP/1.0" unless given */
-	char *http_host;	      /* or NULL */
+	struct check_script *script;  /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
+	bool tls;		      /* 'check-ssl' */
+	bool verify;		      /* of TLS: the certificate must be signed by one of 'ca_file' */
+	char *ca_file;		      /* "@system-ca": those of the system */
+	char *sni, *alpn, *verify_host; /* of TLS, or NULL */
 };
 
 /* Where a server stands. Zero-initialise, then check_init(). */
@@ -61,25 +71,25 @@ struct check_state {
 	long duration_ms;     /* of the last check, -1 before */
 	unsigned long failed; /* failed checks while up (chkfail) */
 	unsigned long downs;  /* times it went down (chkdown) */
-	char desc[128];	      /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
+	bool is_nolb;	      /* up, but its last check passed only conditionally: no new flows */
+	char desc[CHECK_DESC_MAX]; /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
 };
 
 enum check_change { CHECK_NO_CHANGE, CHECK_WENT_UP, CHECK_WENT_DOWN };
 
-/* HAProxy's defaults: no check; inter 2 s, rise 2, fall 3. Strings NULL: the default beside each field holds. */
+/* HAProxy's defaults: no check; inter 2 s, rise 2, fall 3. */
 void check_conf_init(struct check_conf *c);
-/* Frees what the strings point to and sets them to NULL; the rest stays. */
-void check_conf_free_strings(struct check_conf *c);
+/* Lets go of what it points to; the rest stays. */
+void check_conf_fini(struct check_conf *c);
 int check_conf_copy(struct check_conf *dst, const struct check_conf *src); /* 0 or -ENOMEM */
 bool check_conf_equal(const struct check_conf *a, const struct check_conf *b);
 
 void check_init(struct check_state *s, const struct check_conf *c);
 bool check_is_up(const struct check_state *s, const struct check_conf *c);
+/* Does a result with 'code' carry a number (of HTTP, of a process, 0 of others) that HAProxy shows? */
+bool check_code_has_status(enum check_code code);
 
-/*
- * Is 'code' a success? Neither this nor a failure is SOCKERR: the balancer had no descriptor or memory left, which says
- * nothing about the server, so that a result of SOCKERR leaves its health as it was.
- */
+/* Is 'code' a success? CHECK_LACKING is neither this nor a failure: it leaves health as it was. */
 bool check_code_passes(enum check_code code);
 const char *check_code_name(enum check_code code); /* "L4OK" */
 const char *check_code_desc(enum check_code code); /* "Layer4 check passed" */

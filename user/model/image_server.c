@@ -284,10 +284,11 @@ static uint64_t mix(uint64_t hash, const void *value, size_t size)
 
 uint64_t image_server_key(const struct xlb_server *rec)
 {
-	uint64_t key = rec->identity;
+	uint64_t key = 0xcbf29ce484222325u;
 
-	if (!key)
+	if (!rec->identity)
 		return 0;
+	key = mix(key, &rec->identity, sizeof(rec->identity));
 	key = mix(key, rec->addr, sizeof(rec->addr));
 	key = mix(key, rec->source, sizeof(rec->source));
 	key = mix(key, &rec->port, sizeof(rec->port));

@@ -71,7 +71,7 @@ static void frontend_free(struct frontend *f)
 
 static void server_free(struct server *s)
 {
-	check_conf_free_strings(&s->check);
+	check_conf_fini(&s->check);
 	free(s->name);
 	free(s->host);
 	free(s);
@@ -265,7 +265,7 @@ struct stick_table *model_table_add(struct model *m, const char *name)
 	return t;
 }
 
-int model_stats_word_add(struct stats_word_list *list, const char *text)
+int model_stats_word_push(struct stats_word_list *list, const char *text)
 {
 	struct stats_word *w = calloc(1, sizeof(*w));
 
@@ -276,7 +276,7 @@ int model_stats_word_add(struct stats_word_list *list, const char *text)
 		free(w);
 		return -ENOMEM;
 	}
-	TAILQ_INSERT_TAIL(list, w, next);
+	TAILQ_INSERT_HEAD(list, w, next);
 	return 0;
 }
 

@@ -165,6 +165,7 @@ struct frontend {
 	bool is_listen;
 	bool mode_http;
 	bool disabled;	    /* 'disabled' in the file, or by command */
+	bool stopped;	    /* by 'shutdown frontend': gone until a reload, 'disabled' is set as well */
 	bool left_to_stack; /* needs layer 7: no bind of it is taken; 'stack_reason' says which line decided */
 	char *stack_reason;
 	struct bind_list binds;
@@ -270,8 +271,8 @@ struct backend *model_backend_add(struct model *m, const char *name);
 struct server *model_server_add(struct backend *b, const char *name);
 struct bind *model_bind_add(struct frontend *f);
 struct stick_table *model_table_add(struct model *m, const char *name);
-/* To one of the lists in frontend.stats. 0 or -ENOMEM. */
-int model_stats_word_add(struct stats_word_list *list, const char *text);
+/* In front of one of the lists in frontend.stats. 0 or -ENOMEM. */
+int model_stats_word_push(struct stats_word_list *list, const char *text);
 
 void model_server_del(struct server *s); /* unlinks and frees */
 
@@ -294,7 +295,7 @@ void server_run_init(struct server *s, uint64_t now_ms);
  */
 void model_inherit_run(struct model *new_model, const struct model *old, uint64_t now_ms);
 
-/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance or drain, weight > 0. */
+/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0. */
 bool server_is_usable(const struct server *s);
 
 /*
@@ -311,7 +312,7 @@ bool backend_ramps(const struct backend *b, uint64_t now_ms);
 bool server_is_up(const struct server *s);
 
 /*
- * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at
+ * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "NOLB", "NOLB 1/3", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at
  * full health h/fall with h = health - rise + 1; while down and recovering health/rise. 'buf' of SERVER_STATUS_MAX
  * bytes. Returns buf.
  */

@@ -124,7 +124,7 @@ bool server_is_up(const struct server *s)
 
 bool server_is_usable(const struct server *s)
 {
-	return server_is_up(s) && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
+	return server_is_up(s) && !s->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
 }
 
 unsigned int server_ramp(const struct server *s, uint64_t now_ms)
@@ -154,6 +154,7 @@ const char *server_status(const struct server *s, char *buf)
 	const struct check_state *st = &s->run.check;
 	int rise = (int)s->check.rise, fall = (int)s->check.fall;
 	bool drain = s->run.admin & SERVER_DRAIN;
+	const char *up = drain ? "DRAIN" : st->is_nolb ? "NOLB" : "UP";
 
 	if (s->run.admin & SERVER_MAINT)
 		snprintf(buf, SERVER_STATUS_MAX, "MAINT");
@@ -162,11 +163,11 @@ const char *server_status(const struct server *s, char *buf)
 	else if (!server_is_up(s))
 		snprintf(buf, SERVER_STATUS_MAX, "DOWN");
 	else if (s->run.check_enabled && st->health < rise + fall - 1)
-		snprintf(buf, SERVER_STATUS_MAX, "%s %d/%d", drain ? "DRAIN" : "UP", st->health - rise + 1, fall);
-	else if (drain)
-		snprintf(buf, SERVER_STATUS_MAX, "DRAIN");
+		snprintf(buf, SERVER_STATUS_MAX, "%s %d/%d", up, st->health - rise + 1, fall);
+	else if (drain || s->run.check_enabled)
+		snprintf(buf, SERVER_STATUS_MAX, "%s", up);
 	else
-		snprintf(buf, SERVER_STATUS_MAX, s->run.check_enabled ? "UP" : "no check");
+		snprintf(buf, SERVER_STATUS_MAX, "no check");
 	return buf;
 }
 

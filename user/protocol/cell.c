@@ -71,7 +71,7 @@ static const char *type_name(enum cell_type type)
 }
 
 void cell_put_typed(struct buf *out, const struct cell_owner *owner, const struct cell_column *columns,
-		    const struct cell *cells, unsigned int nr)
+		    const struct cell *cells, unsigned int nr, bool desc)
 {
 	unsigned int i;
 
@@ -85,6 +85,8 @@ void cell_put_typed(struct buf *out, const struct cell_owner *owner, const struc
 			buf_puts(out, cells[i].text);
 		else
 			put_number(out, &cells[i]);
+		if (desc)
+			buf_printf(out, ":\"%s\"", columns[i].what ? columns[i].what : "");
 		buf_puts(out, "\n");
 	}
 }

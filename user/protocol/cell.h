@@ -21,10 +21,11 @@ struct cell {
 	const char *text; /* CELL_STR; lives as long as the row */
 };
 
-/* Name and letters of a column. */
+/* Name, letters and meaning of a column. */
 struct cell_column {
 	const char *name;
-	char tags[4]; /* origin, nature, scope: "MCP" is a metric, a counter, of the process */
+	char tags[4];	  /* origin, nature, scope: "MCP" is a metric, a counter, of the process */
+	const char *what; /* a phrase that explains it, or NULL */
 };
 
 /* Whose values they are. */
@@ -43,9 +44,9 @@ struct cell cell_str(const char *text); /* NULL: empty */
 
 /* The value alone, quoted for CSV if it must be. */
 void cell_put_csv(struct buf *out, const struct cell *cell);
-/* All filled cells of a row, a line or an object each. */
+/* All filled cells of a row, a line or an object each; 'desc': with the phrase that explains the column behind. */
 void cell_put_typed(struct buf *out, const struct cell_owner *owner, const struct cell_column *columns,
-		    const struct cell *cells, unsigned int nr);
+		    const struct cell *cells, unsigned int nr, bool desc);
 void cell_put_json(struct buf *out, const struct cell_owner *owner, const struct cell_column *columns,
 		   const struct cell *cells, unsigned int nr);
 

@@ -19,10 +19,25 @@ struct call {
 	void *arg;	     /* of the host */
 	struct model *model; /* asked for anew for each command: one before on the line may have been a reload */
 	struct buf *out;
+	const char *payload; /* lines given by '<<', each with its newline; NULL: none were */
 	unsigned int argc;
 	/* "" from argc on, so that commands may look at a missing word: it compares unequal to every other. */
 	const char *argv[CALL_MAX_ARGS + 1];
 };
+
+/*
+ * The rest of an answer that is too long to be made at once, or that waits for something. A command that leaves one
+ * behind by call_start() has not finished; 'step' is called until it returns false, with the words of the command gone.
+ * 'end' frees the job, also when the session ends before.
+ */
+struct runtime_job {
+	bool (*step)(struct call *c, struct runtime_job *job); /* may set c->s->delay_ms before the next one */
+	void (*end)(struct runtime_job *job);
+	bool bare; /* the answer brings its own end: no empty line, no prompt */
+};
+
+/* Takes the job over; NULL, for want of memory, is answered. */
+void call_start(struct call *c, struct runtime_job *job);
 
 enum { COMMAND_WORDS = 3 }; /* the longest name: "shutdown sessions server" */
 
@@ -71,8 +86,12 @@ void run_show_cli_level(struct call *c);
 void run_show_cli_sockets(struct call *c);
 void run_show_env(struct call *c);
 void run_show_errors(struct call *c);
-void run_show_sess(struct call *c);
 void run_show_version(struct call *c);
+
+/* commands_sess.c */
+void run_show_sess(struct call *c);
+void run_shutdown_session(struct call *c);
+void run_shutdown_sessions_server(struct call *c);
 
 /* commands_session.c */
 void run_help(struct call *c);
@@ -95,7 +114,6 @@ void run_enable_agent(struct call *c);
 void run_disable_agent(struct call *c);
 void run_add_server(struct call *c);
 void run_del_server(struct call *c);
-void run_shutdown_sessions_server(struct call *c);
 void run_enable_frontend(struct call *c);
 void run_disable_frontend(struct call *c);
 void run_clear_counters(struct call *c);

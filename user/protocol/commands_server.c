@@ -173,14 +173,6 @@ void run_del_server(struct call *c)
 	diag_fini(&diags);
 }
 
-void run_shutdown_sessions_server(struct call *c)
-{
-	struct server *s = call_server(c, 3, "\n");
-
-	if (s)
-		c->host->kill_flows(c->arg, s);
-}
-
 static void run_frontend(struct call *c, bool enabled)
 {
 	struct frontend *f;

@@ -81,45 +81,6 @@ void run_show_errors(struct call *c)
 	buf_printf(c->out, "Total events captured on [%s.%03d] : 0\n", text, (int)(now.tv_usec / 1000));
 }
 
-static uint32_t mix(uint32_t h, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	while (len--)
-		h = (h ^ *p++) * 16777619u;
-	return h;
-}
-
-/* A number that stays with a flow as long as it lives: HAProxy shows a pointer there. FNV-1a of the client's side. */
-static uint32_t flow_id(const struct runtime_flow *f)
-{
-	uint32_t h = 2166136261u;
-
-	h = mix(h, &f->client.v6, f->client.family == AF_INET6 ? sizeof(f->client.v6) : sizeof(f->client.v4));
-	h = mix(h, &f->client_port, sizeof(f->client_port));
-	h = mix(h, &f->vip.v6, f->vip.family == AF_INET6 ? sizeof(f->vip.v6) : sizeof(f->vip.v4));
-	h = mix(h, &f->vip_port, sizeof(f->vip_port));
-	return mix(h, &f->proto, sizeof(f->proto));
-}
-
-static bool print_flow(void *arg, const struct runtime_flow *f)
-{
-	struct buf *out = arg;
-	char client[ADDR_TEXT_MAX], vip[ADDR_TEXT_MAX], source[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
-
-	buf_printf(out, "0x%08x: proto=%sv%d src=%s dst=%s fe=%s be=%s srv=%s local=%s addr=%s state=%s idle=%us\n",
-		   flow_id(f), f->proto == IPPROTO_UDP ? "udp" : "tcp", f->client.family == AF_INET6 ? 6 : 4,
-		   addr_format_port(&f->client, f->client_port, client), addr_format_port(&f->vip, f->vip_port, vip),
-		   f->frontend, f->backend, f->server_name, addr_format_port(&f->source, f->source_port, source),
-		   addr_format_port(&f->server, f->server_port, server), f->state, f->idle_s);
-	return !out->failed;
-}
-
-void run_show_sess(struct call *c)
-{
-	c->host->flows(c->arg, print_flow, c->out);
-}
-
 void run_show_version(struct call *c)
 {
 	call_say(c, CALL_INFO, "%s\n", XLB_VERSION);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What xlbctl shows: status, frontends, backends, servers, binds, flows and the reasons of packets, as JSON. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/version.h"
@@ -308,10 +309,11 @@ static void show_drops(struct request *r)
 	}
 }
 
-/* Flows are written as they come: there may be millions, too many for a tree of values. */
-struct flow_dump {
-	struct buf *out;
-	uint64_t nr, limit;
+/* Flows are written as they come, in pieces: there may be millions, too many for a tree of values. */
+struct flows_job {
+	struct runtime_job job;
+	uint64_t cursor, nr, limit;
+	struct buf *out; /* of the step that runs */
 };
 
 /* 'name' with its punctuation: ",\"client\":" */
@@ -323,11 +325,9 @@ static void put_member(struct buf *out, const char *name, const char *text)
 
 static bool put_flow(void *arg, const struct runtime_flow *f)
 {
-	struct flow_dump *d = arg;
+	struct flows_job *d = arg;
 	char text[ADDR_TEXT_MAX];
 
-	if (d->limit && d->nr == d->limit)
-		return false;
 	buf_puts(d->out, d->nr++ ? ",{" : "{");
 	buf_puts(d->out, f->proto == IPPROTO_UDP ? "\"proto\":\"udp\"" : "\"proto\":\"tcp\"");
 	put_member(d->out, ",\"client\":", addr_format_port(&f->client, f->client_port, text));
@@ -339,21 +339,43 @@ static bool put_flow(void *arg, const struct runtime_flow *f)
 	put_member(d->out, ",\"backend\":", f->backend);
 	put_member(d->out, ",\"server\":", f->server_name);
 	buf_printf(d->out, ",\"idle_s\":%u}", f->idle_s);
-	return !d->out->failed;
+	return d->nr != d->limit && d->out->len < RUNTIME_PIECE && !d->out->failed;
+}
+
+static bool flows_step(struct call *c, struct runtime_job *job)
+{
+	struct flows_job *d = (struct flows_job *)job;
+
+	d->out = c->out;
+	if (c->host->flows(c->arg, &d->cursor, put_flow, d) && d->nr != d->limit)
+		return !c->out->failed;
+	buf_puts(c->out, "],\"diagnostics\":[]}\n");
+	return false;
+}
+
+static void flows_end(struct runtime_job *job)
+{
+	free(job);
 }
 
 static void show_flows(struct request *r)
 {
 	json_int_t limit = json_integer_value(json_object_get(r->in, "limit"));
-	struct flow_dump d = { .out = r->out, .limit = limit > 0 ? (uint64_t)limit : 0 };
+	struct flows_job *d;
 
 	if (r->s->level < ACCESS_OPERATOR) {
 		request_fail(r, CONTROL_PERMISSION, "This socket's level does not allow 'show flows'.");
 		return;
 	}
+	d = calloc(1, sizeof(*d));
+	if (!d) {
+		request_fail(r, CONTROL_FAILED, "Out of memory.");
+		return;
+	}
+	d->job = (struct runtime_job){ .step = flows_step, .end = flows_end, .bare = true };
+	d->limit = limit > 0 ? (uint64_t)limit : UINT64_MAX;
 	buf_puts(r->out, "{\"ok\":true,\"result\":[");
-	r->host->flows(r->arg, put_flow, &d);
-	buf_puts(r->out, "],\"diagnostics\":[]}\n");
+	r->s->job = &d->job;
 	r->answered = true;
 }
 

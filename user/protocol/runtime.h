@@ -40,9 +40,22 @@ struct runtime_info {
 	const char *control_socket; /* path of xlb's own socket, listed by `show cli sockets`; or NULL */
 };
 
+/* Numbers that not every data plane counts: bits of runtime_counters.known. */
+enum runtime_known {
+	RUNTIME_KNOWS_DENIED = 1u << 0,
+	RUNTIME_KNOWS_UNANSWERED = 1u << 1,
+	RUNTIME_KNOWS_REDISPATCHED = 1u << 2,
+	RUNTIME_KNOWS_CONNECT_TIME = 1u << 3,
+};
+
 /* Counters of a proxy or server, and what only the daemon knows. */
 struct runtime_counters {
 	struct xlb_stats s;
+	unsigned int known;    /* enum runtime_known: those of the following that are counted; others are shown empty */
+	uint64_t denied;       /* new flows that a rule or a limit stopped */
+	uint64_t unanswered;   /* first packets that the server answered by RST or not at all */
+	uint64_t redispatched; /* flows given to another server for that */
+	uint32_t connect_ms, connect_ms_max; /* from SYN to SYN-ACK, mean of late and highest */
 	uint32_t active, active_max;
 	uint32_t rate, rate_max;
 	uint64_t last_new_s; /* seconds since the last new flow, UINT64_MAX: none yet */
@@ -70,7 +83,13 @@ struct runtime_host {
 	void (*backend_counters)(void *arg, const struct backend *b, struct runtime_counters *ret);
 	void (*server_counters)(void *arg, const struct server *s, struct runtime_counters *ret);
 	void (*reasons)(void *arg, uint64_t ret[XLB_R_MAX]);
-	void (*flows)(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg);
+	/*
+	 * Calls 'fn' with the next flows, from *cursor on (0: the first), until it returns false or a bounded part of
+	 * the table is done; *cursor is then behind the last one told. Returns false once the table has ended. A flow
+	 * that comes or goes meanwhile may be told or not, one that stays is told once.
+	 */
+	bool (*flows)(void *arg, uint64_t *cursor, bool (*fn)(void *fn_arg, const struct runtime_flow *flow),
+		      void *fn_arg);
 	/* After the caller changed run.admin, run.weight, run.check or addr of servers: make the data plane follow. */
 	int (*servers_changed)(void *arg, struct diag_list *diags);
 	int (*server_add)(void *arg, struct backend *b, const char *name, const char *const *words, size_t nr_words,
@@ -79,6 +98,9 @@ struct runtime_host {
 	int (*frontend_set)(void *arg, struct frontend *f, bool enabled, struct diag_list *diags);
 	int (*check_set)(void *arg, struct server *s, bool enabled, struct diag_list *diags);
 	size_t (*kill_flows)(void *arg, struct server *s);
+	/* Ends the flows that 'match' returns true for; returns their number. */
+	size_t (*kill_matching)(void *arg, bool (*match)(void *match_arg, const struct runtime_flow *flow),
+				void *match_arg);
 	void (*clear_counters)(void *arg, bool all);
 	int (*attach)(void *arg, const char *ifname, enum attach_mode mode, struct diag_list *diags);
 	int (*detach)(void *arg, const char *ifname, struct diag_list *diags);
@@ -90,7 +112,12 @@ struct runtime_host {
 /* `set severity-output`: what is put in front of messages. */
 enum runtime_severity { RUNTIME_SEVERITY_NONE, RUNTIME_SEVERITY_NUMBER, RUNTIME_SEVERITY_STRING };
 
-/* One connection on the socket. Zero-initialise, then set 'host', 'host_arg' and 'level'. */
+struct runtime_job; /* a command that has not finished its answer, see command.h */
+
+/*
+ * One connection on the socket. Zero-initialise, then set 'host', 'host_arg' and 'level'; runtime_session_fini() at the
+ * end. What stands below 'level' is read by the caller, the rest is the protocol's own.
+ */
 struct runtime_session {
 	const struct runtime_host *host;
 	void *host_arg;
@@ -99,16 +126,36 @@ struct runtime_session {
 	bool quit;	  /* the caller closes after sending; lines received so far are still executed, as in HAProxy */
 	bool hangup;	  /* with 'quit', by the command: lines that were received after it are dropped */
 	unsigned int timeout_s; /* `set timeout cli`, 0: default */
+	unsigned int delay_ms;	/* of a busy session: what runtime_resume() shall wait for; 0: nothing */
 	enum runtime_severity severity;
-	bool in_payload;      /* interactive: lines are swallowed until 'payload_end' */
-	char payload_end[16]; /* "" for the empty line */
+	bool expert, experimental; /* modes that hide nothing here; told as they were set */
+	struct runtime_job *job;
+	char *line;	       /* under way: commands that wait for the end of 'job' or for their payload */
+	char *rest, *line_end; /* the next command in it, NULL: none; and its end */
+	char *payload_command; /* in 'line' */
+	struct buf payload;    /* lines so far */
+	bool in_payload;       /* lines are collected until 'payload_end' */
+	char payload_end[16];  /* "" for the empty line */
 };
 
 /*
  * Executes one line as it came from the socket, newline removed: commands separated by ';'. Appends to 'out' exactly
  * the bytes to send. In non-interactive mode 'quit' is set after the line. Never fails: what is wrong is in the answer.
+ * Not to be called for a busy session.
  */
 void runtime_line(struct runtime_session *s, const char *line, size_t len, struct buf *out);
+
+/*
+ * A long answer is made in pieces of RUNTIME_PIECE bytes or so: as long as the session is busy after runtime_line(),
+ * the caller sends what there is, waits for delay_ms of the session, and calls runtime_resume() for the next piece. A
+ * piece may be empty.
+ */
+enum { RUNTIME_PIECE = 65536 };
+bool runtime_is_busy(const struct runtime_session *s);
+void runtime_resume(struct runtime_session *s, struct buf *out);
+
+/* Ends what is under way without its answer and frees what the session holds. */
+void runtime_session_fini(struct runtime_session *s);
 
 /* What to send when a line has grown beyond RUNTIME_LINE_MAX; 'quit' is set. */
 enum { RUNTIME_LINE_MAX = 16384 };

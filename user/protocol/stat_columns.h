@@ -1,38 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Columns of `show stat`, in the order that existing tools count on: never insert, only append. X(NAME, TAGS), tags as
- * in cell.h. A column that means nothing for packets stays empty in every row.
+ * Columns of `show stat`, in the order that existing tools count on: never insert, only append. X(NAME, TAGS, WHAT),
+ * tags as in cell.h, WHAT for the option 'desc'. A column that means nothing for packets is empty in every row, and has
+ * NULL there.
  */
 #ifndef PROTOCOL_STAT_COLUMNS_H
 #define PROTOCOL_STAT_COLUMNS_H
 
 /* clang-format off */
 #define STAT_COLUMNS(X) \
-	X(pxname, "KNS") X(svname, "KNS") X(qcur, "MGP") X(qmax, "MMP") X(scur, "MGP") X(smax, "MMP") \
-	X(slim, "CLP") X(stot, "MCP") X(bin, "MCP") X(bout, "MCP") X(dreq, "MCP") X(dresp, "MCP") \
-	X(ereq, "MCP") X(econ, "MCP") X(eresp, "MCP") X(wretr, "MCP") X(wredis, "MCP") X(status, "SGP") \
-	X(weight, "MaP") X(act, "SGP") X(bck, "SGP") X(chkfail, "MCP") X(chkdown, "MCP") X(lastchg, "MAP") \
-	X(downtime, "MCP") X(qlimit, "CLS") X(pid, "KGP") X(iid, "KGS") X(sid, "KGS") X(throttle, "MGP") \
-	X(lbtot, "MCP") X(tracked, "CNS") X(type, "CGS") X(rate, "MRP") X(rate_lim, "CLP") \
-	X(rate_max, "MMP") X(check_status, "MOP") X(check_code, "MOP") X(check_duration, "MDP") \
-	X(hrsp_1xx, "MCP") X(hrsp_2xx, "MCP") X(hrsp_3xx, "MCP") X(hrsp_4xx, "MCP") X(hrsp_5xx, "MCP") \
-	X(hrsp_other, "MCP") X(hanafail, "MCP") X(req_rate, "MRP") X(req_rate_max, "MMP") X(req_tot, "MCP") \
-	X(cli_abrt, "MCP") X(srv_abrt, "MCP") X(comp_in, "MCP") X(comp_out, "MCP") X(comp_byp, "MCP") \
-	X(comp_rsp, "MCP") X(lastsess, "MAP") X(last_chk, "MOP") X(last_agt, "MCP") X(qtime, "MaP") \
-	X(ctime, "MaP") X(rtime, "MaP") X(ttime, "MaP") X(agent_status, "MCP") X(agent_code, "MCP") \
-	X(agent_duration, "MCP") X(check_desc, "MOP") X(agent_desc, "MCP") X(check_rise, "CGS") \
-	X(check_fall, "CGS") X(check_health, "CGS") X(agent_rise, "MCP") X(agent_fall, "MCP") \
-	X(agent_health, "MCP") X(addr, "CGS") X(cookie, "MCP") X(mode, "CGS") X(algo, "CGS") \
-	X(conn_rate, "MRP") X(conn_rate_max, "MMP") X(conn_tot, "MCP") X(intercepted, "MCP") X(dcon, "MCP") \
-	X(dses, "MCP") X(wrew, "MCP") X(connect, "MCP") X(reuse, "MCP") X(cache_lookups, "MCP") \
-	X(cache_hits, "MCP") X(srv_icur, "MGP") X(src_ilim, "CLP") X(qtime_max, "MMP") X(ctime_max, "MMP") \
-	X(rtime_max, "MMP") X(ttime_max, "MMP") X(eint, "MCP") X(idle_conn_cur, "MGP") \
-	X(safe_conn_cur, "MGP") X(used_conn_cur, "MGP") X(need_conn_est, "MGP") X(uweight, "MaP") \
-	X(agg_server_status, "MGP") X(agg_server_check_status, "MGP") X(agg_check_status, "MGP") \
-	X(srid, "KGS") X(sess_other, "MCP") X(h1sess, "MCP") X(h2sess, "MCP") X(h3sess, "MCP") \
-	X(req_other, "MCP") X(h1req, "MCP") X(h2req, "MCP") X(h3req, "MCP") X(proto, "CNS") \
-	X(priv_idle_cur, "MCP") X(reqbin, "MCP") X(reqbout, "MCP") X(resbin, "MCP") X(resbout, "MCP") \
-	X(cache_hint_hits, "MCP")
+	X(pxname, "KNS", "proxy") \
+	X(svname, "KNS", "FRONTEND, BACKEND, or the name of the server or bind") \
+	X(qcur, "MGP", "flows that wait for a server: none, nothing is queued") \
+	X(qmax, "MMP", "highest number of waiting flows") \
+	X(scur, "MGP", "flows now") \
+	X(smax, "MMP", "highest number of flows at a time") \
+	X(slim, "CLP", "flows at a time that are allowed") \
+	X(stot, "MCP", "flows since the counters began") \
+	X(bin, "MCP", "bytes from clients, whole frames") \
+	X(bout, "MCP", "bytes to clients, whole frames") \
+	X(dreq, "MCP", "new flows that rules denied") \
+	X(dresp, "MCP", NULL) \
+	X(ereq, "MCP", NULL) \
+	X(econ, "MCP", "first packets that got no flow, or no answer from the server") \
+	X(eresp, "MCP", NULL) \
+	X(wretr, "MCP", NULL) \
+	X(wredis, "MCP", "flows that were given to another server because theirs did not answer") \
+	X(status, "SGP", "OPEN, STOP or PAUSED; UP or DOWN; of a server what its check or an operator says") \
+	X(weight, "MaP", "weight in force, of a backend the sum that new flows are shared out by") \
+	X(act, "SGP", "1 for an active server; active servers that take flows") \
+	X(bck, "SGP", "1 for a backup server; backup servers that take flows") \
+	X(chkfail, "MCP", "failed checks while up") \
+	X(chkdown, "MCP", "changes from up to down") \
+	X(lastchg, "MAP", "seconds since the last change of state") \
+	X(downtime, "MCP", "seconds not in service") \
+	X(qlimit, "CLS", NULL) \
+	X(pid, "KGP", "process, always 1") \
+	X(iid, "KGS", "number of the proxy") \
+	X(sid, "KGS", "number of the server or bind in its proxy") \
+	X(throttle, "MGP", "per cent of the weight reached in slow start") \
+	X(lbtot, "MCP", "flows that balancing gave to it") \
+	X(tracked, "CNS", "server whose state it takes over") \
+	X(type, "CGS", "0 frontend, 1 backend, 2 server, 3 bind") \
+	X(rate, "MRP", "new flows in the last second") \
+	X(rate_lim, "CLP", "new flows per second that are allowed") \
+	X(rate_max, "MMP", "highest number of new flows in a second") \
+	X(check_status, "MOP", "code of the last check") \
+	X(check_code, "MOP", "status of HTTP or of the program of the last check") \
+	X(check_duration, "MDP", "milliseconds that the last check took") \
+	X(hrsp_1xx, "MCP", NULL) \
+	X(hrsp_2xx, "MCP", NULL) \
+	X(hrsp_3xx, "MCP", NULL) \
+	X(hrsp_4xx, "MCP", NULL) \
+	X(hrsp_5xx, "MCP", NULL) \
+	X(hrsp_other, "MCP", NULL) \
+	X(hanafail, "MCP", NULL) \
+	X(req_rate, "MRP", NULL) \
+	X(req_rate_max, "MMP", NULL) \
+	X(req_tot, "MCP", NULL) \
+	X(cli_abrt, "MCP", "flows that the client reset") \
+	X(srv_abrt, "MCP", "flows that the server reset") \
+	X(comp_in, "MCP", NULL) \
+	X(comp_out, "MCP", NULL) \
+	X(comp_byp, "MCP", NULL) \
+	X(comp_rsp, "MCP", NULL) \
+	X(lastsess, "MAP", "seconds since the last new flow, -1 if there was none") \
+	X(last_chk, "MOP", "what the last check found") \
+	X(last_agt, "MOP", "what the last agent check found") \
+	X(qtime, "MaP", "milliseconds of waiting for a server: none") \
+	X(ctime, "MaP", "milliseconds from SYN to SYN-ACK") \
+	X(rtime, "MaP", NULL) \
+	X(ttime, "MaP", NULL) \
+	X(agent_status, "MOP", "code of the last agent check") \
+	X(agent_code, "MOP", "status of the last agent check") \
+	X(agent_duration, "MDP", "milliseconds that the last agent check took") \
+	X(check_desc, "MOP", "the code of the last check in words") \
+	X(agent_desc, "MOP", "the code of the last agent check in words") \
+	X(check_rise, "CGS", "passed checks that make the server up") \
+	X(check_fall, "CGS", "failed checks that make the server down") \
+	X(check_health, "CGS", "0 to rise + fall - 1, up from rise on") \
+	X(agent_rise, "CGS", "as check_rise, of the agent") \
+	X(agent_fall, "CGS", "as check_fall, of the agent") \
+	X(agent_health, "CGS", "as check_health, of the agent") \
+	X(addr, "CGS", "address and port") \
+	X(cookie, "MCP", NULL) \
+	X(mode, "CGS", "tcp: packets are balanced at layer 4") \
+	X(algo, "CGS", "how servers are chosen") \
+	X(conn_rate, "MRP", "new flows in the last second") \
+	X(conn_rate_max, "MMP", "highest number of new flows in a second") \
+	X(conn_tot, "MCP", "flows since the counters began") \
+	X(intercepted, "MCP", NULL) \
+	X(dcon, "MCP", "new flows that connection rules denied") \
+	X(dses, "MCP", "new flows that session rules denied") \
+	X(wrew, "MCP", NULL) \
+	X(connect, "MCP", "flows opened to the server") \
+	X(reuse, "MCP", NULL) \
+	X(cache_lookups, "MCP", NULL) \
+	X(cache_hits, "MCP", NULL) \
+	X(srv_icur, "MGP", NULL) \
+	X(src_ilim, "CLP", NULL) \
+	X(qtime_max, "MMP", "highest qtime") \
+	X(ctime_max, "MMP", "highest ctime") \
+	X(rtime_max, "MMP", NULL) \
+	X(ttime_max, "MMP", NULL) \
+	X(eint, "MCP", NULL) \
+	X(idle_conn_cur, "MGP", NULL) \
+	X(safe_conn_cur, "MGP", NULL) \
+	X(used_conn_cur, "MGP", "flows in use now") \
+	X(need_conn_est, "MGP", NULL) \
+	X(uweight, "MaP", "weight that the file or an operator gave") \
+	X(agg_server_status, "MGP", NULL) \
+	X(agg_server_check_status, "MGP", NULL) \
+	X(agg_check_status, "MGP", NULL) \
+	X(srid, "KGS", NULL) \
+	X(sess_other, "MCP", NULL) \
+	X(h1sess, "MCP", NULL) \
+	X(h2sess, "MCP", NULL) \
+	X(h3sess, "MCP", NULL) \
+	X(req_other, "MCP", NULL) \
+	X(h1req, "MCP", NULL) \
+	X(h2req, "MCP", NULL) \
+	X(h3req, "MCP", NULL) \
+	X(proto, "CNS", NULL) \
+	X(priv_idle_cur, "MCP", NULL) \
+	X(reqbin, "MCP", NULL) \
+	X(reqbout, "MCP", NULL) \
+	X(resbin, "MCP", NULL) \
+	X(resbout, "MCP", NULL) \
+	X(cache_hint_hits, "MCP", NULL)
 /* clang-format on */
 
 #endif

@@ -28,6 +28,7 @@ static int status_number(enum check_code code)
 		return 0;
 	case CHECK_INI:
 		return 1;
+	case CHECK_LACKING:
 	case CHECK_SOCKERR:
 		return 5;
 	case CHECK_L4OK:
@@ -66,7 +67,7 @@ static int status_number(enum check_code code)
 
 static int result_number(enum check_code code)
 {
-	if (code == CHECK_UNKNOWN || code == CHECK_INI)
+	if (code == CHECK_UNKNOWN || code == CHECK_INI || code == CHECK_LACKING)
 		return RESULT_UNKNOWN;
 	if (code == CHECK_L7OKC)
 		return RESULT_CONDPASS;
@@ -106,7 +107,7 @@ static void print_state(struct call *c, const struct backend *b, const struct se
 	bool runs = !(s->run.admin & SERVER_MAINT) && server_is_up(s);
 
 	buf_printf(c->out, "%u %s %u %s %s %d %u %u %u %llu %d %d %d %u 0 0 %d %s %u - 0 %u %s - 0\n", b->id, b->name,
-		   s->id, s->name, addr_format(&s->addr, addr), runs ? 2 : 0, admin_bits(s), s->run.weight, s->weight,
+		   s->id, s->name, addr_format(&s->addr, addr), runs ? s->run.check.is_nolb ? 3 : 2 : 0, admin_bits(s), s->run.weight, s->weight,
 		   (unsigned long long)(now_ms - s->run.last_change_ms) / 1000, status_number(s->run.check.code),
 		   result_number(s->run.check.code), shown_health(s), check_state_bits(s), s->id_forced,
 		   s->host ? s->host : "-", s->port, s->check.port, addr_format(&s->check.addr, check_addr));

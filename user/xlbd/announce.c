@@ -26,16 +26,10 @@ static void add_rest(const struct server *s, bool stopped, unsigned int active_f
 			   active, backup, on_backup);
 }
 
-/* Codes of layers 5 to 7 carry a status worth telling, as in HAProxy's HCHK_STATUS_L57DATA. */
-static bool code_has_status(enum check_code code)
-{
-	return code >= CHECK_L7OK;
-}
-
 static void add_reason(const struct check_state *st, struct buf *out)
 {
 	buf_printf(out, ", reason: %s", check_code_desc(st->code));
-	if (code_has_status(st->code))
+	if (check_code_has_status(st->code))
 		buf_printf(out, ", code: %d", st->status);
 	if (st->desc[0])
 		buf_printf(out, ", info: \"%s\"", st->desc);

@@ -149,7 +149,7 @@ static void stop_probe(struct item *it)
 	health_stop(it->probe);
 	it->probe = NULL;
 	it->server->run.check_running = false;
-	check_conf_free_strings(&it->conf);
+	check_conf_fini(&it->conf);
 }
 
 static bool shall_be_checked(const struct server *s)
@@ -180,7 +180,7 @@ static void start_probe(struct item *it, unsigned int delay_ms)
 		rc = health_start(it->checks->st->health, &it->conf, &it->seen, &it->addr, it->port, delay_ms, &ops, it,
 				  &it->probe);
 		if (rc)
-			check_conf_free_strings(&it->conf);
+			check_conf_fini(&it->conf);
 	}
 	if (rc)
 		log_msg(LOG_L_ERROR, "checks", "cannot check server %s: %s", it->key, strerror(-rc));

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One connection: a buffer of bytes that came in, at most one write under way, a timer.
+ * One connection: a buffer of bytes that came in, at most one write under way, two timers.
  *
- * Commands are executed only while nothing waits to be sent. A client that pipelines ten thousand commands and reads no
- * answer thus costs one answer and one input buffer, and reading from it stops when that is full.
+ * Commands are executed only while nothing waits to be sent, and long answers are made piece by piece. A client that
+ * pipelines ten thousand commands, or asks for a million flows, and reads no answer thus costs one piece and one input
+ * buffer, and reading from it stops when that is full. Between pieces the others have their turn.
  */
 #include "xlbd/client.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	INPUT_MAX = RUNTIME_LINE_MAX + 1, /* the longest line and its newline */
-	BATCH = 64,			  /* commands per turn of the loop */
+	BATCH = 8,			  /* commands and pieces per turn of the loop */
 	DISCARD_MAX = 16 << 20,		  /* bytes of an endless line that are read and thrown away */
+	GRACE_MS = 100,			  /* within which a silent connection does not make room */
+	NR_HANDLES = 3,			  /* of a client: stream and timers */
 };
 
 struct client {
@@ -24,10 +28,12 @@ struct client {
 		uv_pipe_t pipe;
 		uv_tcp_t tcp;
 	} uv;
-	uv_timer_t timer;
+	uv_timer_t timer; /* idle */
+	uv_timer_t wake;  /* the command under way wants to go on then */
 	uv_write_t write;
 	unsigned int nr_handles;
 	struct runtime_session session;
+	enum access_level admitted; /* at first: the session may lower its own */
 	char in[INPUT_MAX];
 	size_t in_len;
 	struct buf out; /* being sent */
@@ -47,8 +53,16 @@ static void on_closed(uv_handle_t *handle)
 
 	if (--cl->nr_handles)
 		return;
+	runtime_session_fini(&cl->session);
 	buf_fini(&cl->out);
 	free(cl);
+}
+
+static void forget(struct client *cl)
+{
+	TAILQ_REMOVE(&cl->all->list, cl, next);
+	cl->all->nr--;
+	cl->all->nr_admins -= cl->admitted == ACCESS_ADMIN;
 }
 
 static void client_close(struct client *cl)
@@ -56,8 +70,8 @@ static void client_close(struct client *cl)
 	if (cl->closing)
 		return;
 	cl->closing = true;
-	TAILQ_REMOVE(&cl->all->list, cl, next);
-	cl->all->nr--;
+	forget(cl);
+	uv_close((uv_handle_t *)&cl->wake, on_closed);
 	uv_close((uv_handle_t *)&cl->timer, on_closed);
 	uv_close((uv_handle_t *)&cl->uv.stream, on_closed);
 }
@@ -194,15 +208,46 @@ static void read_more(struct client *cl)
 		cl->reading = uv_read_stop(&cl->uv.stream) != 0;
 }
 
+static void on_wake(uv_timer_t *timer)
+{
+	struct client *cl = timer->data;
+
+	touch(cl);
+	serve(cl);
+}
+
+/*
+ * Lets commands run until there is a piece to send. Returns false when nothing can be done now: no complete line, or
+ * the command under way waits, in which case the timer comes back to it.
+ */
+static bool run_commands(struct client *cl)
+{
+	for (int i = 0; i < BATCH && cl->out.len < RUNTIME_PIECE; i++) {
+		if (!runtime_is_busy(&cl->session)) {
+			if (cl->session.hangup || !next_line(cl))
+				return i;
+			continue;
+		}
+		if (cl->session.delay_ms) {
+			(void)uv_timer_start(&cl->wake, on_wake, cl->session.delay_ms, 0);
+			cl->session.delay_ms = 0;
+			return i;
+		}
+		runtime_resume(&cl->session, &cl->out);
+	}
+	/* Others first: a search that finds nothing must not hold up the loop. */
+	if (!cl->out.len && runtime_is_busy(&cl->session))
+		(void)uv_timer_start(&cl->wake, on_wake, 0, 0);
+	return true;
+}
+
 /* Executes what is complete and sends the answers, as far as the client takes them. */
 static void serve(struct client *cl)
 {
 	bool more = true;
 
-	while (more && !cl->writing && !cl->closing) {
-		more = false;
-		for (int i = 0; i < BATCH && !cl->session.hangup && next_line(cl); i++)
-			more = true;
+	while (more && !cl->writing && !cl->closing && !uv_is_active((uv_handle_t *)&cl->wake)) {
+		more = run_commands(cl);
 		if (!send_out(cl))
 			break;
 	}
@@ -212,7 +257,7 @@ static void serve(struct client *cl)
 	 * Nothing left to say, and nobody there to ask again. One who is still sending an endless line would not see
 	 * the answer if the connection went now: we only stop writing, and wait until the client has had enough.
 	 */
-	if (!cl->writing && !more && (cl->session.quit || cl->eof)) {
+	if (!cl->writing && !more && !runtime_is_busy(&cl->session) && (cl->session.quit || cl->eof)) {
 		if (!cl->discarding || cl->eof || uv_shutdown(&cl->shutdown, &cl->uv.stream, NULL)) {
 			client_close(cl);
 			return;
@@ -235,49 +280,94 @@ static int start_handles(struct client *cl, uv_stream_t *listener)
 		return rc;
 	cl->timer.data = cl;
 	cl->nr_handles = 2;
+	rc = uv_timer_init(listener->loop, &cl->wake);
+	if (rc)
+		return rc;
+	cl->wake.data = cl;
+	cl->nr_handles = NR_HANDLES;
 	return uv_accept(listener, &cl->uv.stream);
 }
 
-/* Closes the connection that has been silent for longest. */
-static void make_room(struct clients *all)
+/*
+ * The connection that is missed least: of those of the lowest level the one that has been silent for longest, and that
+ * for 'silent_ms' at least. NULL: none is so.
+ */
+static struct client *dispensable(struct clients *all, enum access_level up_to, uint64_t silent_ms)
 {
-	struct client *cl, *oldest = NULL;
+	struct client *cl, *found = NULL;
 
-	TAILQ_FOREACH(cl, &all->list, next)
-		if (!oldest || cl->active_ms < oldest->active_ms)
-			oldest = cl;
-	if (oldest)
-		client_close(oldest);
+	TAILQ_FOREACH(cl, &all->list, next) {
+		if (cl->admitted > up_to || uv_now(cl->uv.stream.loop) - cl->active_ms < silent_ms)
+			continue;
+		if (!found || cl->admitted < found->admitted ||
+		    (cl->admitted == found->admitted && cl->active_ms < found->active_ms))
+			found = cl;
+	}
+	return found;
 }
 
-void client_accept(struct clients *all, uv_stream_t *listener, enum access_level level)
+/*
+ * Nobody can keep an administrator out by opening connections: those of lower levels never have all of the places. And
+ * who has just come gets the time to ask, however many come after: only a flood of CLIENTS_HARD within that time is
+ * stronger.
+ */
+static void make_room(struct clients *all, enum access_level level)
+{
+	enum access_level up_to = level < ACCESS_ADMIN ? ACCESS_OPERATOR : ACCESS_ADMIN;
+	unsigned int reserved = level < ACCESS_ADMIN ? CLIENTS_ADMIN : 0;
+	unsigned int nr = level < ACCESS_ADMIN ? all->nr - all->nr_admins : all->nr;
+	struct client *cl;
+
+	for (; nr >= CLIENTS_MAX - reserved; nr--) {
+		cl = dispensable(all, up_to, nr >= CLIENTS_HARD - reserved ? 0 : GRACE_MS);
+		if (!cl)
+			break;
+		client_close(cl);
+	}
+}
+
+/* The handles that were made are closed, which frees it in the end. */
+static void drop_unfinished(struct client *cl)
+{
+	forget(cl);
+	cl->closing = true;
+	if (cl->nr_handles == NR_HANDLES)
+		uv_close((uv_handle_t *)&cl->wake, on_closed);
+	if (cl->nr_handles >= 2)
+		uv_close((uv_handle_t *)&cl->timer, on_closed);
+	if (cl->nr_handles >= 1)
+		uv_close((uv_handle_t *)&cl->uv.stream, on_closed);
+	else
+		free(cl);
+}
+
+int client_accept(struct clients *all, uv_stream_t *listener, enum access_level (*level_of)(void *arg, int fd),
+		  void *arg)
 {
 	struct client *cl = calloc(1, sizeof(*cl));
+	uv_os_fd_t fd;
 
-	/* Without memory the connection waits; the loop asks again when the next one comes. */
 	if (!cl)
-		return;
-	if (all->nr >= CLIENTS_MAX)
-		make_room(all);
+		return -ENOMEM;
 	cl->all = all;
-	cl->session = (struct runtime_session){ .host = all->host, .host_arg = all->host_arg, .level = level };
 	TAILQ_INSERT_TAIL(&all->list, cl, next);
 	all->nr++;
-	if (start_handles(cl, listener)) {
-		if (cl->nr_handles == 2) {
-			client_close(cl);
-			return;
-		}
-		TAILQ_REMOVE(&all->list, cl, next);
-		all->nr--;
-		if (cl->nr_handles)
-			uv_close((uv_handle_t *)&cl->uv.stream, on_closed);
-		else
-			free(cl);
-		return;
+	if (start_handles(cl, listener) || uv_fileno((uv_handle_t *)&cl->uv.stream, &fd)) {
+		drop_unfinished(cl);
+		return 0;
 	}
+	cl->session =
+		(struct runtime_session){ .host = all->host, .host_arg = all->host_arg, .level = level_of(arg, fd) };
+	TAILQ_REMOVE(&all->list, cl, next);
+	all->nr--;
+	make_room(all, cl->session.level);
+	cl->admitted = cl->session.level;
+	TAILQ_INSERT_TAIL(&all->list, cl, next);
+	all->nr++;
+	all->nr_admins += cl->admitted == ACCESS_ADMIN;
 	touch(cl);
 	read_more(cl);
+	return 0;
 }
 
 void clients_close(struct clients *all)

@@ -20,8 +20,13 @@
 
 #include "xlbd/client.h"
 #include "xlbd/host.h"
+#include "xlbd/peer.h"
 
-enum { BACKLOG = 128 };
+enum {
+	BACKLOG = 128,
+	ACCEPTS_PER_TURN = 16, /* then those who are connected have their turn */
+	NO_MEMORY_MS = 100,
+};
 
 struct listener {
 	TAILQ_ENTRY(listener) next;
@@ -30,11 +35,17 @@ struct listener {
 	struct addr addr;
 	uint16_t port;
 	enum access_level level;
+	bool is_own; /* xlb's own socket, where 'level' is that of members of 'group' */
+	gid_t group;
 	union {
 		uv_stream_t stream;
 		uv_pipe_t pipe;
 		uv_tcp_t tcp;
 	} uv;
+	uv_timer_t pause;
+	unsigned int nr_handles;
+	uint64_t turn_ms; /* loop time when 'accepted' was 0 */
+	unsigned int accepted;
 	bool keep; /* during control_sync() */
 };
 
@@ -117,24 +128,64 @@ static void on_closed(uv_handle_t *handle)
 	struct listener *l = handle->data;
 	struct control *c = l->control;
 
+	if (--l->nr_handles)
+		return;
 	free(l->path);
 	free(l);
 	if (!--c->nr_open && c->stopping)
 		free(c);
 }
 
+/* Sockets of the configuration are trusted as their line says; xlb's own one by who is at the other end. */
+static enum access_level level_of(void *arg, int fd)
+{
+	const struct listener *l = arg;
+	struct peer peer;
+
+	if (!l->is_own)
+		return l->level;
+	if (peer_of(fd, &peer))
+		return ACCESS_USER;
+	return peer_level(&peer, geteuid(), l->group, l->level);
+}
+
+static void on_pause_over(uv_timer_t *timer);
+
+static void accept_one(struct listener *l)
+{
+	l->accepted++;
+	if (client_accept(&l->control->clients, &l->uv.stream, level_of, l))
+		(void)uv_timer_start(&l->pause, on_pause_over, NO_MEMORY_MS, 0);
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	struct listener *l = timer->data;
+
+	l->turn_ms = uv_now(timer->loop);
+	l->accepted = 0;
+	accept_one(l);
+}
+
+/* A connection that is not accepted here stops libuv's accepting until it is: a flood waits in the kernel. */
 static void on_connection(uv_stream_t *stream, int status)
 {
 	struct listener *l = stream->data;
 
-	if (!status)
-		client_accept(&l->control->clients, stream, l->level);
+	if (status)
+		return;
+	if (l->turn_ms != uv_now(stream->loop)) {
+		l->turn_ms = uv_now(stream->loop);
+		l->accepted = 0;
+	}
+	if (l->accepted < ACCEPTS_PER_TURN || uv_timer_start(&l->pause, on_pause_over, 1, 0))
+		accept_one(l);
 }
 
 /* Hands a bound descriptor to the loop, which closes it in any case. 0 or -errno. */
 static int listen_on(struct control *c, struct listener *l, int fd)
 {
-	int rc = l->path ? uv_pipe_init(c->st->loop, &l->uv.pipe, 0) : uv_tcp_init(c->st->loop, &l->uv.tcp);
+	int rc = uv_timer_init(c->st->loop, &l->pause);
 
 	if (rc) {
 		close(fd);
@@ -143,14 +194,24 @@ static int listen_on(struct control *c, struct listener *l, int fd)
 		return rc;
 	}
 	l->control = c;
-	l->uv.stream.data = l;
+	l->pause.data = l;
+	l->nr_handles = 1;
 	c->nr_open++;
+	rc = l->path ? uv_pipe_init(c->st->loop, &l->uv.pipe, 0) : uv_tcp_init(c->st->loop, &l->uv.tcp);
+	if (rc) {
+		close(fd);
+		uv_close((uv_handle_t *)&l->pause, on_closed);
+		return rc;
+	}
+	l->uv.stream.data = l;
+	l->nr_handles = 2;
 	rc = l->path ? uv_pipe_open(&l->uv.pipe, fd) : uv_tcp_open(&l->uv.tcp, fd);
 	if (rc)
 		close(fd);
 	else
 		rc = uv_listen(&l->uv.stream, BACKLOG, on_connection);
 	if (rc) {
+		uv_close((uv_handle_t *)&l->pause, on_closed);
 		uv_close((uv_handle_t *)&l->uv.stream, on_closed);
 		return rc;
 	}
@@ -201,6 +262,7 @@ static void close_listener(struct control *c, struct listener *l)
 	TAILQ_REMOVE(&c->listeners, l, next);
 	if (l->path)
 		(void)unlink(l->path);
+	uv_close((uv_handle_t *)&l->pause, on_closed);
 	uv_close((uv_handle_t *)&l->uv.stream, on_closed);
 }
 
@@ -250,7 +312,7 @@ static void want(struct control *c, const struct stats_socket *s, struct diag_li
 
 	if (l) {
 		l->keep = true;
-		l->level = strcmp(l->path ? l->path : "", c->st->paths.socket) ? s->level : ACCESS_ADMIN;
+		l->level = s->level;
 		return;
 	}
 	if (s->path) {
@@ -275,8 +337,12 @@ void control_sync(struct control *c, const struct model *m, struct diag_list *di
 	struct listener *l, *next;
 
 	c->clients.timeout_ms = m->stats_timeout_ms;
-	TAILQ_FOREACH(l, &c->listeners, next)
-		l->keep = l->path && !strcmp(l->path, c->st->paths.socket);
+	TAILQ_FOREACH(l, &c->listeners, next) {
+		l->keep = l->is_own;
+		/* A 'stats socket' line with this path says what the group may do. */
+		if (l->is_own)
+			l->level = ACCESS_ADMIN;
+	}
 	TAILQ_FOREACH(s, &m->sockets, next)
 		want(c, s, diags);
 	for (l = TAILQ_FIRST(&c->listeners); l; l = next) {
@@ -303,10 +369,14 @@ int control_start(struct state *st, struct diag_list *diags, struct control **re
 	c->clients.timeout_ms = st->model->stats_timeout_ms;
 	*ret = c;
 	rc = open_path(c, st->paths.socket, &own, ACCESS_ADMIN);
-	if (rc)
+	if (rc) {
 		diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "cannot open the control socket %s: %s", st->paths.socket,
 			 strerror(-rc));
-	return rc;
+		return rc;
+	}
+	TAILQ_FIRST(&c->listeners)->is_own = true;
+	TAILQ_FIRST(&c->listeners)->group = own.group;
+	return 0;
 }
 
 void control_stop(struct control *c)

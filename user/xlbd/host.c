@@ -133,6 +133,9 @@ struct flow_names {
 	void *fn_arg;
 };
 
+/* Slots of the flow tables per call of host_flows(): a millisecond or so when they are empty. */
+enum { FLOW_SLOTS = 1 << 16 };
+
 static bool tell_flow(void *arg, const struct dp_flow *flow)
 {
 	static const char *const states[XLB_NR_STATES] = {
@@ -162,16 +165,16 @@ static bool tell_flow(void *arg, const struct dp_flow *flow)
 	return n->fn(n->fn_arg, &out);
 }
 
-static void host_flows(void *arg, bool (*fn)(void *fn_arg, const struct runtime_flow *flow), void *fn_arg)
+static struct flow_names *flow_names_new(struct state *st, bool (*fn)(void *fn_arg, const struct runtime_flow *flow),
+					 void *fn_arg)
 {
-	struct state *st = arg;
 	struct flow_names *n = calloc(1, sizeof(*n));
 	const struct backend *b;
 	const struct server *s;
 	const struct frontend *f;
 
 	if (!n)
-		return;
+		return NULL;
 	n->st = st;
 	n->fn = fn;
 	n->fn_arg = fn_arg;
@@ -182,8 +185,30 @@ static void host_flows(void *arg, bool (*fn)(void *fn_arg, const struct runtime_
 		n->frontends[f->dp_id] = f;
 	n->servers[0] = NULL;
 	n->frontends[0] = NULL;
-	dp_for_each_flow(st->dp, tell_flow, n);
+	return n;
+}
+
+/* Names are looked up anew for each part of the table: servers may have come and gone since the last one. */
+static bool host_flows(void *arg, uint64_t *cursor, bool (*fn)(void *fn_arg, const struct runtime_flow *flow),
+		       void *fn_arg)
+{
+	struct state *st = arg;
+	struct flow_names *n = flow_names_new(st, fn, fn_arg);
+	bool more = n && dp_flows_from(st->dp, cursor, FLOW_SLOTS, tell_flow, n);
+
 	free(n);
+	return more;
+}
+
+static size_t host_kill_matching(void *arg, bool (*match)(void *match_arg, const struct runtime_flow *flow),
+				 void *match_arg)
+{
+	struct state *st = arg;
+	struct flow_names *n = flow_names_new(st, match, match_arg);
+	size_t nr = n ? dp_kill_matching(st->dp, tell_flow, n) : 0;
+
+	free(n);
+	return nr;
 }
 
 static int host_servers_changed(void *arg, struct diag_list *diags)
@@ -320,6 +345,7 @@ const struct runtime_host host_ops = {
 	.frontend_set = host_frontend_set,
 	.check_set = host_check_set,
 	.kill_flows = host_kill_flows,
+	.kill_matching = host_kill_matching,
 	.clear_counters = host_clear_counters,
 	.attach = host_attach,
 	.detach = host_detach,

@@ -64,6 +64,9 @@ static void make_text(struct state *st, struct buf *out)
 	struct runtime_session session = { .host = &host_ops, .host_arg = st, .level = ACCESS_ADMIN };
 
 	runtime_line(&session, command, sizeof(command) - 1, out);
+	while (runtime_is_busy(&session))
+		runtime_resume(&session, out);
+	runtime_session_fini(&session);
 }
 
 /* A failure is told once; the daemon goes on without. */

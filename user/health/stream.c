@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A plain stream is a socket of our own. For TLS libcurl connects and shakes hands; from then on its descriptor is
+ * watched here, and curl_easy_recv() and curl_easy_send() take the place of recv() and send().
+ */
+#include "health/stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "health/probe.h"
+
+struct stream {
+	struct curl_transfer transfer; /* first: what libcurl hands back */
+	uv_poll_t poll;
+	uv_loop_t *loop;
+	struct curl_loop *curl;
+	struct tls_target target;
+	const struct stream_ops *ops;
+	void *arg;
+	struct curl_slist *route;
+	int fd; /* -1: libcurl is still connecting */
+	bool is_polled, is_open;
+};
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void stream_close(struct stream *s)
+{
+	if (!s)
+		return;
+	if (s->is_polled)
+		uv_poll_stop(&s->poll);
+	if (s->transfer.easy) {
+		curl_loop_del(s->curl, &s->transfer);
+		curl_easy_cleanup(s->transfer.easy);
+		curl_slist_free_all(s->route);
+	} else if (s->fd >= 0) {
+		close(s->fd);
+	}
+	if (s->is_polled)
+		uv_close((uv_handle_t *)&s->poll, on_poll_closed);
+	else
+		free(s);
+}
+
+enum script_layer stream_layer(const struct stream *s)
+{
+	if (s->is_open)
+		return LAYER_DATA;
+	return tls_layer(&s->target);
+}
+
+/* What connecting has come to; positive errno. */
+static int connect_error(int fd, int status)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
+		err = errno;
+	return !err && status < 0 ? -status : err;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct stream *s = poll->data;
+	int err;
+
+	(void)events;
+	if (s->is_open) {
+		s->ops->ready(s->arg);
+		return;
+	}
+	err = connect_error(s->fd, status);
+	uv_poll_stop(&s->poll);
+	if (err) {
+		s->ops->failed(s->arg, LAYER_CONNECT, err, strerror(err));
+		return;
+	}
+	s->is_open = true;
+	s->ops->opened(s->arg);
+}
+
+static int start_poll(struct stream *s)
+{
+	int err = uv_poll_init(s->loop, &s->poll, s->fd);
+
+	if (err)
+		return err;
+	s->poll.data = s;
+	s->is_polled = true;
+	return 0;
+}
+
+int stream_watch(struct stream *s, bool writing)
+{
+	return uv_poll_start(&s->poll, writing ? UV_WRITABLE : UV_READABLE, on_poll);
+}
+
+/* --- plain ------------------------------------------------------------------------------------------------------- */
+
+static int open_plain(struct stream *s, bool linger, bool lazy_ack)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	const int off = 0;
+	socklen_t len = s->target.to->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	int err;
+
+	s->fd = probe_socket(s->target.to->ss_family);
+	if (s->fd < 0)
+		return s->fd;
+	/* Both are courtesies: a check without them is as true. */
+	if (!linger)
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	if (lazy_ack)
+		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+	if (connect(s->fd, (const struct sockaddr *)s->target.to, len) && errno != EINPROGRESS)
+		return -errno;
+	err = start_poll(s);
+	return err ? err : uv_poll_start(&s->poll, UV_WRITABLE, on_poll);
+}
+
+/* --- TLS --------------------------------------------------------------------------------------------------------- */
+
+static void on_done(struct curl_transfer *t, CURLcode result)
+{
+	struct stream *s = (struct stream *)t;
+	enum script_layer layer = LAYER_TLS;
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	const char *words;
+	int err = 0;
+
+	if (result == CURLE_OK)
+		curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
+	if (fd != CURL_SOCKET_BAD) {
+		s->fd = (int)fd;
+		err = -start_poll(s);
+	}
+	if (fd != CURL_SOCKET_BAD && !err) {
+		s->is_open = true;
+		s->ops->opened(s->arg);
+		return;
+	}
+	if (!err)
+		err = s->target.err;
+	words = err ? strerror(err) : tls_failure(t->easy, result, &s->target, &layer, &err);
+	s->ops->failed(s->arg, err ? LAYER_CONNECT : layer, err, words);
+}
+
+static int open_tls(struct stream *s)
+{
+	int err;
+
+	s->transfer.done = on_done;
+	s->transfer.stays = true;
+	s->transfer.easy = curl_easy_init();
+	if (!s->transfer.easy)
+		return -ENOMEM;
+	curl_easy_setopt(s->transfer.easy, CURLOPT_CONNECT_ONLY, 1L);
+	err = tls_aim(s->transfer.easy, &s->target, &s->route);
+	if (!err)
+		err = curl_loop_add(s->curl, &s->transfer);
+	if (!err)
+		return 0;
+	curl_easy_cleanup(s->transfer.easy);
+	curl_slist_free_all(s->route);
+	s->transfer.easy = NULL;
+	return err;
+}
+
+/* --- both -------------------------------------------------------------------------------------------------------- */
+
+int stream_open(uv_loop_t *loop, struct curl_loop *curl, const struct tls_target *target, bool linger, bool lazy_ack,
+		const struct stream_ops *ops, void *arg, struct stream **ret)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->loop = loop;
+	s->curl = curl;
+	s->target = *target;
+	s->ops = ops;
+	s->arg = arg;
+	s->fd = -1;
+	err = target->tls ? open_tls(s) : open_plain(s, linger, lazy_ack);
+	if (err) {
+		stream_close(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* libcurl keeps the number of what the socket said to itself. */
+static ssize_t curl_error(struct stream *s, CURLcode code)
+{
+	long err = 0;
+
+	if (code == CURLE_AGAIN)
+		return -EAGAIN;
+	curl_easy_getinfo(s->transfer.easy, CURLINFO_OS_ERRNO, &err);
+	return err > 0 ? -err : -EPROTO;
+}
+
+ssize_t stream_read(struct stream *s, void *buf, size_t cap)
+{
+	size_t got = 0;
+	CURLcode code;
+	ssize_t len;
+
+	if (s->transfer.easy) {
+		code = curl_easy_recv(s->transfer.easy, buf, cap, &got);
+		return code ? curl_error(s, code) : (ssize_t)got;
+	}
+	len = recv(s->fd, buf, cap, 0);
+	return len < 0 ? -errno : len;
+}
+
+ssize_t stream_write(struct stream *s, const void *data, size_t len)
+{
+	size_t sent = 0;
+	CURLcode code;
+	ssize_t got;
+
+	if (s->transfer.easy) {
+		code = curl_easy_send(s->transfer.easy, data, len, &sent);
+		return code ? curl_error(s, code) : (ssize_t)sent;
+	}
+	got = send(s->fd, data, len, MSG_NOSIGNAL);
+	return got < 0 ? -errno : got;
+}
