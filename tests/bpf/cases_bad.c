@@ -186,20 +186,6 @@ static void ttl__used_up__dropped(void **state)
 	drop(*state, &p, XLB_R_TTL);
 }
 
-static void fragment__first__dropped(void **state)
-{
-	struct pkt p;
-
-	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
-					  .daddr = ip_balancer,
-					  .sport = 40000,
-					  .dport = VIP_PORT,
-					  .proto = IPPROTO_TCP,
-					  .flags = TH_SYN,
-					  .frag = 0x2000 });
-	drop(*state, &p, XLB_R_FRAGMENT);
-}
-
 static void options__harmless__skipped_and_kept(void **state)
 {
 	static const uint8_t timestamps[] = { 1, 1, 68, 8, 5, 0, 0, 0, 0, 0, 0, 0 };
@@ -259,7 +245,6 @@ const struct CMUnitTest bad_tests[] = {
 	T(source_address__cannot_be__dropped),
 	T(port_zero__source__dropped),
 	T(ttl__used_up__dropped),
-	T(fragment__first__dropped),
 	T(options__harmless__skipped_and_kept),
 	T(options__source_route__dropped),
 };

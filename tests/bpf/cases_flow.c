@@ -203,14 +203,14 @@ static void checksums__wrong__stay_wrong(void **state)
 
 static enum xlb_flow_state state_of(struct fix *f, uint16_t sport, int server, uint16_t port)
 {
-	struct xlb_flow *req = fix_flow(f, ip_client, sport, ip_balancer, VIP_PORT, IPPROTO_TCP);
-	struct xlb_flow *rep =
+	struct xlb_flow4 *req = fix_flow(f, ip_client, sport, ip_balancer, VIP_PORT, IPPROTO_TCP);
+	struct xlb_flow4 *rep =
 		fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port, IPPROTO_TCP);
 
 	assert_non_null(req);
 	assert_non_null(rep);
-	assert_int_equal(req->word & XLB_F_FLAGS, rep->word & XLB_F_FLAGS);
-	return xlb_flow_state(req->word, IPPROTO_TCP);
+	assert_int_equal(req->b.word & XLB_F_FLAGS & ~XLB_F_COUNTED, rep->b.word & XLB_F_FLAGS);
+	return xlb_flow_state(req->b.word, IPPROTO_TCP);
 }
 
 static void send_client(struct fix *f, uint16_t sport, uint8_t flags)
@@ -307,15 +307,16 @@ static void syn__tuple_of_live_flow__goes_to_same_server(void **state)
 static void flow__idle_too_long__has_ended(void **state)
 {
 	struct fix *f = *state;
-	struct xlb_flow *req;
+	struct xlb_flow4 *req;
 	struct pkt p;
 	uint16_t port;
 	int server;
 
 	port = establish(f, 40000, &server);
 	req = fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP);
-	req->seen -= 3601;
-	fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port, IPPROTO_TCP)->seen -= 3601;
+	fix_age(&req->b, 3601);
+	fix_age(&fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port, IPPROTO_TCP)->b,
+		3601);
 	client_tcp(&p, 40000, TH_ACK);
 	expect(f, &p, XDP_TX, XLB_R_NO_FLOW_RST, NULL);
 	assert_int_equal(fix_live(f), 0);
@@ -325,16 +326,16 @@ static void flow__idle_too_long__has_ended(void **state)
 static void flow__spoken_to_by_one_side__lives(void **state)
 {
 	struct fix *f = *state;
-	struct xlb_flow *req, *rep;
+	struct xlb_flow4 *req, *rep;
 	uint16_t port;
 	int server;
 
 	port = establish(f, 40000, &server);
 	req = fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP);
 	rep = fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port, IPPROTO_TCP);
-	req->seen -= 5000;
+	fix_age(&req->b, 5000);
 	send_client(f, 40000, TH_ACK);
-	rep->seen -= 5000;
+	fix_age(&rep->b, 5000);
 	send_server(f, server, port, TH_ACK);
 	assert_int_equal(fix_live(f), 2);
 }
@@ -342,15 +343,15 @@ static void flow__spoken_to_by_one_side__lives(void **state)
 static void tick__nothing_changed__time_noted(void **state)
 {
 	struct fix *f = *state;
-	struct xlb_flow *req;
+	struct xlb_flow4 *req;
 	uint32_t now;
 
 	establish(f, 40000, NULL);
 	req = fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP);
-	now = req->seen;
-	req->seen -= 1;
+	now = req->b.seen;
+	fix_age(&req->b, 1);
 	send_client(f, 40000, TH_ACK);
-	assert_in_range(req->seen, now, now + 5);
+	assert_in_range(req->b.seen, now, now + (5 << 8));
 }
 
 static void server_mac__changes__live_flow_follows_on_next_tick(void **state)
@@ -363,7 +364,7 @@ static void server_mac__changes__live_flow_follows_on_next_tick(void **state)
 	establish(f, 40000, &server);
 	memcpy(f->servers[server].dmac, moved, 6);
 	f->control->epoch++;
-	fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP)->seen -= 1;
+	fix_age(&fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP)->b, 1);
 	client_tcp(&in, 40000, TH_ACK);
 	expect(f, &in, XDP_TX, XLB_R_REQUEST, &out);
 	assert_memory_equal(out.data, moved, 6);

@@ -17,7 +17,7 @@ static void pass(struct fix *f, struct pkt *in, enum xlb_reason reason)
 
 static void other_protocol__any__passes(void **state)
 {
-	static const uint16_t types[] = { ETH_P_ARP, ETH_P_IPV6, ETH_P_8021Q, ETH_P_LLDP, 0 };
+	static const uint16_t types[] = { ETH_P_ARP, ETH_P_8021Q, ETH_P_8021AD, ETH_P_LLDP, 0 };
 	struct pkt p;
 	size_t i;
 
@@ -67,7 +67,7 @@ static void own_address__filter_says_perhaps__passes(void **state)
 	struct pkt p;
 
 	for (slot = 0; slot < XLB_ADDR_SLOTS; slot++)
-		if (f->addrs[slot].addr)
+		if (f->addrs[slot].family)
 			memset(f->addrs[slot].bloom, 0xff, sizeof(f->addrs[slot].bloom));
 	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
 					  .daddr = ip_balancer,
@@ -93,23 +93,29 @@ static void own_address__service_of_other_protocol__passes(void **state)
 	pass(*state, &p, XLB_R_NOT_OURS);
 }
 
-static void own_address__icmp__passes(void **state)
+/* A timestamp request: neither a ping nor an error. */
+static void own_address__icmp_query__passes(void **state)
 {
-	static const uint8_t echo[] = { 8, 0, 0, 0, 0, 1, 0, 1, 'p', 'i', 'n', 'g' };
+	static const uint8_t query[] = { 13, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0 };
 	struct pkt p;
 
 	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
 					  .daddr = ip_balancer,
 					  .proto = IPPROTO_ICMP,
-					  .payload = echo,
-					  .payload_len = sizeof(echo) });
+					  .payload = query,
+					  .payload_len = sizeof(query) });
 	pass(*state, &p, XLB_R_NOT_TCP_UDP);
 }
 
 static void own_address__later_fragment__passes(void **state)
 {
+	struct fix *f = *state;
 	struct pkt p;
+	uint32_t slot;
 
+	for (slot = 0; slot < XLB_ADDR_SLOTS; slot++)
+		if (f->addrs[slot].family)
+			f->addrs[slot].flags |= XLB_ADDR_LOCAL;
 	pkt_build(&p, &(struct pkt_desc){ .saddr = ip_client,
 					  .daddr = ip_balancer,
 					  .sport = 40000,
@@ -149,7 +155,7 @@ const struct CMUnitTest pass_tests[] = {
 	T(own_address__other_ports__pass),
 	T(own_address__filter_says_perhaps__passes),
 	T(own_address__service_of_other_protocol__passes),
-	T(own_address__icmp__passes),
+	T(own_address__icmp_query__passes),
 	T(own_address__later_fragment__passes),
 	T(service__disabled__passes),
 	T(source_port__no_flow__passes),

@@ -38,7 +38,7 @@ static void churn__ended_by_daemon_and_reused__live_ones_found(void **state)
 	enum { NR = 100 };
 	struct fix *f = *state;
 	unsigned int round, i, seed = 7;
-	struct xlb_flow *e;
+	struct xlb_flow4 *e;
 	struct pkt p;
 
 	for (round = 0; round < 20; round++) {
@@ -54,11 +54,13 @@ static void churn__ended_by_daemon_and_reused__live_ones_found(void **state)
 			e = fix_flow(f, ip_client, 20000 + i, ip_balancer, VIP_PORT, IPPROTO_TCP);
 			assert_non_null(e);
 			if (seed >> 16 & 1) {
-				struct xlb_flow *peer =
-					&f->flows[e->peer / XLB_BUCKET_SLOTS].slot[e->peer % XLB_BUCKET_SLOTS];
+				struct xlb_flow4 *peer =
+					fix_flow(f, e->b.server == 1 ? ip_server1 : ip_server2, SERVER_PORT,
+						 ip_balancer, ntohs(e->b.sport), IPPROTO_TCP);
 
-				peer->word &= ~XLB_F_LIVE;
-				e->word &= ~XLB_F_LIVE;
+				assert_non_null(peer);
+				peer->b.word &= ~XLB_F_LIVE;
+				e->b.word &= ~XLB_F_LIVE;
 			}
 		}
 	}
@@ -126,7 +128,7 @@ static void source_ports__some_ending__oldest_taken_over(void **state)
 		server_tcp(&p, 1, ports[i], TH_FIN | TH_ACK);
 		expect(f, &p, XDP_TX, XLB_R_REPLY, NULL);
 	}
-	fix_flow(f, ip_server1, SERVER_PORT, ip_balancer, ports[11], IPPROTO_TCP)->seen -= 9;
+	fix_age(&fix_flow(f, ip_server1, SERVER_PORT, ip_balancer, ports[11], IPPROTO_TCP)->b, 9);
 	assert_int_equal(open_flow(f, 31000, NULL), ports[11]);
 	/* The flow that had it is gone with both entries: its client cannot reach into the new one. */
 	assert_null(fix_flow(f, ip_client, 30011, ip_balancer, VIP_PORT, IPPROTO_TCP));
@@ -154,13 +156,13 @@ static void full_bucket__of_established__refuses(void **state)
 	struct pkt p;
 	int i;
 
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 16; i++)
 		establish(f, 30000 + i, NULL);
-	assert_int_equal(fix_live(f), 16);
+	assert_int_equal(fix_live(f), 32);
 	client_tcp(&p, 31000, TH_SYN);
 	expect(f, &p, XDP_DROP, XLB_R_TABLE_FULL, NULL);
-	assert_int_equal(fix_live(f), 16);
-	for (i = 0; i < 8; i++) {
+	assert_int_equal(fix_live(f), 32);
+	for (i = 0; i < 16; i++) {
 		client_tcp(&p, 30000 + i, TH_ACK);
 		expect(f, &p, XDP_TX, XLB_R_REQUEST, NULL);
 	}
@@ -198,14 +200,14 @@ static void full_bucket__one_closing__makes_room_before_half_open(void **state)
 	struct pkt p;
 	int i;
 
-	for (i = 0; i < 7; i++)
+	for (i = 0; i < 15; i++)
 		open_flow(f, 30000 + i, NULL);
-	establish(f, 30007, NULL);
-	client_tcp(&p, 30007, TH_RST);
+	establish(f, 30015, NULL);
+	client_tcp(&p, 30015, TH_RST);
 	expect(f, &p, XDP_TX, XLB_R_REQUEST, NULL);
 	open_flow(f, 31000, NULL);
-	assert_null(fix_flow(f, ip_client, 30007, ip_balancer, VIP_PORT, IPPROTO_TCP));
-	for (i = 0; i < 7; i++)
+	assert_null(fix_flow(f, ip_client, 30015, ip_balancer, VIP_PORT, IPPROTO_TCP));
+	for (i = 0; i < 15; i++)
 		assert_non_null(fix_flow(f, ip_client, 30000 + i, ip_balancer, VIP_PORT, IPPROTO_TCP));
 }
 

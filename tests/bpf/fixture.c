@@ -38,6 +38,24 @@ static void *map_memory(const struct bpf_map *map)
 	return p;
 }
 
+/* The tables that tests read and write, by their names in struct fix and in the skeleton. */
+#define FIX_TABLES(X)                                                                                                  \
+	X(control)                                                                                                     \
+	X(flows) X(flows6) X(addrs) X(vips) X(ranges) X(returns) X(services) X(backends) X(ring) X(marks) X(servers)   \
+		X(load) X(svc_load) X(nexthops) X(busy)
+
+static void map_all(struct fix *f)
+{
+#define MAP_IT(name) f->name = map_memory(f->skel->maps.xlb_##name);
+	FIX_TABLES(MAP_IT)
+}
+
+static void unmap_all(struct fix *f)
+{
+#define UNMAP_IT(name) munmap(f->name, map_bytes(f->skel->maps.xlb_##name));
+	FIX_TABLES(UNMAP_IT)
+}
+
 /* Packets of test runs come by the loopback device of the caller's namespace: give them one without routes. */
 static void enter_namespace(void)
 {
@@ -57,48 +75,63 @@ static void fill_servers(struct fix *f)
 	for (i = SRV_1; i <= SRV_2; i++) {
 		struct xlb_server *s = &f->servers[i];
 
-		s->addr = htonl(addrs[i]);
+		s->flags = XLB_SRV_UP;
+		s->mode = XLB_MODE_FULLNAT;
+		s->family = 4;
+		s->addr[0] = htonl(addrs[i]);
 		s->port = htons(SERVER_PORT);
-		s->source = htonl(ip_balancer);
+		s->source[0] = htonl(ip_balancer);
 		s->pool_lo = POOL_LO;
 		s->pool_hi = POOL_HI;
 		s->oif = IF_LO;
+		s->weight = 1;
 		s->backend = BE_WEB;
 		memcpy(s->dmac, macs[i], 6);
 		memcpy(s->smac, mac_balancer, 6);
 	}
 }
 
-void fix_add_addr(struct fix *f, uint32_t addr, uint16_t lo, uint16_t hi)
+/* The slot of an address, taken now if it has none yet. */
+static struct xlb_addr *addr_slot(struct fix *f, const __be32 *addr, uint8_t family)
 {
-	uint32_t slot = xlb_addr_hash(f->secrets, htonl(addr));
+	uint32_t slot = xlb_addr_hash(f->secrets, addr, family);
 
 	((uint64_t *)&f->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
-	while (f->addrs[slot].addr && f->addrs[slot].addr != htonl(addr))
+	while (f->addrs[slot].family && memcmp(f->addrs[slot].addr, addr, sizeof(f->addrs[slot].addr)))
 		slot = (slot + 1) % XLB_ADDR_SLOTS;
-	f->addrs[slot].pool_lo = lo;
-	f->addrs[slot].pool_hi = hi;
-	f->addrs[slot].addr = htonl(addr);
+	memcpy(f->addrs[slot].addr, addr, sizeof(f->addrs[slot].addr));
+	if (!f->addrs[slot].family)
+		f->addrs[slot].pool_lo = 1;
+	f->addrs[slot].family = family;
+	return &f->addrs[slot];
 }
 
-void fix_add_bloom(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto)
+void fix_add_addr(struct fix *f, uint32_t addr, uint16_t lo, uint16_t hi)
 {
-	uint32_t bit = xlb_port_bit(htons(port), proto), slot = xlb_addr_hash(f->secrets, htonl(addr));
+	struct xlb_addr *a = addr_slot(f, (__be32[4]){ htonl(addr) }, 4);
 
-	while (f->addrs[slot].addr != htonl(addr))
-		slot = (slot + 1) % XLB_ADDR_SLOTS;
-	f->addrs[slot].bloom[bit / 32] |= 1u << (bit % 32);
+	a->pool_lo = lo;
+	a->pool_hi = hi;
+}
+
+struct xlb_addr *fix_bind(struct fix *f, const __be32 *addr, uint8_t family, uint16_t port, uint8_t proto,
+			  uint16_t service)
+{
+	struct xlb_addr *a = addr_slot(f, addr, family);
+	uint32_t slot = (uint32_t)(a - f->addrs), bit = xlb_port_bit(htons(port), proto);
+	struct xlb_vip *v = f->vips[xlb_vip_hash(f->secrets, slot, htons(port), proto, service & 1)].way;
+
+	while (v->proto)
+		v++;
+	*v = (struct xlb_vip){ .addr_slot = (uint16_t)slot, .port = htons(port), .proto = proto, .service = service };
+	a->bloom[bit / 32] |= 1u << (bit % 32);
+	a->flags |= service & XLB_VIP_RETURN ? XLB_ADDR_SERVER : XLB_ADDR_ECHO;
+	return a;
 }
 
 void fix_add_vip(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto, uint16_t service)
 {
-	uint32_t bucket = xlb_vip_hash(f->secrets, htonl(addr), htons(port), proto, service & 1);
-	struct xlb_vip *v = f->vips[bucket].way;
-
-	while (v->proto)
-		v++;
-	*v = (struct xlb_vip){ .addr = htonl(addr), .port = htons(port), .proto = proto, .service = service };
-	fix_add_bloom(f, addr, port, proto);
+	fix_bind(f, (__be32[4]){ htonl(addr) }, 4, port, proto, service);
 }
 
 void fix_set_ring(struct fix *f, const uint16_t *servers, unsigned int nr)
@@ -107,7 +140,7 @@ void fix_set_ring(struct fix *f, const uint16_t *servers, unsigned int nr)
 
 	for (i = 0; i < nr; i++)
 		f->ring[i / XLB_RING_WAYS].server[i % XLB_RING_WAYS] = servers[i];
-	f->backends[BE_WEB].ring = nr;
+	f->backends[BE_WEB].ring = XLB_RING(f->alg, 0, nr);
 }
 
 static void fill_tables(struct fix *f)
@@ -144,19 +177,13 @@ static int setup(void **state, uint32_t nr_buckets, uint32_t answers)
 	for (i = 0; i < XLB_NR_SECRETS; i++)
 		f->secrets[i] = ((uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ rand()) | 1;
 	memcpy((void *)f->skel->rodata->xlb_cfg_secrets, f->secrets, sizeof(f->secrets));
-	f->skel->rodata->xlb_cfg_bucket_mask = nr_buckets - 1;
+	f->skel->rodata->xlb_cfg_nr_buckets = nr_buckets;
+	f->skel->rodata->xlb_cfg_nr_buckets6 = nr_buckets;
 	f->skel->rodata->xlb_cfg_answers_per_s = answers;
 	bpf_map__set_max_entries(f->skel->maps.xlb_flows, nr_buckets);
+	bpf_map__set_max_entries(f->skel->maps.xlb_flows6, nr_buckets);
 	assert_int_equal(xlb_bpf__load(f->skel), 0);
-	f->control = map_memory(f->skel->maps.xlb_control);
-	f->flows = map_memory(f->skel->maps.xlb_flows);
-	f->addrs = map_memory(f->skel->maps.xlb_addrs);
-	f->vips = map_memory(f->skel->maps.xlb_vips);
-	f->services = map_memory(f->skel->maps.xlb_services);
-	f->backends = map_memory(f->skel->maps.xlb_backends);
-	f->ring = map_memory(f->skel->maps.xlb_ring);
-	f->servers = map_memory(f->skel->maps.xlb_servers);
-	f->busy = map_memory(f->skel->maps.xlb_busy);
+	map_all(f);
 	fill_tables(f);
 	key = IF_OTHER;
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(f->skel->maps.xlb_ports), &key, &other, 0), 0);
@@ -183,15 +210,7 @@ int fix_teardown(void **state)
 {
 	struct fix *f = *state;
 
-	munmap(f->control, map_bytes(f->skel->maps.xlb_control));
-	munmap(f->flows, map_bytes(f->skel->maps.xlb_flows));
-	munmap(f->addrs, map_bytes(f->skel->maps.xlb_addrs));
-	munmap(f->vips, map_bytes(f->skel->maps.xlb_vips));
-	munmap(f->services, map_bytes(f->skel->maps.xlb_services));
-	munmap(f->backends, map_bytes(f->skel->maps.xlb_backends));
-	munmap(f->ring, map_bytes(f->skel->maps.xlb_ring));
-	munmap(f->servers, map_bytes(f->skel->maps.xlb_servers));
-	munmap(f->busy, map_bytes(f->skel->maps.xlb_busy));
+	unmap_all(f);
 	xlb_bpf__destroy(f->skel);
 	free(f);
 	return 0;
@@ -267,26 +286,54 @@ void fix_expect(struct fix *f, const struct pkt *in, int verdict, enum xlb_reaso
 	_fail(file, line);
 }
 
-struct xlb_flow *fix_flow(struct fix *f, uint32_t saddr, uint16_t sport, uint32_t daddr, uint16_t dport, uint8_t proto)
+static bool entry_is(struct fix *f, const struct xlb_flow4 *e, uint32_t saddr, uint16_t sport, uint32_t daddr,
+		     uint16_t dport, uint8_t proto)
+{
+	const struct xlb_server *srv = &f->servers[e->b.server];
+
+	if (!(e->b.word & XLB_F_LIVE) || e->b.proto != proto)
+		return false;
+	if ((e->b.kind & 1) == XLB_FLOW_REQUEST)
+		return e->client == htonl(saddr) && e->vip == htonl(daddr) && e->cport == htons(sport) &&
+		       e->vport == htons(dport);
+	return srv->addr[0] == htonl(saddr) && xlb_server_port(srv, e->vport) == htons(sport) &&
+	       e->b.sport == htons(dport) &&
+	       (srv->mode == XLB_MODE_FULLNAT ? srv->source[0] : e->client) == htonl(daddr);
+}
+
+static unsigned int nr_slots(const struct fix *f)
+{
+	return f->nr_buckets * XLB_BUCKET_LINES * XLB_FLOW4_WAYS;
+}
+
+static struct xlb_flow4 *slot_at(const struct fix *f, unsigned int i)
+{
+	return &f->flows[i / (XLB_BUCKET_LINES * XLB_FLOW4_WAYS)].slot[i % (XLB_BUCKET_LINES * XLB_FLOW4_WAYS)];
+}
+
+struct xlb_flow4 *fix_flow(struct fix *f, uint32_t saddr, uint16_t sport, uint32_t daddr, uint16_t dport, uint8_t proto)
 {
 	unsigned int i;
 
-	for (i = 0; i < f->nr_buckets * XLB_BUCKET_SLOTS; i++) {
-		struct xlb_flow *e = &f->flows[i / XLB_BUCKET_SLOTS].slot[i % XLB_BUCKET_SLOTS];
-
-		if (e->word & XLB_F_LIVE && e->saddr == htonl(saddr) && e->daddr == htonl(daddr) &&
-		    e->sport == htons(sport) && e->dport == htons(dport) && e->proto == proto)
-			return e;
-	}
+	for (i = 0; i < nr_slots(f); i++)
+		if (entry_is(f, slot_at(f, i), saddr, sport, daddr, dport, proto))
+			return slot_at(f, i);
 	return NULL;
+}
+
+void fix_age(struct xlb_flow_body *b, uint32_t ticks)
+{
+	b->seen -= ticks << 8;
 }
 
 unsigned int fix_live(const struct fix *f)
 {
 	unsigned int i, nr = 0;
 
-	for (i = 0; i < f->nr_buckets * XLB_BUCKET_SLOTS; i++)
-		nr += f->flows[i / XLB_BUCKET_SLOTS].slot[i % XLB_BUCKET_SLOTS].word & XLB_F_LIVE;
+	for (i = 0; i < nr_slots(f); i++)
+		nr += slot_at(f, i)->b.word & XLB_F_LIVE;
+	for (i = 0; i < f->nr_buckets * XLB_BUCKET_LINES; i++)
+		nr += f->flows6[i / XLB_BUCKET_LINES].slot[i % XLB_BUCKET_LINES].b.word & XLB_F_LIVE;
 	return nr;
 }
 

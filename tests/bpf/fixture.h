@@ -47,7 +47,8 @@ extern const uint8_t mac_client[6], mac_balancer[6], mac_server1[6], mac_server2
 struct fix {
 	struct xlb_bpf *skel;
 	struct xlb_control *control;
-	struct xlb_bucket *flows;
+	struct xlb_bucket4 *flows;
+	struct xlb_bucket6 *flows6;
 	struct xlb_addr *addrs;
 	struct xlb_vip_bucket *vips;
 	struct xlb_service *services;
@@ -55,13 +56,19 @@ struct fix {
 	struct xlb_ring *ring;
 	struct xlb_server *servers;
 	struct xlb_busy *busy;
+	struct xlb_range *ranges;
+	struct xlb_return *returns;
+	struct xlb_ring *marks;
+	struct xlb_load *load, *svc_load;
+	struct xlb_nexthop *nexthops;
 	__u64 secrets[XLB_NR_SECRETS];
 	uint32_t nr_buckets;
+	enum xlb_alg alg; /* that fix_set_ring() publishes */
 };
 
 /* cmocka set-up and tear-down. The first gives a table of 64 buckets; *state is a struct fix. */
 int fix_setup(void **state);
-int fix_setup_one_bucket(void **state); /* a table of 16 slots */
+int fix_setup_one_bucket(void **state); /* tables of one bucket: 32 slots for IPv4, 16 for IPv6 */
 int fix_setup_no_answers(void **state); /* rate limit 0 */
 int fix_teardown(void **state);
 
@@ -76,10 +83,17 @@ int fix_run(struct fix *f, const struct pkt *in, struct pkt *out, enum xlb_reaso
 void fix_set_ring(struct fix *f, const uint16_t *servers, unsigned int nr);
 void fix_add_vip(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto, uint16_t service);
 void fix_add_addr(struct fix *f, uint32_t addr, uint16_t lo, uint16_t hi);
-void fix_add_bloom(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto);
+/* Binds a service, or with XLB_VIP_RETURN a return, to an address (network order, 4 words); returns the address's
+ * record. */
+struct xlb_addr *fix_bind(struct fix *f, const __be32 *addr, uint8_t family, uint16_t port, uint8_t proto,
+			  uint16_t service);
 
-/* The live entry of a key (host order), or NULL. */
-struct xlb_flow *fix_flow(struct fix *f, uint32_t saddr, uint16_t sport, uint32_t daddr, uint16_t dport, uint8_t proto);
+/* The live entry of an IPv4 packet's key (host order), or NULL. Request and reply entries alike. */
+struct xlb_flow4 *fix_flow(struct fix *f, uint32_t saddr, uint16_t sport, uint32_t daddr, uint16_t dport,
+			   uint8_t proto);
+/* Makes an entry's last packet 'ticks' older. */
+void fix_age(struct xlb_flow_body *b, uint32_t ticks);
+/* Live entries of both families. */
 unsigned int fix_live(const struct fix *f);
 
 /* Client's TCP packet to the web service from 'sport'. */

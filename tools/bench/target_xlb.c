@@ -28,12 +28,14 @@ static int put(const struct bpf_map *map, uint32_t key, const void *value)
 
 static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 {
-	struct xlb_addr addr = { .addr = htonl(VIP_ADDR), .pool_lo = POOL_LO, .pool_hi = POOL_HI };
+	struct xlb_addr addr = {
+		.addr[0] = htonl(VIP_ADDR), .family = 4, .flags = XLB_ADDR_ECHO, .pool_lo = POOL_LO, .pool_hi = POOL_HI
+	};
+	uint32_t bit = xlb_port_bit(htons(VIP_PORT), IPPROTO_TCP), slot = xlb_addr_hash4(secrets, addr.addr[0]);
 	struct xlb_vip_bucket binds = {
-		.way[0] = { .addr = htonl(VIP_ADDR), .port = htons(VIP_PORT), .proto = IPPROTO_TCP, .service = 1 }
+		.way[0] = { .addr_slot = (uint16_t)slot, .port = htons(VIP_PORT), .proto = IPPROTO_TCP, .service = 1 }
 	};
 	struct xlb_service svc = { .backend = 1, .flags = XLB_SVC_ENABLED, .identity = 1 };
-	uint32_t bit = xlb_port_bit(htons(VIP_PORT), IPPROTO_TCP), slot = xlb_addr_hash(secrets, addr.addr);
 	uint64_t filter[XLB_LINE / 8] = { 0 };
 	int err;
 
@@ -43,8 +45,7 @@ static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 		svc.timeout[i] = IDLE_FOREVER;
 	err = put(skel->maps.xlb_services, 1, &svc);
 	if (!err)
-		err = put(skel->maps.xlb_vips, xlb_vip_hash(secrets, addr.addr, htons(VIP_PORT), IPPROTO_TCP, 0),
-			  &binds);
+		err = put(skel->maps.xlb_vips, xlb_vip_hash(secrets, slot, htons(VIP_PORT), IPPROTO_TCP, 0), &binds);
 	if (!err)
 		err = put(skel->maps.xlb_addrs, slot, &addr);
 	if (!err)
@@ -54,18 +55,22 @@ static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 
 static int fill_backend(const struct xlb_bpf *skel, const struct scene *scene)
 {
-	struct xlb_backend be = { .ring = 1ull << 32 | NR_SERVERS, .identity = 1 };
+	struct xlb_backend be = { .ring = XLB_RING(XLB_ALG_RR, 1, NR_SERVERS), .identity = 1 };
 	struct xlb_control control = { .ifindex[1] = scene->ifindex, .idle_free = IDLE_FOREVER };
 	struct xlb_ring ring[(NR_SERVERS + XLB_RING_WAYS - 1) / XLB_RING_WAYS] = { 0 };
 	int err = put(skel->maps.xlb_control, 0, &control);
 
 	for (uint16_t id = 1; id <= NR_SERVERS && !err; id++) {
-		struct xlb_server server = { .addr = htonl(SERVER_ADDR(id)),
-					     .source = htonl(VIP_ADDR),
+		struct xlb_server server = { .flags = XLB_SRV_UP,
+					     .mode = XLB_MODE_FULLNAT,
+					     .family = 4,
+					     .addr[0] = htonl(SERVER_ADDR(id)),
+					     .source[0] = htonl(VIP_ADDR),
 					     .port = htons(SERVER_PORT),
 					     .pool_lo = POOL_LO,
 					     .pool_hi = POOL_HI,
 					     .oif = 1,
+					     .weight = 1,
 					     .identity = id,
 					     .backend = 1 };
 
@@ -79,14 +84,10 @@ static int fill_backend(const struct xlb_bpf *skel, const struct scene *scene)
 	return err ? err : put(skel->maps.xlb_backends, 1, &be);
 }
 
-/* Two entries a flow, and half of the slots left free, as the daemon sizes it. */
+/* Two entries a flow, and two slots of five left free, as the daemon sizes it. */
 static uint32_t nr_buckets(uint32_t flows)
 {
-	uint32_t nr = 1;
-
-	while (nr * XLB_BUCKET_SLOTS < 4 * flows)
-		nr *= 2;
-	return nr;
+	return (uint32_t)((2.0 * flows / 0.6) / (XLB_BUCKET_LINES * XLB_FLOW4_WAYS)) + 1;
 }
 
 static int xlb_open(const struct scene *scene, uint32_t flows, void **ret_self, int *ret_prog_fd)
@@ -104,7 +105,7 @@ static int xlb_open(const struct scene *scene, uint32_t flows, void **ret_self, 
 	for (int i = 0; i < XLB_NR_SECRETS; i++)
 		secrets[i] |= 1;
 	memcpy((void *)skel->rodata->xlb_cfg_secrets, secrets, sizeof(secrets));
-	skel->rodata->xlb_cfg_bucket_mask = nr_buckets(flows) - 1;
+	skel->rodata->xlb_cfg_nr_buckets = nr_buckets(flows);
 	skel->rodata->xlb_cfg_stores_in_order = true;
 	bpf_map__set_max_entries(skel->maps.xlb_flows, nr_buckets(flows));
 	err = xlb_bpf__load(skel);
