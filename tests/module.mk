@@ -22,6 +22,7 @@ UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc reall
 # Modules above model and config that a test links besides.
 $(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
 $(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
+$(O)/tests/unit/events: $(call obj,user/xlbd/events.c)
 $(O)/tests/unit/peer: $(call obj,user/xlbd/peer.c)
 $(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
 $(O)/tests/unit/options: $(call obj,user/xlbd/options.c)

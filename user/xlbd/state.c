@@ -18,6 +18,7 @@
 #include "xlbd/checks.h"
 #include "xlbd/control.h"
 #include "xlbd/counters.h"
+#include "xlbd/events.h"
 #include "xlbd/hosts.h"
 #include "xlbd/pages.h"
 #include "xlbd/place.h"
@@ -210,7 +211,9 @@ int state_start(struct state *st, struct model *m, struct diag_list *diags)
 	if (rc)
 		return rc;
 	st->apply_timer.data = st;
-	rc = syslog_start(&st->syslog);
+	rc = events_start(&st->events);
+	if (!rc)
+		rc = syslog_start(&st->syslog);
 	if (!rc)
 		rc = open_data_plane(st, diags);
 	if (!rc)
@@ -248,6 +251,8 @@ void state_stop(struct state *st)
 void state_fini(struct state *st)
 {
 	syslog_stop(st->syslog);
+	events_stop(st->events);
+	buf_fini(&st->startup);
 	dp_close(st->dp);
 	image_free(st->image);
 	image_ids_free(st->ids);

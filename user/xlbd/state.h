@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "base/buf.h"
 #include "base/paths.h"
 #include "dataplane/dp.h"
 #include "health/health.h"
@@ -38,10 +39,12 @@ struct state {
 	struct control *control;
 	struct pages *pages;
 	struct syslog *syslog;
+	struct events *events;
 	struct statefile *statefile;
 
 	uv_timer_t apply_timer;
 	char config_files[1024]; /* what was read, for show info */
+	struct buf startup;	 /* what was said about it at start */
 	bool apply_failing;	 /* told once, until it works again */
 	bool stopping;
 };
