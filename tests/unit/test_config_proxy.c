@@ -378,7 +378,6 @@ static void add_server__words_of_a_command__same_rules_as_a_line(void **state)
 		{ "x", { "1.1.1.1:80", "weight" }, 2, -EINVAL, "C0105" },
 		{ "x", { "1.1.1.1:80", "wieght", "3" }, 3, -EINVAL, "C0102" },
 		{ "x", { "1.1.1.1:80", "ssl" }, 2, -EINVAL, "C0402" },
-		{ "x", { "[::1]:80" }, 1, -EINVAL, "C0402" },
 		{ "x y", { "1.1.1.1:80" }, 1, -EINVAL, "C0206" },
 		{ "x", { "1.1.1.1", "check" }, 2, -EINVAL, "C0304" },
 		{ "x", { "1.1.1.1:80", "id", "1" }, 3, -EINVAL, "C0301" },
