@@ -85,6 +85,7 @@ static void note_times(struct server *s, bool up, uint64_t now)
 	} else if (s->run.down_since_ms) {
 		s->run.downtime_ms += now - s->run.down_since_ms;
 		s->run.down_since_ms = 0;
+		s->run.recovered_ms = now;
 	}
 }
 

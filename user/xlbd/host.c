@@ -107,6 +107,14 @@ static void host_backend_counters(void *arg, const struct backend *b, struct run
 		sum.s.refused += one.s.refused;
 		sum.s.client_resets += one.s.client_resets;
 		sum.s.server_resets += one.s.server_resets;
+		sum.s.answered += one.s.answered;
+		sum.known |= one.known;
+		sum.unanswered += one.unanswered;
+		sum.redispatched += one.redispatched;
+		if (one.connect_ms > sum.connect_ms)
+			sum.connect_ms = one.connect_ms;
+		if (one.connect_ms_max > sum.connect_ms_max)
+			sum.connect_ms_max = one.connect_ms_max;
 		sum.active += one.active;
 		sum.active_max += one.active_max;
 		sum.rate += one.rate;
