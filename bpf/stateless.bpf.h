@@ -99,8 +99,12 @@ static __always_inline enum xlb_reason stateless(struct xdp_md *ctx, struct xlb_
 		return reason == XLB_R_SHUT_RST ? xlb_answer(ctx, pkt, reason) : reason;
 	if (!reason)
 		reason = stateless_marked(ctx, pkt, s, ring, pos, entry, v6);
+	if (!pkt->server) {
+		open_count(pkt, true);
+		return open_no_server(ctx, pkt, svc);
+	}
 	srv = server_at(pkt->server);
-	if (!srv || !pkt->server || server_fit(pkt->server, srv) == FIT_UNREACHABLE)
+	if (!srv || server_fit(pkt->server, srv) == FIT_UNREACHABLE)
 		return XLB_R_NO_NEIGHBOUR;
 	if (is_syn(pkt))
 		open_count(pkt, false);

@@ -22,6 +22,7 @@ UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc reall
 # Modules above model and config that a test links besides.
 $(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
 $(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
+$(O)/tests/unit/events: $(call obj,user/xlbd/events.c)
 $(O)/tests/unit/peer: $(call obj,user/xlbd/peer.c)
 $(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
 $(O)/tests/unit/options: $(call obj,user/xlbd/options.c)
@@ -42,7 +43,7 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf libpcre2-8 cmocka)
 
-$(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows $(O)/tests/bpf/dp_crash: $(call obj,$(wildcard user/dataplane/*.c))
+$(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows $(O)/tests/bpf/dp_crash $(O)/tests/bpf/dp_marks: $(call obj,$(wildcard user/dataplane/*.c))
 
 # Programs that network tests run: tests/X.c.
 TEST_TOOLS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*.c))

@@ -81,6 +81,9 @@ struct xlb_cursor {
  * Miss: the slot's server, and nothing is recorded. A further change now makes the mark YOUNG again, with the server
  * that it leaves as the previous one. The daemon takes the mark away when no recorded flow of the slot has another
  * server than the slot's.
+ *
+ * In a stateless backend without a usable server all slots' servers are 0: recorded flows and those of previous servers
+ * go on, others find no server.
  */
 struct xlb_ring {
 	__u16 server[XLB_RING_WAYS];

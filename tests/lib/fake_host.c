@@ -63,6 +63,8 @@ static void server_counters(void *arg, const struct server *s, struct runtime_co
 	fill(ret, 100000 * s->id, ((struct fake_host *)arg)->known);
 	if (s->id > 1)
 		ret->last_new_s = UINT64_MAX;
+	if (((struct fake_host *)arg)->no_flows)
+		ret->active = 0;
 }
 
 static void reasons(void *arg, uint64_t ret[XLB_R_MAX])
@@ -242,6 +244,97 @@ static int reload(void *arg, bool dry_run, struct diag_list *diags)
 	return h->fail_with;
 }
 
+static uint64_t table_used(void *arg, const struct stick_table *t)
+{
+	(void)t;
+	return ((struct fake_host *)arg)->nr_entries;
+}
+
+/* Two at a time, so that a dump takes several calls. */
+static bool table_entries(void *arg, const struct stick_table *t, uint64_t *cursor,
+			  bool (*fn)(void *fn_arg, const struct runtime_table_entry *entry), void *fn_arg)
+{
+	struct fake_host *h = arg;
+
+	(void)t;
+	for (int i = 0; i < 2 && *cursor < h->nr_entries; i++)
+		if (!fn(fn_arg, &h->entries[(*cursor)++]))
+			break;
+	return *cursor < h->nr_entries;
+}
+
+static struct runtime_table_entry *find_entry(struct fake_host *h, const struct addr *key)
+{
+	for (unsigned int i = 0; i < h->nr_entries; i++)
+		if (addr_equal(&h->entries[i].key, key))
+			return &h->entries[i];
+	return NULL;
+}
+
+static bool table_find(void *arg, const struct stick_table *t, const struct addr *key, struct runtime_table_entry *ret)
+{
+	struct runtime_table_entry *e = find_entry(arg, key);
+
+	(void)t;
+	if (e)
+		*ret = *e;
+	return e;
+}
+
+static int table_set(void *arg, const struct stick_table *t, const struct addr *key, unsigned int mask,
+		     const uint64_t values[RUNTIME_TABLE_NR_VALUES], struct diag_list *diags)
+{
+	struct fake_host *h = arg;
+	struct runtime_table_entry *e = find_entry(h, key);
+	int err = action(h, diags);
+
+	if (err)
+		return err;
+	if (!e && h->nr_entries == FAKE_ENTRIES)
+		return -ENOSPC;
+	if (!e) {
+		e = &h->entries[h->nr_entries++];
+		*e = (struct runtime_table_entry){ .id = 0x1000 + h->nr_entries, .key = *key };
+	}
+	e->expires_ms = t->expire_ms;
+	for (unsigned int i = 0; i < RUNTIME_TABLE_NR_VALUES; i++)
+		if (mask & 1u << i)
+			e->values[i] = values[i];
+	return 0;
+}
+
+static int table_clear(void *arg, const struct stick_table *t, const struct addr *key, struct diag_list *diags)
+{
+	struct fake_host *h = arg;
+	struct runtime_table_entry *e = find_entry(h, key);
+
+	(void)t;
+	(void)diags;
+	if (!e)
+		return -ENOENT;
+	*e = h->entries[--h->nr_entries];
+	return 0;
+}
+
+static const char *event(void *arg, uint64_t *seq, uint64_t *ret_lost)
+{
+	struct fake_host *h = arg;
+	static char text[32];
+
+	*ret_lost = *seq < 5 && h->nr_events > 5 ? 5 - *seq : 0;
+	if (*seq + *ret_lost >= h->nr_events)
+		return NULL;
+	*seq += *ret_lost + 1;
+	snprintf(text, sizeof(text), "event %u", (unsigned int)*seq);
+	return text;
+}
+
+static const char *startup_log(void *arg)
+{
+	(void)arg;
+	return "x.cfg:1:1: note: so it is\n";
+}
+
 static void __attribute__((format(printf, 2, 3))) log_line(void *arg, const char *fmt, ...)
 {
 	struct fake_host *h = arg;
@@ -272,6 +365,13 @@ const struct runtime_host fake_host_ops = {
 	.attach = attach,
 	.detach = detach,
 	.reload = reload,
+	.table_used = table_used,
+	.table_entries = table_entries,
+	.table_find = table_find,
+	.table_set = table_set,
+	.table_clear = table_clear,
+	.event = event,
+	.startup_log = startup_log,
 	.log = log_line,
 };
 

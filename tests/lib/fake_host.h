@@ -5,6 +5,8 @@
 
 #include "protocol/runtime.h"
 
+enum { FAKE_ENTRIES = 8 };
+
 struct fake_host {
 	struct model *model;
 	struct runtime_info info;
@@ -17,8 +19,12 @@ struct fake_host {
 	bool reloaded;
 	char logged[256]; /* the last line for the log */
 	unsigned int nr_flows;
+	bool no_flows;	    /* servers have none */
 	unsigned int known; /* enum runtime_known of all counters */
 	uint64_t reasons[XLB_R_MAX];
+	struct runtime_table_entry entries[FAKE_ENTRIES]; /* of every table */
+	unsigned int nr_entries;
+	unsigned int nr_events; /* "event 1" and so on; the first 5 are lost */
 };
 
 extern const struct runtime_host fake_host_ops;

@@ -111,8 +111,8 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 			  "server s 1.1.1.1:80 track b/s\n"
 			  " server-template x 3 1.1.1.1:80\n dispatch 1.1.1.1:80\n",
 		  .how = CASE_BARE,
-		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0402 "
-			   "9:22\nE C0402 10:2\nE C0402 11:2\n" },
+		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0302 "
+			   "9:28\nE C0402 10:2\nE C0402 11:2\n" },
 		{ .name = "in a section of which no part is ours",
 		  .how = CASE_BARE,
 		  .text = PLAIN "frontend f\n bind :81\n mode http\n http-request deny\n default_backend b\nbackend "
@@ -378,7 +378,6 @@ static void add_server__words_of_a_command__same_rules_as_a_line(void **state)
 		{ "x", { "1.1.1.1:80", "weight" }, 2, -EINVAL, "C0105" },
 		{ "x", { "1.1.1.1:80", "wieght", "3" }, 3, -EINVAL, "C0102" },
 		{ "x", { "1.1.1.1:80", "ssl" }, 2, -EINVAL, "C0402" },
-		{ "x", { "[::1]:80" }, 1, -EINVAL, "C0402" },
 		{ "x y", { "1.1.1.1:80" }, 1, -EINVAL, "C0206" },
 		{ "x", { "1.1.1.1", "check" }, 2, -EINVAL, "C0304" },
 		{ "x", { "1.1.1.1:80", "id", "1" }, 3, -EINVAL, "C0301" },

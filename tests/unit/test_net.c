@@ -154,6 +154,19 @@ static bool mac_known(const struct next_hop *hop)
 	return memcmp(hop->dmac, none, sizeof(none)) != 0;
 }
 
+/* Addresses of interface n0 in a family; a link-local IPv6 address comes by itself, some seconds late. */
+static size_t nr_addrs_of_n0(struct scene *s, int family)
+{
+	struct host_addr *arr = NULL;
+	size_t nr = 0, found = 0;
+
+	assert_int_equal(net_addrs_of(s->net, net_link_by_name(s->net, "n0")->ifindex, &arr, &nr), 0);
+	for (size_t i = 0; i < nr; i++)
+		found += arr[i].addr.family == family;
+	free(arr);
+	return found;
+}
+
 static bool neighbour_known(struct scene *s)
 {
 	struct next_hop hop = hop_to("10.9.8.2");
@@ -217,6 +230,40 @@ static void net_resolve__through_a_router__mac_of_the_router(void **state)
 	close_net(s);
 }
 
+static bool neighbour6_known(struct scene *s)
+{
+	struct next_hop hop = hop_to("fd00:9::2");
+	uint32_t ifindex;
+
+	return !net_resolve(s->net, &hop, &ifindex) && mac_known(&hop);
+}
+
+/* IPv6: neighbour discovery, a router, the MTU of the way; an address counts once it has been checked. */
+static void net_resolve__ipv6__as_ipv4(void **state)
+{
+	struct scene *s = open_net(state);
+	struct next_hop hop = hop_to("fd00:9::2");
+	uint32_t ifindex = 0;
+	char text[ADDR_TEXT_MAX];
+
+	sh("ip addr add fd00:9::1/64 dev n0 nodad && nsenter --net=/proc/%d/ns/net ip addr add fd00:9::2/64 dev n1 "
+	   "nodad && ip route add fd00:77::/64 via fd00:9::2 mtu 1400",
+	   s->there);
+	assert_int_equal(net_refresh(s->net), 0);
+	assert_true(nr_addrs_of_n0(s, AF_INET6) >= 1);
+	assert_int_equal(net_resolve(s->net, &hop, &ifindex), 0);
+	assert_string_equal(addr_format(&hop.source, text), "fd00:9::1");
+	assert_true(hop.on_link);
+	assert_int_equal(hop.mtu, 1500);
+	run_until(s, neighbour6_known);
+	hop = hop_to("fd00:77::5");
+	assert_int_equal(net_resolve(s->net, &hop, &ifindex), 0);
+	assert_true(mac_known(&hop));
+	assert_false(hop.on_link);
+	assert_int_equal(hop.mtu, 1400);
+	close_net(s);
+}
+
 static bool moved(struct scene *s)
 {
 	struct next_hop hop = hop_to("10.9.8.2");
@@ -270,14 +317,10 @@ static bool gone_event(struct scene *s)
 static void net_events__address_then_device_goes__reported_by_name(void **state)
 {
 	struct scene *s = open_net(state);
-	struct host_addr *arr = NULL;
-	size_t nr = 0;
 
 	sh("ip addr add 10.9.8.77/24 dev n0");
 	run_until(s, addr_event);
-	assert_int_equal(net_addrs_of(s->net, net_link_by_name(s->net, "n0")->ifindex, &arr, &nr), 0);
-	assert_int_equal(nr, 2);
-	free(arr);
+	assert_int_equal(nr_addrs_of_n0(s, AF_INET), 2);
 	sh("ip link del n0 && ip link add n0 type veth peer name n2");
 	run_until(s, gone_event);
 	assert_string_equal(s->gone, "n0");
@@ -285,22 +328,22 @@ static void net_events__address_then_device_goes__reported_by_name(void **state)
 	close_net(s);
 }
 
+static bool two_addresses(struct scene *s)
+{
+	return nr_addrs_of_n0(s, AF_INET) == 2;
+}
+
 /* More announcements than the socket holds: the state is read again, and nothing is missing. */
 static void net_events__socket_overrun__everything_read_again(void **state)
 {
 	struct scene *s = open_net(state);
-	struct host_addr *arr = NULL;
-	size_t nr = 0;
 
 	sh("for i in $(seq 10 50); do for r in $(seq 1 250); do "
 	   "echo \"neigh replace 10.9.8.$r lladdr 02:00:00:00:$i:02 dev n0 nud permanent\"; done; done "
 	   ">/tmp/xlb-batch.%d; "
 	   "ip -batch /tmp/xlb-batch.%d; rm /tmp/xlb-batch.%d; ip addr add 10.9.8.99/24 dev n0",
 	   getpid(), getpid(), getpid());
-	run_until(s, addr_event);
-	assert_int_equal(net_addrs_of(s->net, net_link_by_name(s->net, "n0")->ifindex, &arr, &nr), 0);
-	assert_int_equal(nr, 2);
-	free(arr);
+	run_until(s, two_addresses);
 	close_net(s);
 }
 
@@ -341,6 +384,7 @@ int main(void)
 		cmocka_unit_test(net_open__interface_with_address__both_known),
 		cmocka_unit_test(net_resolve__neighbour_on_the_link__asked_for_and_found),
 		cmocka_unit_test(net_resolve__through_a_router__mac_of_the_router),
+		cmocka_unit_test(net_resolve__ipv6__as_ipv4),
 		cmocka_unit_test(net_resolve__server_moves_silently__new_mac_reported),
 		cmocka_unit_test(net_doubt__server_moves_silently__new_mac_reported),
 		cmocka_unit_test(net_events__address_then_device_goes__reported_by_name),

@@ -353,7 +353,7 @@ static void unknown__near_words__are_offered(void **state)
 	assert_memory_equal(ask(""), all, sizeof(all) - 1);
 	assert_string_equal(ask("shwo stat"),
 			    "Unknown command, but maybe one of the following ones is a better match:\n"
-			    "  show stat [json|no-maint|typed|up]*     : report counters for each proxy and server\n"
+			    "  show stat [desc|json|no-maint|typed|up]*: report counters for each proxy and server\n"
 			    "  help [<command>]                        : list matching or all commands\n"
 			    "  prompt                                  : toggle interactive mode with prompt\n"
 			    "  quit                                    : disconnect\n\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Log lines of the daemon on standard error, and to one sink.
+ * Log lines of the daemon on standard error, and to sinks.
  *
  * A full pipe behind standard error must not stop the balancer: poll() says whether one line goes through without
  * waiting (a pipe that is writable takes at least PIPE_BUF bytes), else the line is dropped, counted, and the count
@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MAX_SINKS = 4 };
 enum { LINE_CAP = 2048 }; /* below PIPE_BUF, so that a line is written whole or not at all */
 
 static const char *const level_names[] = {
@@ -27,8 +28,10 @@ static struct {
 	enum log_level max;
 	bool journal; /* standard error is the journal's stream */
 	unsigned long lost;
-	void (*sink)(void *arg, enum log_level level, const char *line);
-	void *sink_arg;
+	struct {
+		void (*fn)(void *arg, enum log_level level, const char *line);
+		void *arg;
+	} sinks[MAX_SINKS];
 	bool in_sink;
 } state = { .max = LOG_L_INFO };
 
@@ -50,10 +53,22 @@ void log_init(enum log_level max)
 	state.journal = stderr_is_journal();
 }
 
-void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg)
+void log_add_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg)
 {
-	state.sink = sink;
-	state.sink_arg = arg;
+	for (size_t i = 0; i < MAX_SINKS; i++) {
+		if (state.sinks[i].fn)
+			continue;
+		state.sinks[i].fn = sink;
+		state.sinks[i].arg = arg;
+		return;
+	}
+}
+
+void log_remove_sink(const void *arg)
+{
+	for (size_t i = 0; i < MAX_SINKS; i++)
+		if (state.sinks[i].fn && state.sinks[i].arg == arg)
+			state.sinks[i].fn = NULL;
 }
 
 /* Writes "PREFIX LINE\n" if that cannot block. */
@@ -108,9 +123,11 @@ void log_vmsg(enum log_level level, const char *module, const char *fmt, va_list
 		if ((unsigned char)*p < ' ' && *p != '\t')
 			*p = ' ';
 	to_stderr(level, line);
-	if (state.sink && !state.in_sink) {
+	if (!state.in_sink) {
 		state.in_sink = true;
-		state.sink(state.sink_arg, level, line);
+		for (size_t i = 0; i < MAX_SINKS; i++)
+			if (state.sinks[i].fn)
+				state.sinks[i].fn(state.sinks[i].arg, level, line);
 		state.in_sink = false;
 	}
 	errno = saved_errno;

@@ -26,7 +26,11 @@ void log_init(enum log_level max);
 void log_msg(enum log_level level, const char *module, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void log_vmsg(enum log_level level, const char *module, const char *fmt, va_list args);
 
-/* Called with each line that passes the level, besides standard error: syslog targets, `show events`. NULL: none. */
-void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg);
+/*
+ * 'sink' is called with each line that passes the level, besides standard error: syslog targets, `show events`. At most
+ * four, known by their 'arg'. A sink may not log.
+ */
+void log_add_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg);
+void log_remove_sink(const void *arg);
 
 #endif

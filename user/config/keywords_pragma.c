@@ -51,6 +51,24 @@ static void on_flows(struct parser *p, size_t at)
 	value_uint(p, at, FLOWS_MIN, FLOWS_MAX, &p->model->flows);
 }
 
+static void on_flows6(struct parser *p, size_t at)
+{
+	value_uint(p, at, FLOWS_MIN, FLOWS_MAX, &p->model->flows6);
+}
+
+/* Not a secret: it only makes the choice of servers another one than that of nodes with another word. */
+static void on_seed(struct parser *p, size_t at)
+{
+	char *word = strdup(parser_word(p, at));
+
+	if (!word) {
+		p->arena.failed = true;
+		return;
+	}
+	free(p->model->seed);
+	p->model->seed = word;
+}
+
 bool forward_parse(struct parser *p, size_t at, enum forward *ret)
 {
 	static const struct named_value modes[] = {
@@ -205,6 +223,8 @@ static void on_balance_tuple(struct parser *p, size_t at)
 const struct keyword keywords_pragma[] = {
 	{ "attach", IN_GLOBAL, 1, 2, KW_ACCEPT, on_attach, "ties xlb to an interface", false },
 	{ "flows", IN_GLOBAL, 1, 1, KW_ACCEPT, on_flows, "capacity of the flow table", false },
+	{ "flows6", IN_GLOBAL, 1, 1, KW_ACCEPT, on_flows6, "capacity of the flow table of IPv6", false },
+	{ "seed", IN_GLOBAL, 1, 1, KW_ACCEPT, on_seed, "nodes with one seed choose the same servers", false },
 	{ "forward", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_forward, "how packets get to the servers", false },
 	{ "server", IN_BACK, 3, ARGS_ANY, KW_ACCEPT, on_server, "how packets get to this server", false },
 	{ "balance tuple", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_balance_tuple,

@@ -51,13 +51,37 @@ static void do_stick_del(struct apply *a, size_t number)
 	stick_del(a->dp, (uint32_t)number);
 }
 
-/* A number that comes to mean another server starts with counters of zero. */
+/* The number that the server of this name leaves with the plan, 0: none. */
+static uint32_t number_before(const struct apply *a, uint64_t identity)
+{
+	for (size_t i = 1; a->from && i < a->from->nr_servers; i++)
+		if (a->from->servers[i].identity == identity &&
+		    (i >= a->to->nr_servers || a->to->servers[i].identity != identity))
+			return (uint32_t)i;
+	return 0;
+}
+
+/* Counters are of the name: a server that moves takes them along to its new number. */
+static void carry_counters(const struct apply *a, uint32_t from, uint32_t to)
+{
+	struct xlb_stats *percpu = calloc((size_t)a->dp->nr_cpus, sizeof(*percpu));
+
+	if (percpu && !bpf_map_lookup_elem(a->dp->map_fd[DP_MAP_srv_stats], &from, percpu))
+		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_srv_stats], &to, percpu, BPF_ANY);
+	free(percpu);
+}
+
+/* A number that comes to mean another server starts with counters of zero, or with those that the server had. */
 static void do_server(struct apply *a, size_t id)
 {
 	struct xlb_server *rec = &a->dp->servers[id];
 
 	if (image_server_key(rec) != image_server_key(&a->to->servers[id])) {
+		uint32_t before = number_before(a, a->to->servers[id].identity);
+
 		clear_percpu(a->dp, DP_MAP_srv_stats, (uint32_t)id, sizeof(struct xlb_stats));
+		if (before)
+			carry_counters(a, before, (uint32_t)id);
 		__atomic_store_n(&a->dp->load[id].active, 0, __ATOMIC_RELAXED);
 	}
 	record_store(rec, &a->to->servers[id], sizeof(*rec));
@@ -395,10 +419,8 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 		__atomic_store_n(&dp->control->idle_free, 0, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < plan->nr && !err; i++)
 		steps[plan->steps[i].op](&a, plan->steps[i].index);
-	if (!err) {
+	if (!err)
 		__atomic_store_n(&dp->control->idle_free, idle_free(to), __ATOMIC_RELEASE);
-		dp_hops_changed(dp);
-	}
 	free(a.areas);
 	return err;
 }

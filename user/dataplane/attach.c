@@ -158,6 +158,7 @@ int dp_attach(struct dp *dp, const char *ifname, enum attach_mode mode, struct d
 	}
 	dp->ifs[dp->nr_ifs] = info;
 	dp->links[dp->nr_ifs++] = link;
+	dp_hops_changed(dp);
 	return 0;
 fail:
 	set_number(dp, info.number, 0);
@@ -170,6 +171,7 @@ static void drop(struct dp *dp, size_t i)
 	(void)unlink(dp->links[i].pin);
 	close(dp->links[i].fd);
 	set_number(dp, dp->ifs[i].number, 0);
+	dp_hops_changed(dp);
 	dp->nr_ifs--;
 	memmove(&dp->ifs[i], &dp->ifs[i + 1], (dp->nr_ifs - i) * sizeof(dp->ifs[0]));
 	memmove(&dp->links[i], &dp->links[i + 1], (dp->nr_ifs - i) * sizeof(dp->links[0]));

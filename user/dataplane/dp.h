@@ -67,8 +67,8 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 	     struct diag_list *diags);
 
 /*
- * Routes, neighbours or addresses of the host have changed: each flow asks for its next hop anew with its next packet
- * of the next tick. dp_apply() implies it.
+ * Routes, neighbours or addresses of the host have changed: each flow asks for the way to its client anew with its next
+ * packet of the next tick. Attaching and detaching imply it.
  */
 void dp_hops_changed(struct dp *dp);
 

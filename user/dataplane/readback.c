@@ -32,7 +32,7 @@ int dp_adopt_ids(struct dp *dp, struct image_ids *ids)
 			if (in_use == (dp->servers[id].backend != 0))
 				(void)image_ids_adopt(ids, 'S', image_server_key(&dp->servers[id]), (uint16_t)id);
 	}
-	for (uint32_t i = 1; i < IMAGE_MAX_STICKS; i++)
+	for (uint32_t i = 1; i < XLB_MAX_STICKS; i++)
 		(void)image_ids_adopt(ids, 't', stick_read(dp, i).identity, (uint16_t)i);
 	return 0;
 }
@@ -177,7 +177,7 @@ int dp_read_image(struct dp *dp, struct image **ret)
 		image_free(img);
 		return err;
 	}
-	for (uint32_t i = 1; i < IMAGE_MAX_STICKS; i++)
+	for (uint32_t i = 1; i < XLB_MAX_STICKS; i++)
 		img->sticks[i] = stick_read(dp, i);
 	image_sort(img);
 	*ret = img;

@@ -17,8 +17,6 @@
 
 static const char name_prefix[] = "stick_";
 
-enum { KEY_SIZE = 16, VALUE_SIZE = 8 }; /* struct xlb_stick_key, struct xlb_stick */
-
 /* Descriptor of the inner map, or a negative errno. */
 static int open_inner(const struct dp *dp, uint32_t number)
 {
@@ -57,14 +55,15 @@ struct image_stick stick_read(const struct dp *dp, uint32_t number)
 
 static void copy_entries(int from, int to)
 {
-	unsigned char key[KEY_SIZE], next[KEY_SIZE], value[VALUE_SIZE];
+	struct xlb_stick_key key, next;
+	struct xlb_stick value;
 	const void *at = NULL;
 
-	while (!bpf_map_get_next_key(from, at, next)) {
-		memcpy(key, next, sizeof(key));
-		at = key;
-		if (!bpf_map_lookup_elem(from, key, value))
-			(void)bpf_map_update_elem(to, key, value, BPF_ANY);
+	while (!bpf_map_get_next_key(from, at, &next)) {
+		key = next;
+		at = &key;
+		if (!bpf_map_lookup_elem(from, &key, &value))
+			(void)bpf_map_update_elem(to, &key, &value, BPF_ANY);
 	}
 }
 
@@ -77,7 +76,8 @@ int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick)
 	if (was.identity == stick->identity && was.size == stick->size)
 		return 0;
 	snprintf(name, sizeof(name), "%s%08" PRIx32, name_prefix, stick->identity);
-	fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, name, KEY_SIZE, VALUE_SIZE, stick->size, NULL);
+	fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, name, sizeof(struct xlb_stick_key), sizeof(struct xlb_stick),
+			    stick->size, NULL);
 	if (fd < 0)
 		return -errno;
 	old = was.identity == stick->identity ? open_inner(dp, number) : -1;

@@ -12,6 +12,7 @@
 
 enum {
 	MARGIN_TICKS = 2, /* the program's clock and ours are read at different moments: flows get this on top */
+	HOPS_TO_FREE = XLB_MAX_NEXTHOPS / 16,
 	DRIFT_SWEEPS = 3, /* so many sweeps must find a count wrong by the same number before it is mended */
 };
 
@@ -88,19 +89,29 @@ static void mend_all(struct dp *dp)
 		mend(&dp->svc_load[i], &s->svc_drift[i], s->last.svc_counted[i]);
 }
 
+/* Next hops that two sweeps running found no flow of. */
+static bool hop_is_free(const struct dp *dp, size_t i, const struct sweep_counts *before,
+			const struct sweep_counts *last)
+{
+	return dp->nexthops[i].oif && !before->hop_referenced[i] && !last->hop_referenced[i];
+}
+
 /*
- * Next hops that two sweeps running found no flow of. The program may choose one at this very moment: it then finds it
- * free when it sends, and learns it anew.
+ * Clears next hops that nobody uses, once there are many: CPUs remember numbers until the epoch changes, and that makes
+ * every flow ask anew.
  */
 static void free_hops(struct dp *dp, const struct sweep_counts *before, const struct sweep_counts *last)
 {
-	for (size_t i = 1; i < XLB_MAX_NEXTHOPS; i++) {
-		uint32_t *word = (uint32_t *)(void *)&dp->nexthops[i].oif;
-		uint32_t found = __atomic_load_n(word, __ATOMIC_RELAXED);
+	size_t nr = 0;
 
-		if (found && !before->hop_referenced[i] && !last->hop_referenced[i])
-			(void)__atomic_compare_exchange_n(word, &found, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-	}
+	for (size_t i = 1; i < XLB_MAX_NEXTHOPS; i++)
+		nr += hop_is_free(dp, i, before, last);
+	if (nr < HOPS_TO_FREE)
+		return;
+	dp_hops_changed(dp);
+	for (size_t i = 1; i < XLB_MAX_NEXTHOPS; i++)
+		if (hop_is_free(dp, i, before, last)) /* oif and claim are one word */
+			__atomic_store_n((uint32_t *)(void *)&dp->nexthops[i].oif, 0, __ATOMIC_RELEASE);
 }
 
 static void finish(struct dp *dp)

@@ -17,42 +17,42 @@ enum capability_state {
 
 /* Rows: identifier, state, what is not available, what to do instead. */
 #define CAPABILITIES(X)                                                                                                \
-	X(IPV6, REFUSED, "IPv6", "use an IPv4 address")                                                                \
+	X(IPV6, IN_FORCE, "IPv6", "use an IPv4 address")                                                               \
 	X(FAMILIES_MIXED, REFUSED, "translation between IPv4 and IPv6",                                                \
 	  "give bind, servers and 'source' addresses of one family")                                                   \
-	X(FORWARD_DNAT, REFUSED, "'forward dnat'", "use 'forward fullnat': the servers see the balancer's address")    \
-	X(FORWARD_L2DSR, REFUSED, "'forward l2dsr'", "use 'forward fullnat'")                                          \
-	X(FORWARD_IPIP, REFUSED, "'forward ipip'", "use 'forward fullnat'")                                            \
-	X(FORWARD_BY_SERVER, REFUSED, "a way of forwarding of its own for one server",                                 \
+	X(FORWARD_DNAT, IN_FORCE, "'forward dnat'", "use 'forward fullnat': the servers see the balancer's address")   \
+	X(FORWARD_L2DSR, IN_FORCE, "'forward l2dsr'", "use 'forward fullnat'")                                         \
+	X(FORWARD_IPIP, IN_FORCE, "'forward ipip'", "use 'forward fullnat'")                                           \
+	X(FORWARD_BY_SERVER, IN_FORCE, "a way of forwarding of its own for one server",                                \
 	  "give all servers of the backend the same")                                                                  \
-	X(LEASTCONN, REFUSED, "'balance leastconn'", "use 'balance roundrobin'")                                       \
-	X(SOURCE_HASH, REFUSED, "'balance source'", "use 'balance roundrobin'")                                        \
-	X(HASH, REFUSED, "'balance hash'", "use 'balance roundrobin'")                                                 \
-	X(MAGLEV, REFUSED, "'hash-type consistent'", "remove it, or use 'balance roundrobin'")                         \
-	X(RANDOM, REFUSED, "'balance random'", "use 'balance roundrobin'")                                             \
-	X(FIRST, REFUSED, "'balance first'", "use 'balance roundrobin'")                                               \
+	X(LEASTCONN, IN_FORCE, "'balance leastconn'", "use 'balance roundrobin'")                                      \
+	X(SOURCE_HASH, IN_FORCE, "'balance source'", "use 'balance roundrobin'")                                       \
+	X(HASH, IN_FORCE, "'balance hash'", "use 'balance roundrobin'")                                                \
+	X(MAGLEV, IN_FORCE, "'hash-type consistent'", "remove it, or use 'balance roundrobin'")                        \
+	X(RANDOM, IN_FORCE, "'balance random'", "use 'balance roundrobin'")                                            \
+	X(FIRST, IN_FORCE, "'balance first'", "use 'balance roundrobin'")                                              \
 	X(HASH_BALANCE_FACTOR, WARNED, "'hash-balance-factor'", "no server is passed over for its load")               \
-	X(STICK, REFUSED, "persistence by 'stick'", "remove it: a connection stays at its server, a client need not")  \
+	X(STICK, IN_FORCE, "persistence by 'stick'", "remove it: a connection stays at its server, a client need not") \
 	X(RULES, REFUSED, "'tcp-request connection' and 'tcp-request session'", "filter by nftables in front")         \
 	X(ROUTES, REFUSED, "'use_backend' with a condition", "give each backend a frontend of its own")                \
 	X(TRACK, REFUSED, "counting connections per client", "limit by nftables in front")                             \
-	X(SERVER_MAXCONN, WARNED, "'maxconn' of a server", "the number of its connections is not limited")             \
-	X(FRONTEND_MAXCONN, NOTED, "'maxconn' of a frontend",                                                          \
+	X(SERVER_MAXCONN, IN_FORCE, "'maxconn' of a server", "the number of its connections is not limited")           \
+	X(FRONTEND_MAXCONN, IN_FORCE, "'maxconn' of a frontend",                                                       \
 	  "it is shown as the limit, but the number of connections is not limited")                                    \
 	X(BIND_MAXCONN, WARNED, "'maxconn' of a bind line", "the number of connections is not limited")                \
-	X(RATE_LIMIT, REFUSED, "'rate-limit sessions'", "remove it, or limit by nftables in front")                    \
-	X(SLOWSTART, WARNED, "'slowstart'", "a server that comes back has its full weight at once")                    \
-	X(MARKED_DOWN, REFUSED, "'on-marked-down shutdown-sessions'",                                                  \
+	X(RATE_LIMIT, IN_FORCE, "'rate-limit sessions'", "remove it, or limit by nftables in front")                   \
+	X(SLOWSTART, IN_FORCE, "'slowstart'", "a server that comes back has its full weight at once")                  \
+	X(MARKED_DOWN, IN_FORCE, "'on-marked-down shutdown-sessions'",                                                 \
 	  "remove it: connections to a failed server end by their own timeouts")                                       \
-	X(MARKED_UP, REFUSED, "'on-marked-up shutdown-backup-sessions'",                                               \
+	X(MARKED_UP, IN_FORCE, "'on-marked-up shutdown-backup-sessions'",                                              \
 	  "remove it: connections to a backup server go on until they end")                                            \
-	X(PORT_OFFSET, REFUSED, "a port relative to the client's", "give the server a port of its own")                \
-	X(MAC, REFUSED, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")             \
+	X(PORT_OFFSET, IN_FORCE, "a port relative to the client's", "give the server a port of its own")               \
+	X(MAC, IN_FORCE, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")            \
 	X(NO_BACKEND, REFUSED, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")   \
 	X(FALLBACK_LOCAL, REFUSED, "'fallback local'", "remove it: a connection without server is refused")            \
-	X(MSS, WARNED, "'mss' of a bind line", "the segment size is left to the two ends")                             \
+	X(MSS, IN_FORCE, "'mss' of a bind line", "the segment size is left to the two ends")                           \
 	X(CHECK_VIA_PATH, REFUSED, "'check via-path'", "remove it: checks go to the server's own address")             \
-	X(ANY_PORT, REFUSED, "a bind of every port", "name the ports, or smaller ranges of them")                      \
+	X(ANY_PORT, IN_FORCE, "a bind of every port", "name the ports, or smaller ranges of them")                     \
 	X(STATS_ADMIN, WARNED, "'stats admin'",                                                                        \
 	  "the stats page is read-only: use 'xlbctl server' or the control socket")                                    \
 	X(STATS_SCOPE, WARNED, "'stats scope'", "the page shows everything")                                           \

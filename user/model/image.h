@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <xlb/service.h>
+#include <xlb/stick.h>
 
 #include "base/diag.h"
 #include "base/words.h"
@@ -89,8 +90,6 @@ struct image_stick {
 	uint32_t size;	   /* entries */
 };
 
-enum { IMAGE_MAX_STICKS = 64 }; /* index 0 is never used */
-
 /*
  * Arrays are indexed by the numbers of the data plane; element 0 is unused. Unused bytes of all records are zero, binds
  * and addresses are in the order of image_sort(), so that images can be compared with memcmp().
@@ -101,7 +100,7 @@ struct image {
 	struct image_ring *rings;     /* by backend */
 	struct xlb_server *servers;
 	size_t nr_services, nr_backends, nr_servers; /* lengths of the arrays, unused slots included */
-	struct image_stick sticks[IMAGE_MAX_STICKS];
+	struct image_stick sticks[XLB_MAX_STICKS];
 	struct image_bind *binds; /* returns among them */
 	size_t nr_binds;
 	struct image_addr *addrs;

@@ -69,6 +69,8 @@ static struct image_addr *find(const struct image *img, const __be32 *addr, uint
 	struct image_addr key = { .rec.family = family };
 
 	memcpy(key.rec.addr, addr, sizeof(key.rec.addr));
+	if (!img->nr_addrs)
+		return NULL;
 	return bsearch(&key, img->addrs, img->nr_addrs, sizeof(key), addr_cmp);
 }
 
@@ -156,6 +158,21 @@ static void set_busy(struct image *img, uint8_t proto, unsigned int port)
 	img->busy[proto == IPPROTO_UDP][port / 64] |= 1ull << port % 64;
 }
 
+/* Addresses that the host has as well. */
+static void mark_local(const struct image_builder *b)
+{
+	for (size_t i = 0; i < b->host->nr_addrs; i++) {
+		const struct addr *addr = &b->host->addrs[i].addr;
+		struct image_addr *a;
+		__be32 words[4];
+
+		words_put(words, addr);
+		a = find(b->img, words, words_family(addr));
+		if (a)
+			a->rec.flags |= XLB_ADDR_LOCAL;
+	}
+}
+
 /* A frontend's port on an address that is a source too: its packets would be taken for answers. */
 static void put_bound_ports(struct image *img)
 {
@@ -240,6 +257,7 @@ int image_build_addrs(struct image_builder *b)
 	if (err)
 		return err;
 	put_pools(b->img);
+	mark_local(b);
 	warn_no_port_left(b);
 	return put_busy(b);
 }

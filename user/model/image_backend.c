@@ -79,7 +79,7 @@ static int put_stick(struct image_builder *b, const struct backend *be, struct x
 	rec->stick = image_ids_get(b->ids, 't', identity);
 	if (!rec->stick) {
 		diag_add(b->diags, DIAG_ERROR, NULL, "M0213", "let backends share a table: 'stick on src table NAME'",
-			 "backend '%s': more than %d stick tables", be->name, IMAGE_MAX_STICKS - 1);
+			 "backend '%s': more than %d stick tables", be->name, XLB_MAX_STICKS - 1);
 		return -ENOSPC;
 	}
 	rec->stick_expire = t->expire_ms ? image_ticks(b->host, t->expire_ms) : XLB_TICK_MAX;
@@ -217,12 +217,13 @@ static uint32_t maglev_len(struct choice *c)
 	return len;
 }
 
-/* Without a usable server too there is a table, of zeros: flows that slots remember go on in it. */
+/* A stateless backend has a table, of zeros, without a usable server too: flows that slots remember go on in it. */
 static int make_maglev(struct choice *c, struct image_ring *ret)
 {
 	uint32_t len = maglev_len(c);
 	struct maglev_server *servers = calloc(c->nr + 1, sizeof(*servers));
 	uint16_t *table = calloc(len, sizeof(*table));
+	bool stateless = c->b->img->backends[c->be->dp_id].flags & XLB_BE_STATELESS;
 	int err = servers && table ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < c->nr && !err; i++)
@@ -233,7 +234,7 @@ static int make_maglev(struct choice *c, struct image_ring *ret)
 		};
 	if (!err)
 		err = maglev_build(servers, c->nr, table, len);
-	if (!err) {
+	if (!err && (c->nr || stateless)) {
 		ret->ids = table;
 		ret->len = len;
 		table = NULL;

@@ -34,7 +34,7 @@ struct image_ids *image_ids_new(void)
 	ids->services.cap = XLB_MAX_SERVICES;
 	ids->backends.cap = XLB_MAX_BACKENDS;
 	ids->servers.cap = XLB_MAX_SERVERS;
-	ids->tables.cap = IMAGE_MAX_STICKS;
+	ids->tables.cap = XLB_MAX_STICKS;
 	return ids;
 }
 

@@ -101,14 +101,14 @@ static bool ranges_equal(const struct image *x, const struct image_addr *a, cons
 
 static void add_sticks(struct builder *b, const struct image *from, const struct image *to)
 {
-	for (size_t i = 1; i < IMAGE_MAX_STICKS; i++)
+	for (size_t i = 1; i < XLB_MAX_STICKS; i++)
 		if (to->sticks[i].identity && memcmp(&to->sticks[i], &from->sticks[i], sizeof(to->sticks[i])) != 0)
 			add(b, PLAN_STICK, i);
 }
 
 static void del_sticks(struct builder *b, const struct image *from, const struct image *to)
 {
-	for (size_t i = 1; i < IMAGE_MAX_STICKS; i++)
+	for (size_t i = 1; i < XLB_MAX_STICKS; i++)
 		if (from->sticks[i].identity && !to->sticks[i].identity)
 			add(b, PLAN_STICK_DEL, i);
 }

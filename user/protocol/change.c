@@ -29,6 +29,7 @@ static void note_change(const struct change *ch, struct server *s, bool was)
 	} else if (!was && is && s->run.down_since_ms) {
 		s->run.downtime_ms += now - s->run.down_since_ms;
 		s->run.down_since_ms = 0;
+		s->run.recovered_ms = now;
 	}
 }
 

@@ -53,6 +53,9 @@ struct command {
 /* The command that the first words of the call name, or NULL. */
 const struct command *command_find(const struct call *c);
 
+/* Row 'i' of the table, NULL beyond its end: for who must see all of them. */
+const struct command *command_at(size_t i);
+
 /* Lists the commands, or those near the call's words from 'first' on; with 'first' beyond the end, all. */
 void command_list(struct call *c, unsigned int first);
 /* The answer to a line that names no command. */
@@ -88,6 +91,12 @@ void run_show_env(struct call *c);
 void run_show_errors(struct call *c);
 void run_show_version(struct call *c);
 
+/* commands_process.c */
+void run_show_activity(struct call *c);
+void run_show_events(struct call *c);
+void run_show_schema(struct call *c);
+void run_show_startup_logs(struct call *c);
+
 /* commands_sess.c */
 void run_show_sess(struct call *c);
 void run_shutdown_session(struct call *c);
@@ -102,6 +111,7 @@ void run_lower_to_user(struct call *c);
 void run_set_severity(struct call *c);
 void run_set_timeout(struct call *c);
 void run_expert_mode(struct call *c);
+void run_echo(struct call *c);
 
 /* commands_server.c */
 void run_get_weight(struct call *c);
@@ -114,9 +124,24 @@ void run_enable_agent(struct call *c);
 void run_disable_agent(struct call *c);
 void run_add_server(struct call *c);
 void run_del_server(struct call *c);
+void run_clear_counters(struct call *c);
+
+/* commands_frontend.c */
 void run_enable_frontend(struct call *c);
 void run_disable_frontend(struct call *c);
-void run_clear_counters(struct call *c);
+void run_shutdown_frontend(struct call *c);
+void run_set_maxconn_frontend(struct call *c);
+void run_set_maxconn_server(struct call *c);
+void run_set_maxconn_global(struct call *c);
+void run_set_rate_limit(struct call *c);
+
+/* commands_wait.c */
+void run_wait(struct call *c);
+
+/* commands_table.c */
+void run_show_table(struct call *c);
+void run_set_table(struct call *c);
+void run_clear_table(struct call *c);
 
 /* set_server.c */
 void run_set_server(struct call *c);

@@ -173,42 +173,6 @@ void run_del_server(struct call *c)
 	diag_fini(&diags);
 }
 
-static void run_frontend(struct call *c, bool enabled)
-{
-	struct frontend *f;
-	struct diag_list diags;
-	int err;
-
-	if (!c->argv[2][0]) {
-		call_say(c, CALL_ERROR, "A frontend name is expected.\n");
-		return;
-	}
-	f = model_frontend_find(c->model, c->argv[2]);
-	if (!f) {
-		call_say(c, CALL_ERROR, "No such frontend.\n");
-		return;
-	}
-	if (f->disabled == !enabled) {
-		call_say(c, CALL_NOTICE, "All sockets are already %s.\n", enabled ? "enabled" : "disabled");
-		return;
-	}
-	diag_init(&diags);
-	err = c->host->frontend_set(c->arg, f, enabled, &diags);
-	if (err)
-		call_say_diags(c, &diags, err);
-	diag_fini(&diags);
-}
-
-void run_enable_frontend(struct call *c)
-{
-	run_frontend(c, true);
-}
-
-void run_disable_frontend(struct call *c)
-{
-	run_frontend(c, false);
-}
-
 /* Maxima may be cleared by an operator, everything only by an administrator. */
 void run_clear_counters(struct call *c)
 {

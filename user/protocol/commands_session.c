@@ -11,9 +11,31 @@ void run_help(struct call *c)
 	command_list(c, 1);
 }
 
+/* Without a word, or with one that is none of these, the mode is toggled: so HAProxy 2.6 takes any word. */
+static const struct {
+	const char *words[3];
+	bool interactive;
+	enum runtime_prompt prompt;
+} prompts[] = {
+	{ { "n", "non-interactive" }, false, RUNTIME_PROMPT_PLAIN },
+	{ { "i", "interactive" }, true, RUNTIME_PROMPT_NONE },
+	{ { "p", "prompt" }, true, RUNTIME_PROMPT_PLAIN },
+	{ { "timed" }, true, RUNTIME_PROMPT_TIMED },
+};
+
 void run_prompt(struct call *c)
 {
+	for (size_t i = 0; i < sizeof(prompts) / sizeof(prompts[0]); i++) {
+		for (size_t w = 0; prompts[i].words[w]; w++) {
+			if (strcmp(c->argv[1], prompts[i].words[w]) != 0)
+				continue;
+			c->s->interactive = prompts[i].interactive;
+			c->s->prompt = prompts[i].prompt;
+			return;
+		}
+	}
 	c->s->interactive = !c->s->interactive;
+	c->s->prompt = RUNTIME_PROMPT_PLAIN;
 }
 
 void run_quit(struct call *c)
@@ -87,9 +109,21 @@ void run_set_timeout(struct call *c)
 	c->s->timeout_s = seconds;
 }
 
-/* HAProxy hides commands behind these modes; nothing is hidden here, so they are accepted and stay off. */
+/* HAProxy hides commands behind these modes. Nothing is hidden here; what was set is remembered, and told. */
 void run_expert_mode(struct call *c)
 {
-	if (!c->argv[1][0])
-		call_say(c, CALL_INFO, "%s is OFF\n", c->argv[0]);
+	bool *mode = strcmp(c->argv[0], "expert-mode") == 0 ? &c->s->expert : &c->s->experimental;
+
+	if (c->argv[1][0])
+		*mode = strcmp(c->argv[1], "on") == 0;
+	else
+		call_say(c, CALL_INFO, "%s is %s\n", c->argv[0], *mode ? "ON" : "OFF");
+}
+
+/* Marks the places in the answer to a long line of commands. */
+void run_echo(struct call *c)
+{
+	for (unsigned int i = 1; i < c->argc; i++)
+		buf_printf(c->out, "%s%s", i > 1 ? " " : "", c->argv[i]);
+	buf_puts(c->out, "\n");
 }

@@ -53,6 +53,26 @@ static void split_words(struct call *c, char *p)
 		c->argv[i] = "";
 }
 
+/* The timed one tells the age of the process in days, hours, minutes and seconds. */
+static void put_prompt(struct call *c)
+{
+	struct runtime_info info = { 0 };
+
+	switch (c->s->prompt) {
+	case RUNTIME_PROMPT_PLAIN:
+		buf_puts(c->out, "> ");
+		break;
+	case RUNTIME_PROMPT_TIMED:
+		c->host->info(c->arg, &info);
+		buf_printf(c->out, "[%llu:%02u:%02u:%02u]> ", (unsigned long long)info.uptime_s / 86400,
+			   (unsigned int)(info.uptime_s / 3600 % 24), (unsigned int)(info.uptime_s / 60 % 60),
+			   (unsigned int)(info.uptime_s % 60));
+		break;
+	case RUNTIME_PROMPT_NONE:
+		break;
+	}
+}
+
 /* After `quit` nothing more is sent, not even the empty line. */
 static void finish_answer(struct call *c)
 {
@@ -60,7 +80,7 @@ static void finish_answer(struct call *c)
 		return;
 	buf_puts(c->out, "\n");
 	if (c->s->interactive)
-		buf_puts(c->out, "> ");
+		put_prompt(c);
 }
 
 static struct call make_call(struct runtime_session *s, struct buf *out)
@@ -103,6 +123,12 @@ static void run_command(struct runtime_session *s, char *text, const char *paylo
 		finish_answer(&c);
 }
 
+static void put_payload_prompt(const struct runtime_session *s, struct buf *out)
+{
+	if (s->interactive && s->prompt != RUNTIME_PROMPT_NONE)
+		buf_puts(out, "+ ");
+}
+
 /*
  * A last word '<<PATTERN' announces lines of payload; it is cut off. False: there is none. Commands that take no
  * payload are run without, as in HAProxy.
@@ -129,8 +155,7 @@ static bool begin_payload(struct runtime_session *s, char *text, struct buf *out
 	*word = '\0';
 	s->payload_command = text;
 	s->in_payload = true;
-	if (s->interactive)
-		buf_puts(out, "+ ");
+	put_payload_prompt(s, out);
 	return true;
 }
 
@@ -169,6 +194,7 @@ static void end_job(struct runtime_session *s)
 
 	s->job = NULL;
 	s->delay_ms = 0;
+	s->interrupted = false;
 	if (job)
 		job->end(job);
 }
@@ -212,8 +238,8 @@ static void payload_line(struct runtime_session *s, const char *line, size_t len
 			s->in_payload = false;
 			s->quit = true;
 			s->hangup = true;
-		} else if (s->interactive) {
-			buf_puts(out, "+ ");
+		} else {
+			put_payload_prompt(s, out);
 		}
 		return;
 	}

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "model/model.h"
+#include "protocol/table.h"
 
 /* What `status` and `show info` tell. */
 struct runtime_if {
@@ -105,12 +106,34 @@ struct runtime_host {
 	int (*attach)(void *arg, const char *ifname, enum attach_mode mode, struct diag_list *diags);
 	int (*detach)(void *arg, const char *ifname, struct diag_list *diags);
 	int (*reload)(void *arg, bool dry_run, struct diag_list *diags);
+	/*
+	 * Entries of a stick table: their number, all of them (as flows()), the one of a key, and changes: table_set()
+	 * makes the entry if there is none and sets the values that 'mask' names by 1 << index, table_clear() returns
+	 * -ENOENT for a key that has none.
+	 */
+	uint64_t (*table_used)(void *arg, const struct stick_table *t);
+	bool (*table_entries)(void *arg, const struct stick_table *t, uint64_t *cursor,
+			      bool (*fn)(void *fn_arg, const struct runtime_table_entry *entry), void *fn_arg);
+	bool (*table_find)(void *arg, const struct stick_table *t, const struct addr *key,
+			   struct runtime_table_entry *ret);
+	int (*table_set)(void *arg, const struct stick_table *t, const struct addr *key, unsigned int mask,
+			 const uint64_t values[RUNTIME_TABLE_NR_VALUES], struct diag_list *diags);
+	int (*table_clear)(void *arg, const struct stick_table *t, const struct addr *key, struct diag_list *diags);
+	/*
+	 * The first event after number *seq, which becomes its own. NULL: there is none yet.
+	 * 'ret_lost' of them have been overwritten before they could be told. The text is valid until the next event.
+	 */
+	const char *(*event)(void *arg, uint64_t *seq, uint64_t *ret_lost);
+	const char *(*startup_log)(void *arg); /* what was said about the configuration at start */
 	/* One line for the log and `show events`: who did what. */
 	void (*log)(void *arg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 };
 
 /* `set severity-output`: what is put in front of messages. */
 enum runtime_severity { RUNTIME_SEVERITY_NONE, RUNTIME_SEVERITY_NUMBER, RUNTIME_SEVERITY_STRING };
+
+/* What an interactive session shows where the next command may be written. */
+enum runtime_prompt { RUNTIME_PROMPT_PLAIN, RUNTIME_PROMPT_NONE, RUNTIME_PROMPT_TIMED };
 
 struct runtime_job; /* a command that has not finished its answer, see command.h */
 
@@ -124,10 +147,12 @@ struct runtime_session {
 	enum access_level level;
 	bool interactive; /* `prompt` was given: answers end with "> ", the connection stays */
 	bool quit;	  /* the caller closes after sending; lines received so far are still executed, as in HAProxy */
+	bool interrupted; /* set by the caller: the client sent something while the session was busy */
 	bool hangup;	  /* with 'quit', by the command: lines that were received after it are dropped */
 	unsigned int timeout_s; /* `set timeout cli`, 0: default */
 	unsigned int delay_ms;	/* of a busy session: what runtime_resume() shall wait for; 0: nothing */
 	enum runtime_severity severity;
+	enum runtime_prompt prompt;
 	bool expert, experimental; /* modes that hide nothing here; told as they were set */
 	struct runtime_job *job;
 	char *line;	       /* under way: commands that wait for the end of 'job' or for their payload */

@@ -131,6 +131,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 		return;
 	} else {
 		cl->in_len += (size_t)len;
+		cl->session.interrupted = runtime_is_busy(&cl->session);
 		touch(cl);
 	}
 	serve(cl);

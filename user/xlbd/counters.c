@@ -26,6 +26,8 @@ struct meter {
 	uint64_t last_connections; /* at the last turn of the second */
 	uint64_t last_new_ms;	   /* when it last rose, 0: not since start */
 	uint32_t rate, rate_max, active_max;
+	uint64_t last_connect_ns, last_connect_nr; /* at the last turn of the second that measured one */
+	uint32_t connect_ms, connect_ms_max;
 };
 
 struct counters {
@@ -62,6 +64,7 @@ static struct meter *meter_of(struct counters *c, char kind, uint16_t id)
 {
 	struct meter *m = kind == 'S' ? &c->servers[id] : &c->services[id];
 	uint64_t identity = identity_of(c->st->image, kind, id);
+	struct xlb_stats now;
 
 	if (m->identity == identity)
 		return m;
@@ -69,9 +72,13 @@ static struct meter *meter_of(struct counters *c, char kind, uint16_t id)
 	if (m->identity)
 		m->base = read_stats(c, kind, id);
 	m->identity = identity;
-	m->last_connections = read_stats(c, kind, id).connections;
+	now = read_stats(c, kind, id);
+	m->last_connections = now.connections;
+	m->last_connect_ns = now.connect_ns;
+	m->last_connect_nr = now.connect_nr;
 	m->last_new_ms = 0;
 	m->rate = m->rate_max = m->active_max = 0;
+	m->connect_ms = m->connect_ms_max = 0;
 	return m;
 }
 
@@ -80,21 +87,36 @@ static uint32_t active_of(struct counters *c, char kind, uint16_t id)
 	return kind == 'S' ? dp_active_of_server(c->st->dp, id) : dp_active_of_service(c->st->dp, id);
 }
 
+/* The program measures the connect time of a sample of new flows: the mean of those of the last second that had one. */
+static void turn_connect_time(struct meter *m, const struct xlb_stats *now)
+{
+	uint64_t nr = now->connect_nr - m->last_connect_nr;
+
+	if (!nr)
+		return;
+	m->connect_ms = (uint32_t)((now->connect_ns - m->last_connect_ns) / nr / 1000000);
+	m->last_connect_ns = now->connect_ns;
+	m->last_connect_nr = now->connect_nr;
+	if (m->connect_ms > m->connect_ms_max)
+		m->connect_ms_max = m->connect_ms;
+}
+
 static void turn(struct counters *c, char kind, uint16_t id)
 {
+	struct xlb_stats now;
 	struct meter *m;
-	uint64_t connections;
 	uint32_t active;
 
 	if (!id)
 		return;
 	m = meter_of(c, kind, id);
-	connections = read_stats(c, kind, id).connections;
+	now = read_stats(c, kind, id);
 	active = active_of(c, kind, id);
-	m->rate = (uint32_t)(connections - m->last_connections);
+	m->rate = (uint32_t)(now.connections - m->last_connections);
 	if (m->rate)
 		m->last_new_ms = uv_now(c->st->loop);
-	m->last_connections = connections;
+	m->last_connections = now.connections;
+	turn_connect_time(m, &now);
 	if (m->rate > m->rate_max)
 		m->rate_max = m->rate;
 	if (active > m->active_max)
@@ -140,7 +162,7 @@ static void on_sweep(uv_timer_t *timer)
 	dp_usage(c->st->dp, &usage);
 	slots = usage.slots / SWEEP_TICKS + 1;
 	if (dp_sweep(c->st->dp, slots < SWEEP_MIN_SLOTS ? SWEEP_MIN_SLOTS : slots))
-		state_collect(c->st);
+		state_swept(c->st);
 }
 
 int counters_start(struct state *st, struct counters **ret)
@@ -197,6 +219,9 @@ static void subtract(struct xlb_stats *s, const struct xlb_stats *base)
 	s->refused -= base->refused;
 	s->client_resets -= base->client_resets;
 	s->server_resets -= base->server_resets;
+	s->answered -= base->answered;
+	s->unanswered -= base->unanswered;
+	s->moved -= base->moved;
 }
 
 static void fill(struct counters *c, char kind, uint16_t id, struct runtime_counters *ret)
@@ -210,6 +235,12 @@ static void fill(struct counters *c, char kind, uint16_t id, struct runtime_coun
 	m = meter_of(c, kind, id);
 	now.s = read_stats(c, kind, id);
 	subtract(&now.s, &m->base);
+	now.known = RUNTIME_KNOWS_UNANSWERED | RUNTIME_KNOWS_REDISPATCHED |
+		    (now.s.connect_nr ? RUNTIME_KNOWS_CONNECT_TIME : 0);
+	now.unanswered = now.s.unanswered;
+	now.redispatched = now.s.moved;
+	now.connect_ms = m->connect_ms;
+	now.connect_ms_max = m->connect_ms_max;
 	now.active = active_of(c, kind, id);
 	now.active_max = now.active > m->active_max ? now.active : m->active_max;
 	now.rate = m->rate;
@@ -245,6 +276,7 @@ static void clear(struct counters *c, char kind, uint16_t id, bool all)
 	m = meter_of(c, kind, id);
 	m->rate_max = m->rate;
 	m->active_max = active_of(c, kind, id);
+	m->connect_ms_max = m->connect_ms;
 	if (all)
 		m->base = read_stats(c, kind, id);
 }

@@ -18,6 +18,7 @@
 #include "config/conf.h"
 #include "xlbd/checks.h"
 #include "xlbd/counters.h"
+#include "xlbd/events.h"
 #include "xlbd/hosts.h"
 #include "xlbd/reload.h"
 #include "xlbd/statefile.h"
@@ -106,6 +107,14 @@ static void host_backend_counters(void *arg, const struct backend *b, struct run
 		sum.s.refused += one.s.refused;
 		sum.s.client_resets += one.s.client_resets;
 		sum.s.server_resets += one.s.server_resets;
+		sum.s.answered += one.s.answered;
+		sum.known |= one.known;
+		sum.unanswered += one.unanswered;
+		sum.redispatched += one.redispatched;
+		if (one.connect_ms > sum.connect_ms)
+			sum.connect_ms = one.connect_ms;
+		if (one.connect_ms_max > sum.connect_ms_max)
+			sum.connect_ms_max = one.connect_ms_max;
 		sum.active += one.active;
 		sum.active_max += one.active_max;
 		sum.rate += one.rate;
@@ -320,6 +329,72 @@ static int host_reload(void *arg, bool dry_run, struct diag_list *diags)
 	return rc;
 }
 
+/*
+ * Stick tables belong to the data plane, and this one has none: the configuration says so where a file asks for one,
+ * and so that nobody believes to have counted or blocked a client, so does a change.
+ */
+static uint64_t host_table_used(void *arg, const struct stick_table *t)
+{
+	(void)arg;
+	(void)t;
+	return 0;
+}
+
+static bool host_table_entries(void *arg, const struct stick_table *t, uint64_t *cursor,
+			       bool (*fn)(void *fn_arg, const struct runtime_table_entry *entry), void *fn_arg)
+{
+	(void)arg;
+	(void)t;
+	(void)cursor;
+	(void)fn;
+	(void)fn_arg;
+	return false;
+}
+
+static bool host_table_find(void *arg, const struct stick_table *t, const struct addr *key,
+			    struct runtime_table_entry *ret)
+{
+	(void)arg;
+	(void)t;
+	(void)key;
+	(void)ret;
+	return false;
+}
+
+static int host_table_set(void *arg, const struct stick_table *t, const struct addr *key, unsigned int mask,
+			  const uint64_t values[RUNTIME_TABLE_NR_VALUES], struct diag_list *diags)
+{
+	(void)arg;
+	(void)key;
+	(void)mask;
+	(void)values;
+	diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "the data plane keeps no entries of table '%s'", t->name);
+	return -EOPNOTSUPP;
+}
+
+static int host_table_clear(void *arg, const struct stick_table *t, const struct addr *key, struct diag_list *diags)
+{
+	(void)arg;
+	(void)t;
+	(void)key;
+	(void)diags;
+	return -ENOENT;
+}
+
+static const char *host_event(void *arg, uint64_t *seq, uint64_t *ret_lost)
+{
+	struct state *st = arg;
+
+	return events_next(st->events, seq, ret_lost);
+}
+
+static const char *host_startup_log(void *arg)
+{
+	struct state *st = arg;
+
+	return st->startup.data;
+}
+
 __attribute__((format(printf, 2, 3))) static void host_log(void *arg, const char *fmt, ...)
 {
 	va_list args;
@@ -350,5 +425,12 @@ const struct runtime_host host_ops = {
 	.attach = host_attach,
 	.detach = host_detach,
 	.reload = host_reload,
+	.table_used = host_table_used,
+	.table_entries = host_table_entries,
+	.table_find = host_table_find,
+	.table_set = host_table_set,
+	.table_clear = host_table_clear,
+	.event = host_event,
+	.startup_log = host_startup_log,
 	.log = host_log,
 };

@@ -443,6 +443,7 @@ void hosts_event(struct hosts *h, const struct net_event *ev)
 		w = wish_find(h, ev->ifname);
 		if (w)
 			retry(h, w);
+		dp_hops_changed(h->st->dp); /* its own MAC address may be another one */
 		break;
 	case NET_ADDR_CHANGED:
 	case NET_ROUTE_CHANGED:

@@ -167,6 +167,7 @@ static int run(struct state *st, int background_fd)
 	diag_init(&diags);
 	rc = start(st, &diags);
 	print_diags(&diags, st->opt.quiet);
+	diag_format(&diags, &st->startup);
 	if (rc && !diags.nr[DIAG_ERROR])
 		fprintf(stderr, "xlbd: cannot start: %s\n", strerror(-rc));
 	diag_fini(&diags);

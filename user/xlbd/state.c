@@ -8,6 +8,7 @@
 #include "xlbd/state.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +19,14 @@
 #include "xlbd/checks.h"
 #include "xlbd/control.h"
 #include "xlbd/counters.h"
+#include "xlbd/events.h"
 #include "xlbd/hosts.h"
 #include "xlbd/pages.h"
 #include "xlbd/place.h"
 #include "xlbd/statefile.h"
 #include "xlbd/syslog.h"
+
+enum { APPLY_GAP_MS = 100 };
 
 uint64_t state_now_ms(void)
 {
@@ -72,6 +76,23 @@ static bool number_is_free(void *arg, char kind, uint16_t id)
 	return dp_service_unreferenced(st->dp, id);
 }
 
+/* Weights that grow after a recovery take their next step in time. */
+static void follow_ramps(struct state *st, const struct model *m)
+{
+	uint64_t now = state_now_ms();
+	unsigned int wait = UINT_MAX;
+	const struct backend *be;
+	const struct server *s;
+
+	TAILQ_FOREACH(be, &m->backends, next)
+		TAILQ_FOREACH(s, &be->servers, next)
+			if (server_ramp(s, now) < SERVER_RAMP_FULL && server_is_usable(s) &&
+			    s->slowstart_ms / SERVER_RAMP_FULL + 1 < wait)
+				wait = s->slowstart_ms / SERVER_RAMP_FULL + 1;
+	if (wait != UINT_MAX)
+		state_apply_soon(st, wait);
+}
+
 int state_apply(struct state *st, struct model *m, struct diag_list *diags)
 {
 	struct host_facts facts;
@@ -95,15 +116,31 @@ int state_apply(struct state *st, struct model *m, struct diag_list *diags)
 	}
 	image_free(st->image);
 	st->image = image;
+	st->applied_ms = state_now_ms();
 	hosts_applied(st->hosts);
 	hosts_follow_retired(st->hosts);
+	follow_ramps(st, m);
 	return 0;
 }
 
-void state_collect(struct state *st)
+/* Has a backend more servers than the program compares, so that the daemon must choose among them? */
+static bool chooses_best(const struct model *m)
+{
+	const struct backend *be;
+
+	TAILQ_FOREACH(be, &m->backends, next)
+		if (be->nr_servers > XLB_LEAST_MAX &&
+		    (be->balance.alg == BALANCE_LEASTCONN || be->balance.alg == BALANCE_FIRST))
+			return true;
+	return false;
+}
+
+void state_swept(struct state *st)
 {
 	if (st->image)
 		(void)image_ids_collect(st->ids, st->image, number_is_free, st);
+	if (chooses_best(st->model))
+		state_apply_soon(st, 0);
 }
 
 static void on_apply(uv_timer_t *timer)
@@ -115,8 +152,9 @@ static void on_apply(uv_timer_t *timer)
 	diag_init(&diags);
 	rc = state_apply(st, st->model, &diags);
 	/* What fails now fails again with the next event; once is enough to read. */
-	if (rc && !st->apply_failing)
+	if ((rc && !st->apply_failing) || diags.nr[DIAG_WARNING] > st->apply_warnings)
 		state_log_diags(&diags, "apply");
+	st->apply_warnings = diags.nr[DIAG_WARNING];
 	diag_fini(&diags);
 	if (rc && hosts_fall_back(st->hosts)) {
 		log_msg(LOG_L_WARNING, "apply", "the port range from before is used as long as that is so");
@@ -130,8 +168,12 @@ static void on_apply(uv_timer_t *timer)
 
 void state_apply_soon(struct state *st, unsigned int delay_ms)
 {
+	uint64_t now = state_now_ms(), next = st->applied_ms + APPLY_GAP_MS;
+
 	if (st->stopping)
 		return;
+	if (next > now + delay_ms)
+		delay_ms = (unsigned int)(next - now);
 	if (uv_is_active((uv_handle_t *)&st->apply_timer) && uv_timer_get_due_in(&st->apply_timer) <= delay_ms)
 		return;
 	(void)uv_timer_start(&st->apply_timer, on_apply, delay_ms, 0); /* fails only on a handle that is closing */
@@ -210,7 +252,9 @@ int state_start(struct state *st, struct model *m, struct diag_list *diags)
 	if (rc)
 		return rc;
 	st->apply_timer.data = st;
-	rc = syslog_start(&st->syslog);
+	rc = events_start(&st->events);
+	if (!rc)
+		rc = syslog_start(&st->syslog);
 	if (!rc)
 		rc = open_data_plane(st, diags);
 	if (!rc)
@@ -248,6 +292,8 @@ void state_stop(struct state *st)
 void state_fini(struct state *st)
 {
 	syslog_stop(st->syslog);
+	events_stop(st->events);
+	buf_fini(&st->startup);
 	dp_close(st->dp);
 	image_free(st->image);
 	image_ids_free(st->ids);

@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "base/buf.h"
 #include "base/paths.h"
 #include "dataplane/dp.h"
 #include "health/health.h"
@@ -38,11 +39,15 @@ struct state {
 	struct control *control;
 	struct pages *pages;
 	struct syslog *syslog;
+	struct events *events;
 	struct statefile *statefile;
 
 	uv_timer_t apply_timer;
 	char config_files[1024]; /* what was read, for show info */
+	struct buf startup;	 /* what was said about it at start */
+	uint64_t applied_ms;	 /* when the tables were last brought up to date */
 	bool apply_failing;	 /* told once, until it works again */
+	size_t apply_warnings;	 /* of the last time: told when there are more */
 	bool stopping;
 };
 
@@ -63,14 +68,20 @@ void state_fini(struct state *st);
  */
 int state_apply(struct state *st, struct model *m, struct diag_list *diags);
 
-/* The same with the present model, once, after 'delay_ms' at most: for events that come in flocks. Logs failure. */
+/*
+ * The same with the present model, once, after 'delay_ms': for events that come in flocks. At most ten times a second,
+ * so a flapping server does not keep the daemon busy. Logs failure.
+ */
 void state_apply_soon(struct state *st, unsigned int delay_ms);
 
 /* Fills st->config_files. */
 void state_name_files(struct state *st);
 
-/* Gives back numbers of the data plane that no flow uses any more. Called when the flow table has been swept. */
-void state_collect(struct state *st);
+/*
+ * The flow tables have been swept: gives back numbers that no flow uses any more, and lets the tables follow that name
+ * the least loaded of many servers.
+ */
+void state_swept(struct state *st);
 
 /* Monotonic milliseconds, of now rather than of the start of the loop's turn. */
 uint64_t state_now_ms(void);

@@ -74,7 +74,7 @@ int syslog_start(struct syslog **ret)
 
 	if (!s)
 		return -ENOMEM;
-	log_set_sink(on_line, s);
+	log_add_sink(on_line, s);
 	*ret = s;
 	return 0;
 }
@@ -92,7 +92,7 @@ void syslog_stop(struct syslog *s)
 {
 	if (!s)
 		return;
-	log_set_sink(NULL, NULL);
+	log_remove_sink(s);
 	close_targets(s);
 	free(s);
 }
