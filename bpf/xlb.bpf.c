@@ -45,7 +45,7 @@ static __always_inline enum xlb_reason from_server(struct xdp_md *ctx, struct xl
 	pkt->return_id = id & ~XLB_VIP_RETURN;
 	if (!(ret->flags & XLB_RETURN_STATE))
 		return xlb_return(ctx, pkt);
-	request_entry(&s->request, pkt);
+	request_entry(&s->request, pkt, v6);
 	pkt->hash = key_hash(&s->request, v6);
 	pkt->slot = flow_find(&s->request, pkt->hash, v6);
 	reason = pkt->slot == XLB_NO_SLOT ? XLB_R_NONE : known_flow(ctx, pkt, v6);
@@ -59,7 +59,7 @@ static __always_inline enum xlb_reason to_service(struct xdp_md *ctx, struct xlb
 	enum xlb_reason reason = XLB_R_NONE;
 	struct xlb_service *svc;
 
-	request_entry(&s->request, pkt);
+	request_entry(&s->request, pkt, v6);
 	pkt->hash = key_hash(&s->request, v6);
 	if (pkt->addr_flags & XLB_ADDR_STATELESS) {
 		pkt->service = service_find(pkt->addr_slot, pkt->dport, pkt->proto);

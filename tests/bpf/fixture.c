@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 
 #include "fixture.h"
+#include "kept.h"
 #include "xlb.skel.h"
 
 const uint32_t ip_client = IP4(10, 1, 0, 9), ip_balancer = IP4(10, 0, 0, 4), ip_server1 = IP4(10, 0, 0, 5),
@@ -278,26 +279,35 @@ static void fill_tables(struct fix *f)
 	fix_addr(f, ip_balancer, 6)->pool_hi = POOL_HI;
 }
 
+/* The secrets of this run of the tests: the same for all its cases, so that these share loaded programs. */
+static void take_secrets(__u64 secrets[XLB_NR_SECRETS])
+{
+	static __u64 of_run[XLB_NR_SECRETS];
+	int i;
+
+	for (i = 0; i < XLB_NR_SECRETS && !of_run[i]; i++)
+		of_run[i] = ((uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ rand()) | 1;
+	memcpy(secrets, of_run, sizeof(of_run));
+}
+
 static int setup(void **state, uint32_t nr_buckets, uint32_t answers)
 {
 	struct fix *f = calloc(1, sizeof(*f));
 	uint32_t key, other = 1;
-	int i;
 
 	assert_non_null(f);
 	enter_namespace();
 	f->nr_buckets = nr_buckets;
 	f->skel = xlb_bpf__open();
 	assert_non_null(f->skel);
-	for (i = 0; i < XLB_NR_SECRETS; i++)
-		f->secrets[i] = ((uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ rand()) | 1;
+	take_secrets(f->secrets);
 	memcpy((void *)f->skel->rodata->xlb_cfg_secrets, f->secrets, sizeof(f->secrets));
 	f->skel->rodata->xlb_cfg_nr_buckets = nr_buckets;
 	f->skel->rodata->xlb_cfg_nr_buckets6 = nr_buckets;
 	f->skel->rodata->xlb_cfg_answers_per_s = answers;
 	bpf_map__set_max_entries(f->skel->maps.xlb_flows, nr_buckets);
 	bpf_map__set_max_entries(f->skel->maps.xlb_flows6, nr_buckets);
-	assert_int_equal(xlb_bpf__load(f->skel), 0);
+	f->skel = kept_load(f->skel);
 	map_all(f);
 	fill_tables(f);
 	key = IF_OTHER;
@@ -326,7 +336,6 @@ int fix_teardown(void **state)
 	struct fix *f = *state;
 
 	unmap_all(f);
-	xlb_bpf__destroy(f->skel);
 	free(f);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What servers answer to checks: any bytes, in any pieces. The first byte chooses a check, the second the size of the
- * pieces, the rest is the answer. Every script must come to an end once the server has closed, with a result that has a
- * name, and never look beyond what came.
+ * What servers and agents answer to checks: any bytes, in any pieces. The first byte chooses a check, the second the
+ * size of the pieces, the rest is the answer. Every script must come to an end once the server has closed, with a
+ * result that has a name, and never look beyond what came.
  */
 #include <netdb.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 
 #include "base/diag.h"
 #include "config/conf.h"
+#include "model/agent.h"
 #include "model/http_answer.h"
 #include "model/model.h"
 #include "model/script_run.h"
@@ -116,6 +117,7 @@ static void answer_http(const struct check_script *s, char *answer, size_t len, 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct agent_reply reply;
 	const struct check_script *s;
 	char *answer;
 
@@ -127,6 +129,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(answer, data + 2, size - 2);
 	s = scripts[data[0] % NR_SCRIPTS];
+	agent_parse(answer, size - 2, &reply);
+	if (reply.weight > 1000000 || reply.maxconn > 1000000 || (reply.health && !*reply.word))
+		abort();
 	if (s->rules[0].action == RULE_REQUEST)
 		answer_http(s, answer, size - 2, data[1] * 16u);
 	else

@@ -19,7 +19,7 @@ static void rule_text(const struct check_rule *r, struct buf *out)
 {
 	static const char *const actions[] = { "connect", "send", "expect", "request" };
 	static const char *const matches[] = { "string", "regex", "binary", "rbinary", "status", "rstatus",
-					       "hdr",	 "body",  "rbody",  "mysql",   "ldap" };
+					       "hdr",	 "body",  "rbody",  "mysql",   "ldap",	 "line" };
 	static const char *const how[] = { "any", "equal", "begin", "end", "part", "regex" };
 	const struct rule_expect *e = &r->expect;
 	char addr[ADDR_TEXT_MAX];
@@ -123,6 +123,15 @@ static void server_text(const struct server *s, struct buf *out)
 	if (s->has_mac)
 		buf_printf(out, " mac=%02x..%02x", s->mac[0], s->mac[5]);
 	check_text(&s->check, out);
+	if (s->observe.on)
+		buf_printf(out, " observe=%u/%d", s->observe.limit, (int)s->observe.action);
+	if (s->track)
+		buf_printf(out, " track=%s/%s", s->track->backend->name, s->track->name);
+	if (s->agent.type == CHECK_AGENT) {
+		buf_printf(out, " agent=%s/%u", addr_format_port(&s->agent.addr, (uint16_t)s->agent.port, addr),
+			   s->agent.inter);
+		script_text_of(&s->agent, out);
+	}
 	buf_puts(out, "\n");
 }
 

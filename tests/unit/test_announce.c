@@ -80,7 +80,7 @@ static void announce_server__each_change__words_of_haproxy(void **state)
 		s1->run.check.duration_ms = 0;
 		strcpy(s1->run.check.desc, "Connection refused");
 		s1->run.admin = rows[i].admin;
-		announce_server(s1, &rows[i].before, rows[i].by_check, 7, &out);
+		announce_server(s1, &rows[i].before, rows[i].by_check ? ANNOUNCE_CHECK : ANNOUNCE_COMMAND, 7, &out);
 		if (strcmp(out.data ? out.data : "", rows[i].lines))
 			fail_msg("%s: got '%s'", rows[i].name, out.data ? out.data : "");
 		buf_fini(&out);
@@ -101,7 +101,7 @@ static void announce_server__backup_with_http_check__says_so_and_the_code(void *
 	s->run.check.code = CHECK_L7OK;
 	s->run.check.status = 200;
 	s->run.check.duration_ms = 3;
-	announce_server(s, &before, true, 0, &out);
+	announce_server(s, &before, ANNOUNCE_CHECK, 0, &out);
 	assert_string_equal(out.data,
 			    "5 Backup Server be/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 3ms. "
 			    "0 active and 1 backup servers online. Running on backup. 0 sessions requeued, "

@@ -170,12 +170,44 @@ static void known_protocols__options__become_scripts(void **state)
 	RUN(cases);
 }
 
+static void track_and_observe__words_of_a_server__need_a_check(void **state)
+{
+	static const struct config_case cases[] = {
+		{ .name = "what cannot be",
+		  .text = "backend b\n balance roundrobin\n server s 1.1.1.1:80\n server t 1.1.1.1:80 track b/s\n"
+			  " server u 1.1.1.1:80 track nobody\n server v 1.1.1.1:80 check track b/s\n"
+			  " server w 1.1.1.1:80 track b/x\n server x 1.1.1.1:80 track w\n server y 1.1.1.1:80 observe "
+			  "layer4\n"
+			  " server z 1.1.1.1:80 agent-check\n server a 1.1.1.1:80 check observe layer7\n server c "
+			  "1.1.1.1:80 "
+			  "check observe layer4 error-limit 0 on-error panic\n",
+		  .diags = "E C0312 4:28\nE C0302 5:28\nE C0312 6:34\nE C0312 7:28\nE C0312 8:28\nE C0312 9:9\nE C0304 "
+			   "10:9\nE C0402 11:36\nE C0201 12:55\nE C0205 12:66\n" },
+		{ .name = "what can",
+		  .text = "backend b\n balance roundrobin\n server s 1.1.1.1:80 check observe layer4 error-limit 5 "
+			  "on-error "
+			  "mark-down\n server t 1.1.1.1:80 track s\n server u 1.1.1.1:80 track b/t\n server v "
+			  "1.1.1.1:80 "
+			  "agent-check agent-port 9 agent-send hi agent-inter 5s agent-addr 2.2.2.2\n server w "
+			  "1.1.1.1:80 track "
+			  "v\n",
+		  .diags = "",
+		  .model = "backend b#1\nserver b/s#1 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 observe=5/3\n"
+			   "server b/t#2 1.1.1.1:80 w1 track=b/s\nserver b/u#3 1.1.1.1:80 w1 track=b/t\n"
+			   "server b/v#4 1.1.1.1:80 w1 agent=2.2.2.2:9/5000 [send@1 hi] [expect@2 line]\n"
+			   "server b/w#5 1.1.1.1:80 w1 track=b/v\n" },
+	};
+
+	RUN(cases);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_check__rules__one_for_each_line),
 		cmocka_unit_test(http_check__rules__merged_with_the_option),
 		cmocka_unit_test(tls__words_of_a_server__for_checks_alone),
+		cmocka_unit_test(track_and_observe__words_of_a_server__need_a_check),
 		cmocka_unit_test(known_protocols__options__become_scripts),
 	};
 

@@ -111,8 +111,8 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 			  "server s 1.1.1.1:80 track b/s\n"
 			  " server-template x 3 1.1.1.1:80\n dispatch 1.1.1.1:80\n",
 		  .how = CASE_BARE,
-		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0402 "
-			   "9:22\nE C0402 10:2\nE C0402 11:2\n" },
+		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0302 "
+			   "9:28\nE C0402 10:2\nE C0402 11:2\n" },
 		{ .name = "in a section of which no part is ours",
 		  .how = CASE_BARE,
 		  .text = PLAIN "frontend f\n bind :81\n mode http\n http-request deny\n default_backend b\nbackend "

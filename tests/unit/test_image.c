@@ -1,132 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* image_build(): what a model becomes in the data plane's tables. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "model/image.h"
-
-/* The reference scene: one balancer, one client port, two servers. */
-struct scene {
-	struct model *m;
-	struct frontend *f;
-	struct backend *b;
-	struct server *s1, *s2;
-	struct image_ids *ids;
-	struct diag_list diags;
-	struct host_addr addrs[2];
-	struct next_hop hops[2];
-	struct host_facts host;
-};
-
-static struct addr v4(const char *text)
-{
-	struct addr a;
-
-	assert_int_equal(addr_parse(text, &a), 0);
-	return a;
-}
-
-static struct server *add_server(struct backend *b, const char *name, const char *addr, uint16_t port)
-{
-	struct server *s = model_server_add(b, name);
-
-	assert_non_null(s);
-	s->addr = v4(addr);
-	s->port = port;
-	s->weight = 1;
-	server_run_init(s, 0);
-	return s;
-}
-
-static struct bind *add_bind(struct frontend *f, const char *addr, uint16_t lo, uint16_t hi)
-{
-	struct bind *bind = model_bind_add(f);
-
-	assert_non_null(bind);
-	bind->addr = v4(addr);
-	bind->port_lo = lo;
-	bind->port_hi = hi;
-	bind->proto = IPPROTO_TCP;
-	return bind;
-}
-
-static struct next_hop hop(const char *server, uint16_t oif)
-{
-	return (struct next_hop){
-		.server = v4(server),
-		.oif = oif,
-		.dmac = { 2, 0, 0, 0, 0, 5 },
-		.smac = { 2, 0, 0, 0, 0, 4 },
-		.source = v4("10.211.55.4"),
-	};
-}
-
-static int setup(void **state)
-{
-	struct scene *t = calloc(1, sizeof(*t));
-
-	t->m = model_new();
-	t->b = model_backend_add(t->m, "web");
-	t->s1 = add_server(t->b, "node1", "10.211.55.5", 30808);
-	t->s2 = add_server(t->b, "node2", "10.211.55.6", 30808);
-	t->f = model_frontend_add(t->m, "front");
-	t->f->backend = t->b;
-	add_bind(t->f, "0.0.0.0", 8080, 8080);
-	t->ids = image_ids_new();
-	diag_init(&t->diags);
-	t->addrs[0] = (struct host_addr){ .addr = v4("10.211.55.4"), .ifname = "eth0" };
-	t->addrs[1] = (struct host_addr){ .addr = v4("192.0.2.4"), .ifname = "eth1" };
-	t->hops[0] = hop("10.211.55.6", 1);
-	t->hops[1] = hop("10.211.55.5", 1);
-	t->host = (struct host_facts){
-		.addrs = t->addrs,
-		.nr_addrs = 1,
-		.hops = t->hops,
-		.nr_hops = 2,
-		.ephemeral = { 32768, 60999 },
-		.hz = 250,
-		.tick_shift = 7,
-	};
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *t = *state;
-
-	diag_fini(&t->diags);
-	image_ids_free(t->ids);
-	model_free(t->m);
-	free(t);
-	return 0;
-}
-
-static struct image *build(struct scene *t)
-{
-	struct image *img = NULL;
-
-	assert_int_equal(image_build(t->m, &t->host, t->ids, &t->diags, &img), 0);
-	assert_non_null(img);
-	return img;
-}
-
-static int build_fails(struct scene *t)
-{
-	struct image *img = NULL;
-	int err = image_build(t->m, &t->host, t->ids, &t->diags, &img);
-
-	assert_null(img);
-	assert_true(t->diags.nr[DIAG_ERROR] > 0);
-	return err;
-}
+#include "../lib/image_scene.h"
 
 static void image_build__reference_scene__full_tables(void **state)
 {
@@ -139,7 +13,7 @@ static void image_build__reference_scene__full_tables(void **state)
 	assert_int_equal(s1->family, 4);
 	assert_int_equal(s1->mode, XLB_MODE_FULLNAT);
 	assert_int_equal(s1->flags, XLB_SRV_UP);
-	assert_int_equal(s1->source[0], v4("10.211.55.4").v4.s_addr);
+	assert_int_equal(s1->source[0], ip("10.211.55.4").v4.s_addr);
 	assert_int_equal(s1->port, htons(30808));
 	assert_int_equal(s1->oif, 1);
 	assert_int_equal(s1->backend, t->b->dp_id);
@@ -156,7 +30,7 @@ static void image_build__reference_scene__full_tables(void **state)
 	assert_int_equal(img->services[t->f->dp_id].flags, XLB_SVC_ENABLED);
 
 	assert_int_equal(img->nr_binds, 1);
-	assert_int_equal(img->binds[0].addr[0], v4("10.211.55.4").v4.s_addr);
+	assert_int_equal(img->binds[0].addr[0], ip("10.211.55.4").v4.s_addr);
 	assert_int_equal(img->binds[0].port, htons(8080));
 	assert_int_equal(img->binds[0].proto, IPPROTO_TCP);
 	assert_int_equal(img->binds[0].service, t->f->dp_id);
@@ -225,10 +99,10 @@ static void image_build__foreign_address__taken_as_it_is(void **state)
 	struct scene *t = *state;
 	struct image *img;
 
-	TAILQ_FIRST(&t->f->binds)->addr = v4("203.0.113.7");
+	TAILQ_FIRST(&t->f->binds)->addr = ip("203.0.113.7");
 	img = build(t);
 	assert_int_equal(img->nr_binds, 1);
-	assert_int_equal(img->binds[0].addr[0], v4("203.0.113.7").v4.s_addr);
+	assert_int_equal(img->binds[0].addr[0], ip("203.0.113.7").v4.s_addr);
 	assert_int_equal(img->nr_addrs, 2); /* the bind's and the source */
 	image_free(img);
 }
@@ -292,11 +166,11 @@ static void image_build__range_of_server__goes_before_the_backend(void **state)
 
 	t->b->source_ports = (struct port_range){ 2000, 2063 };
 	t->s1->source_ports = (struct port_range){ 3000, 3063 };
-	t->s1->source = v4("10.211.55.44");
+	t->s1->source = ip("10.211.55.44");
 	img = build(t);
 	assert_int_equal(img->servers[t->s1->run.dp_id].pool_lo, 3000);
 	assert_int_equal(img->servers[t->s1->run.dp_id].pool_hi, 3063);
-	assert_int_equal(img->servers[t->s1->run.dp_id].source[0], v4("10.211.55.44").v4.s_addr);
+	assert_int_equal(img->servers[t->s1->run.dp_id].source[0], ip("10.211.55.44").v4.s_addr);
 	assert_int_equal(img->servers[t->s2->run.dp_id].pool_lo, 2000);
 	assert_int_equal(img->nr_addrs, 2);
 	image_free(img);
@@ -381,10 +255,10 @@ static void image_ids__other_address__other_number(void **state)
 	t->s1->run.weight = 7;
 	image_free(build(t));
 	assert_int_equal(t->s1->run.dp_id, old);
-	t->s1->addr = v4("10.211.55.9");
+	t->s1->addr = ip("10.211.55.9");
 	image_free(build(t));
 	assert_int_not_equal(t->s1->run.dp_id, old);
-	t->s1->addr = v4("10.211.55.5");
+	t->s1->addr = ip("10.211.55.5");
 	image_free(build(t));
 	assert_int_equal(t->s1->run.dp_id, old);
 }
@@ -429,8 +303,6 @@ static void image_ids_collect__unused__asks_and_releases(void **state)
 	assert_int_equal(image_ids_get(t->ids, 'S', 77), old);
 	image_free(img);
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -55,6 +55,9 @@
 	X(CHECK_TLS, "C0311",                                                                                          \
 	  "A check uses TLS, and the certificates to trust are not given or cannot be read. Add 'ca-file', or "        \
 	  "'verify none' where anyone may answer.")                                                                    \
+	X(TRACK, "C0312",                                                                                              \
+	  "'track' and 'observe' need a check: of the server that is tracked, or that is observed; and a server that " \
+	  "tracks another has none of its own.")                                                                       \
 	X(LEFT_TO_STACK, "C0401",                                                                                      \
 	  "The frontend needs a proxy. Its packets pass untouched, so that a HAProxy on this host serves them.")       \
 	X(NOT_YET, "C0402", "The word is understood, but this version of xlb cannot do what it says.")                 \

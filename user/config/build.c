@@ -43,11 +43,37 @@ static int merge_check(const struct server_decl *decl, const struct check_conf *
 	return 0;
 }
 
+/* The agent's check; 'ret' gets a script of its own. 0 or -ENOMEM. */
+static int merge_agent(const struct server_decl *decl, const struct timeouts *timeouts, struct check_conf *ret)
+{
+	*ret = decl->agent;
+	if (!decl->has_agent)
+		return 0;
+	ret->type = CHECK_AGENT;
+	if (!ret->inter)
+		ret->inter = decl->check.inter;
+	ret->timeout_connect = timeouts->connect;
+	ret->timeout_check = timeouts->check;
+	ret->script = check_script_agent(decl->agent_send);
+	return ret->script ? 0 : -ENOMEM;
+}
+
+/* Hands over what 'made' points to by copying it, and lets go of its script. */
+static int take_conf(struct check_conf *dst, const struct check_conf *made)
+{
+	int err;
+
+	check_conf_fini(dst);
+	err = check_conf_copy(dst, made);
+	script_put(made->script);
+	return err;
+}
+
 int build_server(struct backend *b, const struct server_decl *decl, const struct check_conf *kind, unsigned int port,
 		 struct server **ret)
 {
 	struct server *s = model_server_add(b, decl->name);
-	struct check_conf check;
+	struct check_conf check, agent;
 	int err;
 
 	if (!s)
@@ -73,12 +99,14 @@ int build_server(struct backend *b, const struct server_decl *decl, const struct
 	s->line = decl->place.line;
 	s->source = decl->source;
 	s->source_ports = decl->source_ports;
-	check_conf_fini(&s->check);
+	s->observe = decl->observe;
 	err = merge_check(decl, kind, &b->timeouts, port, &check);
-	if (!err) {
-		err = check_conf_copy(&s->check, &check);
-		script_put(check.script);
-	}
+	if (!err)
+		err = take_conf(&s->check, &check);
+	if (!err)
+		err = merge_agent(decl, &b->timeouts, &agent);
+	if (!err)
+		err = take_conf(&s->agent, &agent);
 	if (err || copy_text(decl->host, &s->host)) {
 		model_server_del(s);
 		return -ENOMEM;
@@ -150,13 +178,14 @@ static int fill_backend(struct backend *b, const struct proxy *x)
 static int build_servers(struct parser *p, struct proxy *x, const struct check_conf *kind)
 {
 	const struct bind_decl *first = TAILQ_FIRST(&x->binds);
-	const struct server_decl *decl;
+	struct server_decl *decl;
 	unsigned int next_id = 1;
 	struct server *s;
 
 	TAILQ_FOREACH(decl, &x->servers, next) {
 		if (build_server(x->backend, decl, kind, first ? first->port_lo : 0, &s))
 			return -ENOMEM;
+		decl->made = s;
 		while (!decl->id && id_is_taken(p, x, next_id))
 			next_id++;
 		if (!decl->id)
@@ -284,6 +313,19 @@ static int build_proxy(struct parser *p, struct proxy *x, unsigned int id)
 	return err;
 }
 
+/* All servers are made by now. */
+static void build_tracks(struct proxy *x)
+{
+	struct server_decl *decl;
+
+	TAILQ_FOREACH(decl, &x->servers, next) {
+		if (!decl->made || !decl->tracked || !decl->tracked->made)
+			continue;
+		decl->made->track = decl->tracked->made;
+		decl->tracked->made->nr_trackers++;
+	}
+}
+
 int build_model(struct parser *p)
 {
 	unsigned int next_id = 1, id;
@@ -304,8 +346,10 @@ int build_model(struct parser *p)
 		if (id > p->model->last_proxy_id)
 			p->model->last_proxy_id = id;
 	}
-	TAILQ_FOREACH(x, &p->proxies, next)
+	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->frontend && x->target)
 			x->frontend->backend = x->target->backend;
+		build_tracks(x);
+	}
 	return p->arena.failed ? -ENOMEM : 0;
 }

@@ -299,6 +299,23 @@ static void make_ssl_hello(struct maker *m)
 	r->expect.late = CHECK_L6TOUT;
 }
 
+struct check_script *check_script_agent(const char *send)
+{
+	struct maker m;
+
+	maker_begin(&m);
+	if (m.ok) {
+		m.script->is_protocol = true;
+		if (send)
+			send_bytes(&m, 1, send, strlen(send));
+		expect(&m, 2, MATCH_LINE, CHECK_UNKNOWN);
+	}
+	if (m.ok)
+		return m.script;
+	script_put(m.script);
+	return NULL;
+}
+
 /* --- all --------------------------------------------------------------------------------------------------------- */
 
 static void make(struct maker *m, const struct check_decl *d)

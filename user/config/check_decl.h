@@ -81,6 +81,8 @@ bool check_alpn_is_known(struct parser *p, size_t at);
  * Returns 0 or -ENOMEM.
  */
 int check_script_build(const struct check_decl *decl, struct check_script **ret);
+/* The script that asks an agent: 'send', which may be NULL, and a line. NULL: out of memory. */
+struct check_script *check_script_agent(const char *send);
 /* The same script for a server with a path, whose request asks for it. NULL 'script': of a GET. NULL: out of memory. */
 struct check_script *check_script_of_path(const struct check_script *script, const char *path);
 /* Does the 'option' line of an HTTP check say what to ask for? */

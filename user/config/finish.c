@@ -302,6 +302,7 @@ static void remark_backend(struct parser *p, struct proxy *x)
 	TAILQ_FOREACH(s, &x->servers, next) {
 		remark_server(p, x, s);
 		remark_tls(p, x, s);
+		server_remark_checks(p, s);
 	}
 	if (!x->set.balance_given && TAILQ_FIRST(&x->servers) && TAILQ_NEXT(TAILQ_FIRST(&x->servers), next))
 		report(p, DIAG_NOTE, &x->place, CODE_BALANCE, "write 'balance roundrobin' to say so",
@@ -355,6 +356,17 @@ static void remark_http(struct parser *p, const struct proxy *x)
 	       "'%s' is ignored, in HAProxy as here: it needs 'mode http'", need->word);
 }
 
+/* In sections that are left out, too, another server may be named. */
+static void resolve_tracks(struct parser *p)
+{
+	struct server_decl *s;
+	struct proxy *x;
+
+	TAILQ_FOREACH(x, &p->proxies, next)
+		TAILQ_FOREACH(s, &x->servers, next)
+			server_resolve_track(p, x, s);
+}
+
 int finish(struct parser *p)
 {
 	struct proxy *x;
@@ -372,6 +384,7 @@ int finish(struct parser *p)
 	TAILQ_FOREACH(x, &p->proxies, next)
 		if (has_front(x) && !x->is_left && x->target)
 			check_reach(p, x, x->target);
+	resolve_tracks(p);
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)
 			continue;

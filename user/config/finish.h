@@ -5,6 +5,10 @@
 
 #include "config/parser.h"
 
+/* server_check.c: finds what 'track' names; then, for all servers, what cannot be. */
+void server_resolve_track(struct parser *p, struct proxy *x, struct server_decl *s);
+void server_remark_checks(struct parser *p, const struct server_decl *s);
+
 /* Makes p->model's frontends and backends of the parsed sections, which are free of errors. 0 or -ENOMEM. */
 int build_model(struct parser *p);
 

@@ -16,6 +16,10 @@ void server_decl_init(struct server_decl *s)
 	s->weight = 1;
 	s->source_ports = (struct port_range){ 1, 0 };
 	check_conf_init(&s->check);
+	check_conf_init(&s->agent);
+	s->agent.inter = 0; /* as the check's */
+	s->agent.rise = s->agent.fall = 1;
+	s->observe.limit = 10;
 }
 
 static void set_check(struct parser *p, void *target, size_t at)
@@ -277,14 +281,6 @@ static void set_marked_up(struct parser *p, void *target, size_t at)
 		s->up_ends_backup_flows = true;
 }
 
-static void check_time(struct parser *p, void *target, size_t at)
-{
-	unsigned int ignored;
-
-	(void)target;
-	value_time(p, at, 1, 0, &ignored);
-}
-
 static const char tls_note[] = "packets cannot be encrypted on their way to a server";
 static const char proxy_note[] = "the PROXY header has to be written into the stream";
 
@@ -314,10 +310,16 @@ static const struct param server_params[] = {
 	{ "resolvers", 1, KW_WARNED, NULL, "host names are resolved once, when the file is read" },
 
 	{ "interface", 1, KW_REFUSED, NULL, "remove it: packets leave as the route to the server says" },
-	{ "track", 1, KW_REFUSED, NULL, "write 'check' instead, so that the server has a check of its own" },
-	{ "observe", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
-	{ "on-error", 1, KW_REFUSED, NULL, "remove it: 'check' alone decides whether a server is up" },
-	{ "agent-check", 0, KW_REFUSED, NULL, "remove it, and set weights through the control socket" },
+	{ "agent-check", 0, KW_ACCEPT, server_agent_check, NULL },
+	{ "no-agent-check", 0, KW_ACCEPT, server_agent_check, NULL },
+	{ "agent-port", 1, KW_ACCEPT, server_agent_port, NULL },
+	{ "agent-addr", 1, KW_ACCEPT, server_agent_addr, NULL },
+	{ "agent-inter", 1, KW_ACCEPT, server_agent_inter, NULL },
+	{ "agent-send", 1, KW_ACCEPT, server_agent_send, NULL },
+	{ "track", 1, KW_ACCEPT, server_track, NULL },
+	{ "observe", 1, KW_ACCEPT, server_observe, "fed by resets and missing answers to the first packet of a flow" },
+	{ "error-limit", 1, KW_ACCEPT, server_error_limit, NULL },
+	{ "on-error", 1, KW_ACCEPT, server_on_error, NULL },
 	{ "init-state", 1, KW_REFUSED, NULL,
 	  "remove it: a server starts as up, and goes down with its first failed check" },
 	{ "check-ssl", 0, KW_ACCEPT, set_check_ssl, NULL },
@@ -339,12 +341,6 @@ static const struct param server_params[] = {
 	{ "socks4", 1, KW_PROXY, NULL, "SOCKS is spoken inside of the stream" },
 	{ "redir", 1, KW_PROXY, NULL, "a redirection is an answer to a request" },
 
-	{ "agent-addr", 1, KW_IGNORED, NULL, NULL },
-	{ "agent-inter", 1, KW_IGNORED, check_time, NULL },
-	{ "agent-port", 1, KW_IGNORED, NULL, NULL },
-	{ "agent-send", 1, KW_IGNORED, NULL, NULL },
-	{ "no-agent-check", 0, KW_IGNORED, NULL, NULL },
-	{ "error-limit", 1, KW_IGNORED, NULL, NULL },
 	{ "cookie", 1, KW_IGNORED, NULL, NULL }, /* counts only with a 'cookie' line, which needs a proxy */
 	{ "minconn", 1, KW_IGNORED, NULL, NULL },
 	{ "maxqueue", 1, KW_IGNORED, NULL, NULL },

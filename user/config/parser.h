@@ -118,6 +118,14 @@ struct server_decl {
 	bool has_mac;
 	unsigned char mac[6];
 	struct check_conf check; /* strings in the arena */
+	bool has_agent;
+	struct check_conf agent; /* strings in the arena */
+	const char *agent_send;	 /* or NULL */
+	struct observe observe;
+	const char *track; /* as written, or NULL */
+	struct diag_place track_place;
+	struct server_decl *tracked; /* resolved by finish.c */
+	struct server *made;	     /* by build.c */
 	bool has_verify;	 /* 'verify' is given; else it is as 'ssl-server-verify' says */
 	struct addr source;
 	struct port_range source_ports;
@@ -436,6 +444,17 @@ bool value_endpoint(struct parser *p, size_t at, const char *text, unsigned int 
 
 /* keywords_proxy.c: the word behind 'usesrc'. True: the client's address, which is 'forward dnat'. */
 bool usesrc_parse(struct parser *p, size_t at);
+
+/* server_check.c: parameters of a 'server' line; 'at': first word behind the parameter's. */
+void server_agent_check(struct parser *p, void *target, size_t at);
+void server_agent_port(struct parser *p, void *target, size_t at);
+void server_agent_addr(struct parser *p, void *target, size_t at);
+void server_agent_inter(struct parser *p, void *target, size_t at);
+void server_agent_send(struct parser *p, void *target, size_t at);
+void server_observe(struct parser *p, void *target, size_t at);
+void server_error_limit(struct parser *p, void *target, size_t at);
+void server_on_error(struct parser *p, void *target, size_t at);
+void server_track(struct parser *p, void *target, size_t at);
 
 /* keywords_server.c */
 void server_decl_init(struct server_decl *s);

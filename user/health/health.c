@@ -101,6 +101,13 @@ void probe_done(struct health_probe *p, enum check_code code, int status, const 
 	report(p, &res);
 }
 
+void probe_answered(struct health_probe *p, const char *answer, size_t len)
+{
+	struct health_result res = { .code = CHECK_CHECKED, .answer = answer, .answer_len = len };
+
+	report(p, &res);
+}
+
 void probe_connecting(struct health_probe *p)
 {
 	p->phase = PROBE_CONNECTING;
@@ -249,6 +256,8 @@ static const struct probe_method *find_method(const struct check_conf *c)
 		return NULL;
 	case CHECK_TCP:
 		return &probe_script;
+	case CHECK_AGENT:
+		return c->script ? &probe_script : NULL;
 	case CHECK_HTTP:
 		return c->script ? &probe_http : NULL;
 	}
@@ -285,6 +294,12 @@ out_conf:
 out_free:
 	free(p);
 	return err;
+}
+
+void health_hurry(struct health_probe *p, unsigned int delay_ms)
+{
+	if (p->phase == PROBE_WAITING && uv_timer_get_due_in(&p->timer) > delay_ms)
+		set_timer(p, delay_ms);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

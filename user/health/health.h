@@ -20,7 +20,9 @@ struct health_result {
 	enum check_code code;
 	int status; /* of HTTP, or 0 */
 	long duration_ms;
-	const char *desc; /* "Connection refused", or NULL; valid during the call */
+	const char *desc;   /* "Connection refused", or NULL; valid during the call */
+	const char *answer; /* of an agent that has answered, else NULL; the same */
+	size_t answer_len;
 };
 
 /* What a probe asks of its owner. */
@@ -48,6 +50,9 @@ void health_limit(struct health *h, unsigned int max);
 int health_start(struct health *h, const struct check_conf *conf, const struct check_state *state,
 		 const struct addr *addr, uint16_t port, unsigned int delay_ms, const struct health_ops *ops, void *arg,
 		 struct health_probe **ret);
+
+/* A probe that waits asks after 'delay_ms' at the latest. */
+void health_hurry(struct health_probe *p, unsigned int delay_ms);
 
 /* No callback comes after this returns. NULL is fine. */
 void health_stop(struct health_probe *p);

@@ -64,6 +64,8 @@ extern const struct probe_method probe_script, probe_http;
 
 /* Ends the question: enters the result with the owner and waits for the next. 'desc' may be NULL. */
 void probe_done(struct health_probe *p, enum check_code code, int status, const char *desc);
+/* The same with an answer for the owner to read. */
+void probe_answered(struct health_probe *p, const char *answer, size_t len);
 
 /* A connection is made, or one after the first: the deadline is that of connecting. */
 void probe_connecting(struct health_probe *p);

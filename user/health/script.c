@@ -35,8 +35,14 @@ static void finish(struct script_question *q, const struct script_result *res)
 {
 	struct health_probe *p = q->probe;
 
-	abandon(p);
-	probe_done(p, res->code, res->status, res->desc[0] ? res->desc : NULL);
+	p->question = NULL;
+	stream_close(q->stream);
+	if (p->conf.type == CHECK_AGENT && res->code == CHECK_L7OK)
+		probe_answered(p, q->run.in, q->run.in_len);
+	else
+		probe_done(p, res->code, res->status, res->desc[0] ? res->desc : NULL);
+	script_end(&q->run);
+	free(q);
 }
 
 static void break_off(struct script_question *q, enum script_layer layer, int err, const char *words)

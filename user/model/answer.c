@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/agent.h"
+
 static bool matches_hex(const struct pattern *p, const char *data, size_t len)
 {
 	static const char digits[] = "0123456789ABCDEF";
@@ -114,6 +116,16 @@ cut:
 	return is_all ? fail(ret, CHECK_L7RSP, 0, not_ldap, sizeof(not_ldap) - 1) : ANSWER_INCOMPLETE;
 }
 
+/* HAProxy shows a line that breaks off as a timeout, and so do we. */
+static enum answer_verdict judge_line(const char *data, size_t len, bool is_all, struct answer *ret)
+{
+	static const char cut[] = "Ignoring incomplete line from agent";
+
+	if (agent_has_line(data, len))
+		return ANSWER_PASSES;
+	return is_all ? fail(ret, CHECK_L7TOUT, 0, cut, sizeof(cut) - 1) : ANSWER_INCOMPLETE;
+}
+
 enum answer_verdict answer_judge(const struct check_rule *rule, const char *data, size_t len, bool is_all,
 				 struct answer *ret)
 {
@@ -128,6 +140,8 @@ enum answer_verdict answer_judge(const struct check_rule *rule, const char *data
 		return judge_mysql(data, len, is_all, ret);
 	case MATCH_LDAP:
 		return judge_ldap(data, len, is_all, ret);
+	case MATCH_LINE:
+		return judge_line(data, len, is_all, ret);
 	case MATCH_STATUS:
 	case MATCH_STATUS_REGEX:
 	case MATCH_HEADER:

@@ -23,6 +23,8 @@ static const struct {
 } codes[CHECK_NR_CODES] = {
 	[CHECK_UNKNOWN] = { OUTCOME_NONE, "UNK", "Unknown" },
 	[CHECK_INI] = { OUTCOME_NONE, "INI", "Initializing" },
+	[CHECK_CHECKED] = { OUTCOME_NONE, "CHECKED", "No status change" },
+	[CHECK_HANA] = { OUTCOME_FAILED, "HANA", "Health analyze" },
 	[CHECK_LACKING] = { OUTCOME_NONE, "SOCKERR", "Socket error" },
 	[CHECK_SOCKERR] = { OUTCOME_FAILED, "SOCKERR", "Socket error" },
 	[CHECK_L4OK] = { OUTCOME_PASSED, "L4OK", "Layer4 check passed" },
@@ -189,6 +191,39 @@ enum check_change check_result(struct check_state *s, const struct check_conf *c
 		break;
 	}
 	return change_since(s, c, was_up);
+}
+
+/* HAProxy enters the end of a run of errors as the result of a check. */
+enum check_change check_observe(struct check_state *s, const struct check_conf *c, const struct observe *o, bool ok,
+				bool *ret_hurry)
+{
+	char desc[CHECK_DESC_MAX];
+
+	*ret_hurry = false;
+	if (ok || !o->on)
+		s->errors_in_row = 0;
+	if (ok || !o->on || ++s->errors_in_row < o->limit)
+		return CHECK_NO_CHANGE;
+	snprintf(desc, sizeof(desc), "Detected %u consecutive errors, last one was: L4 unsuccessful connection",
+		 s->errors_in_row);
+	s->errors_in_row = 0;
+	s->observed++;
+	*ret_hurry = true;
+	switch (o->action) {
+	case OBSERVE_FASTINTER:
+		return CHECK_NO_CHANGE;
+	case OBSERVE_SUDDEN_DEATH: /* as if it had but one failure left before the last */
+		if (s->health > (int)c->rise)
+			s->health = (int)c->rise + 1;
+		break;
+	case OBSERVE_MARK_DOWN:
+		if (s->health > (int)c->rise)
+			s->health = (int)c->rise;
+		break;
+	case OBSERVE_FAIL_CHECK:
+		break;
+	}
+	return check_result(s, c, CHECK_HANA, 0, s->duration_ms, desc);
 }
 
 enum check_change check_set_health(struct check_state *s, const struct check_conf *c, int health)

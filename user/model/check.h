@@ -22,12 +22,15 @@ enum check_type {
 	CHECK_NONE,
 	CHECK_TCP, /* connects, and follows the rules of a script if there is one */
 	CHECK_HTTP,
+	CHECK_AGENT, /* asks an agent on the server, whose answer agent.h reads */
 };
 
 /* HAProxy's codes, in the order of its source; texts by check_code_name() and check_code_desc(). */
 enum check_code {
 	CHECK_UNKNOWN,
 	CHECK_INI,
+	CHECK_CHECKED, /* an agent has answered, and said nothing of health */
+	CHECK_HANA,    /* traffic has shown errors: 'observe' */
 	CHECK_LACKING, /* shown as SOCKERR: the balancer had no descriptor or memory left and learnt nothing */
 	CHECK_SOCKERR,
 	CHECK_L4OK,
@@ -71,8 +74,19 @@ struct check_state {
 	long duration_ms;     /* of the last check, -1 before */
 	unsigned long failed; /* failed checks while up (chkfail) */
 	unsigned long downs;  /* times it went down (chkdown) */
+	unsigned int errors_in_row; /* of traffic, with 'observe' */
+	unsigned long observed;	    /* times that they reached the limit (hanafail) */
 	bool is_nolb;	      /* up, but its last check passed only conditionally: no new flows */
 	char desc[CHECK_DESC_MAX]; /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
+};
+
+/* 'observe layer4': what connections of traffic that fail do to a server. */
+enum observe_action { OBSERVE_FAIL_CHECK, OBSERVE_FASTINTER, OBSERVE_SUDDEN_DEATH, OBSERVE_MARK_DOWN };
+
+struct observe {
+	bool on;
+	unsigned int limit; /* errors in a row that count, 'error-limit' */
+	enum observe_action action;
 };
 
 enum check_change { CHECK_NO_CHANGE, CHECK_WENT_UP, CHECK_WENT_DOWN };
@@ -97,6 +111,13 @@ const char *check_code_desc(enum check_code code); /* "Layer4 check passed" */
 /* Enters a result. 'status' is of HTTP or 0, 'desc' may be NULL. */
 enum check_change check_result(struct check_state *s, const struct check_conf *c, enum check_code code, int status,
 			       long duration_ms, const char *desc);
+
+/*
+ * Enters that a connection of traffic to the server came about or not. '*ret_hurry': the limit is reached, and the next
+ * check shall come after 'fastinter'.
+ */
+enum check_change check_observe(struct check_state *s, const struct check_conf *c, const struct observe *o, bool ok,
+				bool *ret_hurry);
 
 /* Sets health by hand (`set server b/s health up|stopping|down`) or from a state file; clamped to its range. */
 enum check_change check_set_health(struct check_state *s, const struct check_conf *c, int health);

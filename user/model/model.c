@@ -72,6 +72,7 @@ static void frontend_free(struct frontend *f)
 static void server_free(struct server *s)
 {
 	check_conf_fini(&s->check);
+	check_conf_fini(&s->agent);
 	free(s->name);
 	free(s->host);
 	free(s);
@@ -234,6 +235,8 @@ struct server *model_server_add(struct backend *b, const char *name)
 	s->forward = b->forward;
 	s->source_ports = (struct port_range){ 1, 0 };
 	check_conf_init(&s->check);
+	check_conf_init(&s->agent);
+	s->agent.rise = s->agent.fall = 1;
 	b->nr_servers++;
 	TAILQ_INSERT_TAIL(&b->servers, s, next);
 	return s;

@@ -41,6 +41,9 @@ struct server_run {
 	bool check_enabled;  /* a check is configured and not disabled by command */
 	bool check_running;  /* a probe is under way: '* ' before check_status */
 	struct check_state check;
+	bool agent_enabled; /* an agent is configured and not disabled by command */
+	bool agent_running; /* it is being asked */
+	struct check_state agent;
 	uint64_t last_change_ms; /* CLOCK_MONOTONIC of the last change of up/down/maint */
 	uint64_t down_since_ms;	 /* while down: since when; else 0 */
 	uint64_t downtime_ms;	 /* total of earlier outages */
@@ -72,6 +75,10 @@ struct server {
 	unsigned char mac[6];
 	unsigned int line;		/* of the file, 0: by command */
 	struct check_conf check;	/* type CHECK_NONE: not checked, counts as up */
+	struct check_conf agent;	/* 'agent-check'; type CHECK_NONE: none */
+	struct observe observe;
+	struct server *track; /* 'track': whose health and maintenance it follows, or NULL */
+	unsigned int nr_trackers;
 	struct addr source;		/* family 0: the backend's */
 	struct port_range source_ports; /* empty: the backend's */
 	struct server_run run;
@@ -295,6 +302,12 @@ void server_run_init(struct server *s, uint64_t now_ms);
  */
 void model_inherit_run(struct model *new_model, const struct model *old, uint64_t now_ms);
 
+/*
+ * Hands maintenance and drain of tracked servers down to those that track them. Returns true if something changed.
+ * After every change of run.admin of a server with nr_trackers.
+ */
+bool model_follow_tracks(struct model *m);
+
 /* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0. */
 bool server_is_usable(const struct server *s);
 
@@ -308,15 +321,19 @@ unsigned int server_ramp(const struct server *s, uint64_t now_ms);
 /* Does a usable server of the backend have less than its full weight for now? */
 bool backend_ramps(const struct backend *b, uint64_t now_ms);
 
-/* Does it count as healthy? By health alone; a server without check is up unless someone said it is down. */
+/*
+ * Does it count as healthy? By health of its check and its agent, or those of the server that it tracks; a server
+ * without check is up unless someone said it is down.
+ */
 bool server_is_up(const struct server *s);
 
 /*
- * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "NOLB", "NOLB 1/3", "DRAIN", "DRAIN 1/3", "MAINT", "no check". While up and not at
+ * HAProxy's word: "UP", "UP 1/3", "DOWN", "DOWN 1/2", "NOLB", "NOLB 1/3", "DRAIN", "DRAIN 1/3", "MAINT", "no check",
+ * "DOWN (agent)", "DRAIN (agent)", "MAINT (via backend/server)". While up and not at
  * full health h/fall with h = health - rise + 1; while down and recovering health/rise. 'buf' of SERVER_STATUS_MAX
  * bytes. Returns buf.
  */
-enum { SERVER_STATUS_MAX = 32 };
+enum { SERVER_STATUS_MAX = 2 * MODEL_NAME_MAX + 16 };
 const char *server_status(const struct server *s, char *buf);
 
 /*

@@ -28,11 +28,13 @@ void server_run_init(struct server *s, uint64_t now_ms)
 		.admin = s->disabled ? SERVER_CMAINT : 0,
 		.weight = s->weight,
 		.check_enabled = s->check.type != CHECK_NONE,
+		.agent_enabled = s->agent.type != CHECK_NONE,
 		.last_change_ms = now_ms,
 		.source = s->run.source,
 		.dp_id = s->run.dp_id,
 	};
 	check_init(&s->run.check, &s->check);
+	check_init(&s->run.agent, &s->agent);
 }
 
 /* What was learnt about 'old' holds for 's' only if both checks speak to the same place in the same way. */
@@ -69,6 +71,10 @@ static void inherit_server(struct server *s, const struct server *old, uint64_t 
 	}
 	if (s->weight == old->weight)
 		s->run.weight = old->run.weight;
+	if (s->agent.type == old->agent.type && addr_equal(&s->addr, &old->addr)) {
+		s->run.agent = old->run.agent;
+		s->run.agent_enabled = old->run.agent_enabled;
+	}
 	if (!checks_same_thing(s, old))
 		return;
 	s->run.check = old->run.check;
@@ -117,14 +123,55 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
 	}
 }
 
+/* The server whose health counts: at the end of the chain of 'track'. The parser lets no chain be a ring. */
+static const struct server *root_of(const struct server *s)
+{
+	while (s->track)
+		s = s->track;
+	return s;
+}
+
+static bool agent_says_down(const struct server *s)
+{
+	return s->run.agent_enabled && s->run.agent.health <= 0;
+}
+
 bool server_is_up(const struct server *s)
 {
-	return check_is_up(&s->run.check, &s->check);
+	s = root_of(s);
+	return check_is_up(&s->run.check, &s->check) && !agent_says_down(s);
+}
+
+bool model_follow_tracks(struct model *m)
+{
+	const unsigned int inherited = SERVER_IMAINT | SERVER_IDRAIN;
+	bool changed = false;
+	struct backend *b;
+	struct server *s;
+
+	TAILQ_FOREACH(b, &m->backends, next) {
+		TAILQ_FOREACH(s, &b->servers, next) {
+			unsigned int from = s->track ? root_of(s)->run.admin : 0;
+			unsigned int admin = s->run.admin & ~inherited;
+
+			admin |= from & SERVER_MAINT ? SERVER_IMAINT : from & SERVER_DRAIN ? SERVER_IDRAIN : 0;
+			changed = changed || admin != s->run.admin;
+			s->run.admin = admin;
+		}
+	}
+	return changed;
 }
 
 bool server_is_usable(const struct server *s)
 {
-	return server_is_up(s) && !s->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
+	return server_is_up(s) && !root_of(s)->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
+}
+
+static const char *word_of(const struct server *s, const struct server *root)
+{
+	if (s->run.admin & SERVER_DRAIN)
+		return "DRAIN";
+	return root->run.check.is_nolb ? "NOLB" : "UP";
 }
 
 unsigned int server_ramp(const struct server *s, uint64_t now_ms)
@@ -151,21 +198,27 @@ bool backend_ramps(const struct backend *b, uint64_t now_ms)
 
 const char *server_status(const struct server *s, char *buf)
 {
-	const struct check_state *st = &s->run.check;
-	int rise = (int)s->check.rise, fall = (int)s->check.fall;
-	bool drain = s->run.admin & SERVER_DRAIN;
-	const char *up = drain ? "DRAIN" : st->is_nolb ? "NOLB" : "UP";
+	const struct server *root = root_of(s);
+	const struct check_state *st = &root->run.check;
+	int rise = (int)root->check.rise, fall = (int)root->check.fall;
+	bool checked = root->run.check_enabled, by_agent = root->run.agent_enabled;
 
-	if (s->run.admin & SERVER_MAINT)
+	if (s->run.admin & SERVER_IMAINT)
+		snprintf(buf, SERVER_STATUS_MAX, "MAINT (via %s/%s)", s->track->backend->name, s->track->name);
+	else if (s->run.admin & SERVER_MAINT)
 		snprintf(buf, SERVER_STATUS_MAX, "MAINT");
-	else if (!server_is_up(s) && s->run.check_enabled && st->health > 0)
+	else if (!server_is_up(s) && agent_says_down(root))
+		snprintf(buf, SERVER_STATUS_MAX, "DOWN (agent)");
+	else if (!server_is_up(s) && checked && st->health > 0)
 		snprintf(buf, SERVER_STATUS_MAX, "DOWN %d/%d", st->health, rise);
 	else if (!server_is_up(s))
 		snprintf(buf, SERVER_STATUS_MAX, "DOWN");
-	else if (s->run.check_enabled && st->health < rise + fall - 1)
-		snprintf(buf, SERVER_STATUS_MAX, "%s %d/%d", up, st->health - rise + 1, fall);
-	else if (drain || s->run.check_enabled)
-		snprintf(buf, SERVER_STATUS_MAX, "%s", up);
+	else if (s->run.admin & SERVER_DRAIN && by_agent)
+		snprintf(buf, SERVER_STATUS_MAX, "DRAIN (agent)");
+	else if (checked && st->health < rise + fall - 1)
+		snprintf(buf, SERVER_STATUS_MAX, "%s %d/%d", word_of(s, root), st->health - rise + 1, fall);
+	else if (checked || s->run.admin & SERVER_DRAIN)
+		snprintf(buf, SERVER_STATUS_MAX, "%s", word_of(s, root));
 	else
 		snprintf(buf, SERVER_STATUS_MAX, "no check");
 	return buf;

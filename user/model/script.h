@@ -30,6 +30,7 @@ enum rule_match {
 	MATCH_BODY_REGEX,
 	MATCH_MYSQL, /* a packet of MySQL that is no error */
 	MATCH_LDAP,  /* the answer of success to an LDAP bind */
+	MATCH_LINE,  /* a whole line, as an agent says it */
 };
 
 /* How a word of a header is compared: '-m METHOD'. */

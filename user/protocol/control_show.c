@@ -208,7 +208,7 @@ json_t *control_server_row(struct request *r, const struct server *s)
 {
 	uint64_t now_ms = r->host->now_ms(r->arg);
 	struct runtime_counters n = { 0 };
-	char text[ADDR_TEXT_MAX], status[32];
+	char text[ADDR_TEXT_MAX], status[SERVER_STATUS_MAX];
 	bool checked = s->run.check_enabled;
 	json_t *o = json_object();
 

@@ -20,7 +20,8 @@ enum stat_type { TYPE_FRONTEND, TYPE_BACKEND, TYPE_SERVER, TYPE_BIND, NR_STAT_TY
 /* A row under construction, with room for the texts that its cells point to. Zero-initialise. */
 struct stat_row {
 	struct cell cell[STAT_NR];
-	char name[32], status[48], check_status[32], addr[ADDR_TEXT_MAX + 8];
+	char name[32], status[SERVER_STATUS_MAX], check_status[32], agent_status[32], addr[ADDR_TEXT_MAX + 8];
+	char tracked[2 * MODEL_NAME_MAX];
 };
 
 /* Where the numbers come from, and what of them many rows need. */

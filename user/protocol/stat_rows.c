@@ -135,6 +135,26 @@ static void fill_check(struct stat_row *row, const struct server *s, bool paused
 	row->cell[STAT_check_health] = cell_u32(check->health < 0 ? 0 : (uint64_t)check->health);
 }
 
+/* The same of the agent. */
+static void fill_agent(struct stat_row *row, const struct server *s)
+{
+	const struct check_state *agent = &s->run.agent;
+
+	snprintf(row->agent_status, sizeof(row->agent_status), "%s%s", s->run.agent_running ? "* " : "",
+		 check_code_name(agent->code));
+	row->cell[STAT_agent_status] = cell_str(row->agent_status);
+	if (check_code_has_status(agent->code))
+		row->cell[STAT_agent_code] = cell_u32(0);
+	if (agent->code != CHECK_INI && agent->duration_ms >= 0)
+		row->cell[STAT_agent_duration] = cell_u64((uint64_t)agent->duration_ms);
+	if (agent->desc[0])
+		row->cell[STAT_last_agt] = cell_str(agent->desc);
+	row->cell[STAT_agent_desc] = cell_str(check_code_desc(agent->code));
+	row->cell[STAT_agent_rise] = cell_u32(s->agent.rise);
+	row->cell[STAT_agent_fall] = cell_u32(s->agent.fall);
+	row->cell[STAT_agent_health] = cell_u32((uint64_t)agent->health);
+}
+
 static uint64_t seconds_since(const struct stat_source *src, uint64_t then_ms)
 {
 	return src->now_ms > then_ms ? (src->now_ms - then_ms) / 1000 : 0;
@@ -175,6 +195,14 @@ void stat_row_server(const struct stat_source *src, const struct server *s, stru
 	if (s->run.check_enabled) {
 		fill_check(row, s, s->run.admin & SERVER_MAINT);
 		row->cell[STAT_downtime] = cell_u32(downtime_s(src, s->run.downtime_ms, s->run.down_since_ms));
+	}
+	if (s->run.agent_enabled)
+		fill_agent(row, s);
+	if (s->observe.on)
+		row->cell[STAT_hanafail] = cell_u64(s->run.check.observed);
+	if (s->track) {
+		snprintf(row->tracked, sizeof(row->tracked), "%s/%s", s->track->backend->name, s->track->name);
+		row->cell[STAT_tracked] = cell_str(row->tracked);
 	}
 	if (s->addr.family)
 		row->cell[STAT_addr] = cell_str(addr_format_port(&s->addr, s->port, row->addr));

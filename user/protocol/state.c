@@ -28,6 +28,10 @@ static int status_number(enum check_code code)
 		return 0;
 	case CHECK_INI:
 		return 1;
+	case CHECK_CHECKED:
+		return 3;
+	case CHECK_HANA:
+		return 4;
 	case CHECK_LACKING:
 	case CHECK_SOCKERR:
 		return 5;

@@ -37,6 +37,21 @@ static void add_reason(const struct check_state *st, struct buf *out)
 		buf_printf(out, ", check duration: %ldms", st->duration_ms);
 }
 
+static void add_why(const struct server *s, enum announce_why why, struct buf *out)
+{
+	switch (why) {
+	case ANNOUNCE_COMMAND:
+		buf_puts(out, ", changed from CLI");
+		break;
+	case ANNOUNCE_CHECK:
+		add_reason(&s->run.check, out);
+		break;
+	case ANNOUNCE_AGENT:
+		add_reason(&s->run.agent, out);
+		break;
+	}
+}
+
 static void begin(const struct server *s, enum log_level level, struct buf *out)
 {
 	buf_printf(out, "%d %sServer %s/%s ", (int)level, s->backup ? "Backup " : "", s->backend->name, s->name);
@@ -60,7 +75,7 @@ static void maintenance_changed(const struct server *s, const struct announce_be
 	buf_puts(out, ".\n");
 }
 
-void announce_server(const struct server *s, const struct announce_before *before, bool by_check, unsigned int active,
+void announce_server(const struct server *s, const struct announce_before *before, enum announce_why why, unsigned int active,
 		     struct buf *out)
 {
 	bool up = server_is_up(s), drain = s->run.admin & SERVER_DRAIN;
@@ -90,10 +105,10 @@ void announce_server(const struct server *s, const struct announce_before *befor
 		return;
 	begin(s, up || before->admin & SERVER_DRAIN ? LOG_L_NOTICE : LOG_L_ALERT, out);
 	buf_puts(out, up ? "is UP" : "is DOWN");
-	if (by_check)
-		add_reason(&s->run.check, out);
+	if (s->track)
+		buf_printf(out, " via %s/%s", s->track->backend->name, s->track->name);
 	else
-		buf_puts(out, ", changed from CLI");
+		add_why(s, why, out);
 	add_rest(s, !up, active, out);
 	buf_puts(out, ".\n");
 }

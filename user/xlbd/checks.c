@@ -15,25 +15,33 @@
 #include <uthash.h>
 
 #include "base/log.h"
+#include "model/agent.h"
 #include "xlbd/announce.h"
+#include "xlbd/asker.h"
 #include "xlbd/statefile.h"
+
+/* A check of a server, or the question to its agent, while it is asked. */
+struct inquiry {
+	struct ask *ask;	/* NULL: not asked now */
+	struct check_conf conf; /* what is asked */
+	struct addr addr;
+	uint16_t port;
+	struct check_state seen; /* what the probe knows of the server's state */
+};
 
 struct item {
 	char *key; /* "backend/server" */
 	struct checks *checks;
 	struct server *server;
 	struct announce_before before;
-	struct health_probe *probe; /* NULL: not checked now */
-	struct check_conf conf;	    /* what the probe asks */
-	struct addr addr;
-	uint16_t port;
-	struct check_state seen; /* what the probe knows of the server's state */
+	struct inquiry check, agent;
 	unsigned int round;
 	UT_hash_handle hh;
 };
 
 struct checks {
 	struct state *st;
+	struct askers *askers;
 	struct item *items;
 	unsigned int round;
 };
@@ -90,7 +98,7 @@ static void note_times(struct server *s, bool up, uint64_t now)
 }
 
 /* Compares the server with what it was, keeps its times and tells what is new. Returns true if something was. */
-static bool note_server(struct item *it, bool by_check)
+static bool note_one(struct item *it, enum announce_why why)
 {
 	struct server *s = it->server;
 	struct state *st = it->checks->st;
@@ -100,10 +108,10 @@ static bool note_server(struct item *it, bool by_check)
 
 	if (up == it->before.up && s->run.admin == it->before.admin)
 		return false;
-	announce_server(s, &it->before, by_check, dp_active_of_server(st->dp, s->run.dp_id), &lines);
+	announce_server(s, &it->before, why, dp_active_of_server(st->dp, s->run.dp_id), &lines);
 	log_lines(&lines);
 	buf_fini(&lines);
-	if (by_check)
+	if (why != ANNOUNCE_COMMAND || s->track)
 		note_times(s, up, now);
 	it->before = (struct announce_before){ up, s->run.admin };
 	note_backend(s->backend, now);
@@ -111,18 +119,36 @@ static bool note_server(struct item *it, bool by_check)
 	return true;
 }
 
+/* The same of those that track it, too. */
+static bool note_server(struct item *it, enum announce_why why)
+{
+	struct item *other;
+
+	if (!note_one(it, why))
+		return false;
+	if (!it->server->nr_trackers)
+		return true;
+	(void)model_follow_tracks(it->checks->st->model);
+	for (other = it->checks->items; other; other = other->hh.next)
+		if (other->server->track)
+			(void)note_one(other, why);
+	return true;
+}
+
+static unsigned int jitter(const struct model *m, unsigned int interval)
+{
+	long range = (long)interval * m->spread_checks / 100;
+
+	if (m->max_spread_checks_ms && range > (long)m->max_spread_checks_ms)
+		range = (long)m->max_spread_checks_ms;
+	return range ? (unsigned int)((long)interval - range + random() % (2 * range + 1)) : interval;
+}
+
 static void on_started(void *arg)
 {
 	struct item *it = arg;
 
 	it->server->run.check_running = true;
-}
-
-static unsigned int jitter(unsigned int interval, unsigned int spread)
-{
-	long range = (long)interval * spread / 100;
-
-	return spread ? (unsigned int)((long)interval - range + random() % (2 * range + 1)) : interval;
 }
 
 static unsigned int on_finished(void *arg, const struct health_result *res)
@@ -133,67 +159,114 @@ static unsigned int on_finished(void *arg, const struct health_result *res)
 
 	s->run.check_running = false;
 	(void)check_result(&s->run.check, &s->check, res->code, res->status, res->duration_ms, res->desc);
-	it->seen = s->run.check;
+	it->check.seen = s->run.check;
 	if (res->code == CHECK_L4TOUT || res->code == CHECK_L7TOUT)
-		net_doubt(st->net, &it->addr);
-	if (note_server(it, true))
+		net_doubt(st->net, &it->check.addr);
+	if (note_server(it, ANNOUNCE_CHECK))
 		state_apply_soon(st, 0);
-	return jitter(check_interval(&s->run.check, &s->check), st->model->spread_checks);
+	return jitter(st->model, check_interval(&s->run.check, &s->check));
 }
 
-static const struct health_ops ops = { .started = on_started, .finished = on_finished };
+static const struct health_ops check_ops = { .started = on_started, .finished = on_finished };
 
-static void stop_probe(struct item *it)
+static void on_agent_started(void *arg)
 {
-	if (!it->probe)
+	struct item *it = arg;
+
+	it->server->run.agent_running = true;
+}
+
+static unsigned int on_agent_finished(void *arg, const struct health_result *res)
+{
+	struct item *it = arg;
+	struct state *st = it->checks->st;
+	struct server *s = it->server;
+	unsigned int weight = s->run.weight, maxconn = s->maxconn;
+	struct agent_reply reply;
+
+	s->run.agent_running = false;
+	if (res->answer) {
+		agent_parse(res->answer, res->answer_len, &reply);
+		agent_apply(s, &reply, res->duration_ms);
+	} else {
+		agent_missed(s, res->code, res->duration_ms, res->desc);
+	}
+	it->agent.seen = s->run.agent;
+	if (note_server(it, ANNOUNCE_AGENT) || weight != s->run.weight || maxconn != s->maxconn)
+		state_apply_soon(st, 0);
+	return jitter(st->model, s->agent.inter);
+}
+
+static const struct health_ops agent_ops = { .started = on_agent_started, .finished = on_agent_finished };
+
+static void stop_inquiry(struct inquiry *q)
+{
+	if (!q->ask)
 		return;
-	health_stop(it->probe);
-	it->probe = NULL;
-	it->server->run.check_running = false;
-	check_conf_fini(&it->conf);
+	asker_leave(q->ask);
+	q->ask = NULL;
+	check_conf_fini(&q->conf);
+}
+
+static void stop_check(struct item *it)
+{
+	if (it->check.ask)
+		it->server->run.check_running = false;
+	stop_inquiry(&it->check);
+}
+
+static void stop_agent(struct item *it)
+{
+	if (it->agent.ask)
+		it->server->run.agent_running = false;
+	stop_inquiry(&it->agent);
+}
+
+static const struct addr *addr_of(const struct server *s, const struct check_conf *c)
+{
+	return c->addr.family ? &c->addr : &s->addr;
+}
+
+static uint16_t port_of(const struct server *s, const struct check_conf *c)
+{
+	return c->port ? (uint16_t)c->port : s->port;
 }
 
 static bool shall_be_checked(const struct server *s)
 {
 	return s->check.type != CHECK_NONE && s->run.check_enabled && !(s->run.admin & SERVER_MAINT) &&
-	       (s->addr.family || s->check.addr.family);
+	       addr_of(s, &s->check)->family;
 }
 
-static const struct addr *check_addr(const struct server *s)
+/* In maintenance, too: it is the agent who may end it. */
+static bool shall_be_asked(const struct server *s)
 {
-	return s->check.addr.family ? &s->check.addr : &s->addr;
+	return s->agent.type != CHECK_NONE && s->run.agent_enabled && !(s->run.admin & SERVER_CMAINT) &&
+	       addr_of(s, &s->agent)->family;
 }
 
-static uint16_t check_port(const struct server *s)
+static void start_inquiry(struct item *it, struct inquiry *q, const struct check_conf *conf,
+			  const struct check_state *state, const struct health_ops *ops, unsigned int delay_ms)
 {
-	return s->check.port ? (uint16_t)s->check.port : s->port;
-}
-
-static void start_probe(struct item *it, unsigned int delay_ms)
-{
-	struct server *s = it->server;
-	int rc = check_conf_copy(&it->conf, &s->check);
+	int rc = check_conf_copy(&q->conf, conf);
 
 	if (!rc) {
-		it->addr = *check_addr(s);
-		it->port = check_port(s);
-		it->seen = s->run.check;
-		rc = health_start(it->checks->st->health, &it->conf, &it->seen, &it->addr, it->port, delay_ms, &ops, it,
-				  &it->probe);
+		q->addr = *addr_of(it->server, conf);
+		q->port = port_of(it->server, conf);
+		q->seen = *state;
+		rc = asker_join(it->checks->askers, &q->conf, &q->seen, &q->addr, q->port, delay_ms, ops, it, &q->ask);
 		if (rc)
-			check_conf_fini(&it->conf);
+			check_conf_fini(&q->conf);
 	}
 	if (rc)
 		log_msg(LOG_L_ERROR, "checks", "cannot check server %s: %s", it->key, strerror(-rc));
 }
 
-/* Does the probe that runs still ask what it shall ask? */
-static bool probe_fits(const struct item *it)
+/* Does what runs still ask what it shall ask? */
+static bool inquiry_fits(const struct item *it, const struct inquiry *q, const struct check_conf *conf)
 {
-	const struct server *s = it->server;
-
-	return shall_be_checked(s) && check_conf_equal(&it->conf, &s->check) && addr_equal(&it->addr, check_addr(s)) &&
-	       it->port == check_port(s);
+	return check_conf_equal(&q->conf, conf) && addr_equal(&q->addr, addr_of(it->server, conf)) &&
+	       q->port == port_of(it->server, conf);
 }
 
 static struct item *find(struct checks *c, const struct server *s)
@@ -224,7 +297,8 @@ static struct item *find(struct checks *c, const struct server *s)
 static void drop(struct checks *c, struct item *it)
 {
 	HASH_DEL(c->items, it);
-	stop_probe(it);
+	stop_check(it);
+	stop_agent(it);
 	free(it->key);
 	free(it);
 }
@@ -236,6 +310,8 @@ static void sync_items(struct checks *c)
 	struct backend *b;
 	struct server *s;
 
+	if (model_follow_tracks(c->st->model))
+		state_apply_soon(c->st, 0);
 	c->round++;
 	TAILQ_FOREACH(b, &c->st->model->backends, next) {
 		TAILQ_FOREACH(s, &b->servers, next) {
@@ -244,16 +320,29 @@ static void sync_items(struct checks *c)
 				continue;
 			it->server = s;
 			it->round = c->round;
-			(void)note_server(it, false);
-			it->seen = s->run.check;
-			if (it->probe && !probe_fits(it))
-				stop_probe(it);
+			(void)note_one(it, ANNOUNCE_COMMAND);
+			it->check.seen = s->run.check;
+			it->agent.seen = s->run.agent;
+			if (it->check.ask && !(shall_be_checked(s) && inquiry_fits(it, &it->check, &s->check)))
+				stop_check(it);
+			if (it->agent.ask && !(shall_be_asked(s) && inquiry_fits(it, &it->agent, &s->agent)))
+				stop_agent(it);
 		}
 		note_backend(b, state_now_ms());
 	}
 	HASH_ITER(hh, c->items, it, next)
 		if (it->round != c->round)
 			drop(c, it);
+}
+
+/* The delay of the 'pos'-th first probe of 'nr'. */
+static unsigned int spread(const struct checks *c, unsigned int over_ms, unsigned int pos, unsigned int nr)
+{
+	unsigned int most = c->st->model->max_spread_checks_ms;
+
+	if (most && over_ms > most)
+		over_ms = most;
+	return (unsigned int)((uint64_t)over_ms * pos / nr);
 }
 
 void checks_sync(struct checks *c)
@@ -263,18 +352,47 @@ void checks_sync(struct checks *c)
 
 	sync_items(c);
 	for (it = c->items; it; it = it->hh.next) {
-		if (it->probe || !shall_be_checked(it->server))
-			continue;
-		nr++;
-		if (it->server->check.inter < shortest)
-			shortest = it->server->check.inter;
+		struct server *s = it->server;
+
+		nr += (!it->check.ask && shall_be_checked(s)) + (!it->agent.ask && shall_be_asked(s));
+		if (s->check.inter < shortest)
+			shortest = s->check.inter;
 	}
 	if (shortest < SPREAD_MIN_MS)
 		shortest = SPREAD_MIN_MS;
-	for (it = c->items; it; it = it->hh.next)
-		if (!it->probe && shall_be_checked(it->server))
-			start_probe(it, (unsigned int)((uint64_t)shortest * pos++ / nr));
+	for (it = c->items; it; it = it->hh.next) {
+		struct server *s = it->server;
+
+		if (!it->check.ask && shall_be_checked(s))
+			start_inquiry(it, &it->check, &s->check, &s->run.check, &check_ops,
+				      spread(c, shortest, pos++, nr));
+		if (!it->agent.ask && shall_be_asked(s))
+			start_inquiry(it, &it->agent, &s->agent, &s->run.agent, &agent_ops,
+				      spread(c, shortest, pos++, nr));
+	}
 	statefile_touch(c->st->statefile);
+}
+
+void checks_observe(struct checks *c, struct server *s, unsigned int nr_failed, bool any_passed)
+{
+	struct item *it = find(c, s);
+	bool hurry = false, changed = false;
+
+	if (!it || !s->observe.on || !it->check.ask)
+		return;
+	for (; nr_failed; nr_failed--) {
+		bool reached;
+
+		changed |= check_observe(&s->run.check, &s->check, &s->observe, false, &reached) != CHECK_NO_CHANGE;
+		hurry |= reached;
+	}
+	if (any_passed)
+		(void)check_observe(&s->run.check, &s->check, &s->observe, true, &(bool){ false });
+	it->check.seen = s->run.check;
+	if (hurry)
+		asker_hurry(it->check.ask, s->check.fastinter ? s->check.fastinter : s->check.inter);
+	if (changed && note_server(it, ANNOUNCE_CHECK))
+		state_apply_soon(c->st, 0);
 }
 
 void checks_forget(struct checks *c, const struct server *s)
@@ -293,6 +411,10 @@ int checks_start(struct state *st, struct checks **ret)
 	if (!c)
 		return -ENOMEM;
 	c->st = st;
+	if (askers_new(st->health, &c->askers)) {
+		free(c);
+		return -ENOMEM;
+	}
 	srandom((unsigned int)uv_hrtime());
 	*ret = c;
 	return 0;
@@ -306,5 +428,6 @@ void checks_stop(struct checks *c)
 		return;
 	HASH_ITER(hh, c->items, it, next)
 		drop(c, it);
+	askers_free(c->askers);
 	free(c);
 }

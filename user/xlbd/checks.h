@@ -19,6 +19,12 @@ void checks_stop(struct checks *c); /* stops all probes; NULL is fine */
  */
 void checks_sync(struct checks *c);
 
+/*
+ * Traffic has told of a server with 'observe': 'nr_failed' connections did not come about since the last call, and
+ * others did or not. To be called now and then, with what the data plane has counted.
+ */
+void checks_observe(struct checks *c, struct server *s, unsigned int nr_failed, bool any_passed);
+
 /* Forgets a server that is about to be freed. */
 void checks_forget(struct checks *c, const struct server *s);
 
