@@ -183,6 +183,16 @@ static __always_inline __u64 key_hash(const struct xlb_entry *key, bool v6)
 	return xlb_flow_hash4(xlb_cfg_secrets, key->saddr[0], key->daddr[0], key->ports, key->b.proto);
 }
 
+/* Does no entry have its home where 'hash' points? Then a search is spared. */
+static __always_inline bool home_is_empty(__u64 hash, bool v6)
+{
+	void *b = bucket_at(bucket_of(hash, v6), v6);
+
+	if (!b || READ_ONCE(flow_body(slot_in(b, xlb_flow_home(hash), 0, v6), v6)->homes))
+		return false;
+	return v6 || !READ_ONCE(flow_body(slot_in(b, xlb_flow_home(hash), 1, v6), v6)->homes);
+}
+
 /* --- the other entry of a flow --------------------------------------------------------------------------------------
  */
 
@@ -512,7 +522,7 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal,
 		return INSERT_FULL;
 	if (!lock_take(lock))
 		return INSERT_BUSY;
-	found = find_all(e, hash, v6);
+	found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, v6);
 	if (found == XLB_NO_SLOT)
 		slot = insert_any_slot(b, bucket, home, now, v6);
 	else

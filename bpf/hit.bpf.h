@@ -5,7 +5,7 @@
  * a reason to drop a packet. One look into the flow table, no helper call, no write to shared memory but once a tick.
  *
  * A map lookup costs all registers but four, so what the packet says is read again from the packet, which lies in the
- * first-level cache, and not kept: the accessors below. They may be used once hit_plain() has checked the bounds.
+ * first-level cache, and not kept: the accessors below. They may be used once hit() has checked the bounds.
  */
 #ifndef XLB_HIT_BPF_H
 #define XLB_HIT_BPF_H
@@ -68,21 +68,29 @@ static __always_inline __u32 hit_len(void *data, bool v6)
 		    bpf_ntohs(((struct iphdr *)hit_l3(data))->tot_len);
 }
 
-/*
- * Is it TCP or UDP without anything odd about IP header and lengths? The first 8 bytes of layer 4 are in bounds; for
- * TCP all 20 are afterwards. *ret_flags are those of TCP, 0 for UDP.
- */
-static __always_inline bool hit_plain(void *data, void *end, bool v6, __u32 *ret_flags)
+/* Does the IP header say TCP or UDP and nothing odd, so that ports follow it? */
+static __always_inline bool hit_plain_ip(void *data, bool v6)
 {
 	struct ipv6hdr *ip6h = hit_l3(data);
 	struct iphdr *iph = hit_l3(data);
+
+	if (hit_proto(data, v6) != IPPROTO_TCP && hit_proto(data, v6) != IPPROTO_UDP)
+		return false;
+	if (v6)
+		return *(__u8 *)ip6h >> 4 == 6 && ip6h->hop_limit > 1;
+	return *(__u8 *)iph == PLAIN4 && !(iph->frag_off & bpf_htons(PLAIN4_FRAG)) && iph->ttl > 1;
+}
+
+/*
+ * And are the lengths right? The first 8 bytes of layer 4 are in bounds; for TCP all 20 are afterwards. *ret_flags are
+ * those of TCP, 0 for UDP.
+ */
+static __always_inline bool hit_plain_l4(void *data, void *end, bool v6, __u32 *ret_flags)
+{
 	struct tcphdr *tcp = hit_l4(data, v6);
 	struct udphdr *udp = hit_l4(data, v6);
 	__u32 ip_len = v6 ? IP6_LEN : IP4_LEN, len = hit_len(data, v6), head;
 
-	if (v6 ? *(__u8 *)ip6h >> 4 != 6 || ip6h->hop_limit <= 1 :
-		 *(__u8 *)iph != PLAIN4 || iph->frag_off & bpf_htons(PLAIN4_FRAG) || iph->ttl <= 1)
-		return false;
 	if (len > end - hit_l3(data))
 		return false;
 	if (hit_proto(data, v6) == IPPROTO_TCP) {
@@ -94,7 +102,7 @@ static __always_inline bool hit_plain(void *data, void *end, bool v6, __u32 *ret
 	}
 	*ret_flags = 0;
 	head = bpf_ntohs(udp->len);
-	return hit_proto(data, v6) == IPPROTO_UDP && head >= UDP_LEN && ip_len + head <= len && !(v6 && !udp->check);
+	return head >= UDP_LEN && ip_len + head <= len && !(v6 && !udp->check);
 }
 
 /* Rewrites the packet to 'saddr', 'daddr', 'ports'. False, and nothing done: not in bounds, which does not happen. */
@@ -207,7 +215,7 @@ static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 s
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		hit_count_syn(service, id);
 	count_flow(service, id, false, ETH_LEN + hit_len(data, v6));
-	return hit_to_server(ctx, srv, ports, ports ^ ports >> 16, XLB_R_STATELESS, v6);
+	return hit_to_server(ctx, srv, ports, tunnel_flow(ports, id), XLB_R_STATELESS, v6);
 }
 
 /* The live entry of the packet's flow, or NULL; its word by *ret_word. */
@@ -297,7 +305,7 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags,
 	if (!srv->oif || hit_too_big(data, srv, v6))
 		return HIT_SLOW;
 	count_flow(b->service, b->server, false, ETH_LEN + hit_len(data, v6));
-	return hit_to_server(ctx, srv, b->sport, b->sport ^ b->server, XLB_R_REQUEST, v6);
+	return hit_to_server(ctx, srv, b->sport, tunnel_flow(b->sport, b->server), XLB_R_REQUEST, v6);
 }
 
 /* The way of an untagged packet. Returns the kernel's verdict, or HIT_SLOW. */
@@ -314,10 +322,12 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 		addr = addr_find(hit_saddr(data, v6), v6, &addr_slot);
 		return addr ? HIT_SLOW : account(ctx, XLB_R_NOT_OURS, 0);
 	}
-	if (hit_l4(data, v6) + UDP_LEN > end || !hit_plain(data, end, v6, &flags))
+	if (hit_l4(data, v6) + UDP_LEN > end || !hit_plain_ip(data, v6))
 		return HIT_SLOW;
 	if (!addr_in_pool(addr, hit_dport(data, v6)) && !addr_may_bind(addr, hit_dport(data, v6), hit_proto(data, v6)))
 		return addr->flags & XLB_ADDR_SERVER ? HIT_SLOW : account(ctx, XLB_R_NOT_OURS, 0);
+	if (!hit_plain_l4(data, end, v6, &flags))
+		return HIT_SLOW;
 	if (addr->flags & XLB_ADDR_STATELESS) {
 		service = hit_stateless_service(data, addr_slot, v6);
 		if (service)

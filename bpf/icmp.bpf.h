@@ -228,7 +228,7 @@ static __always_inline enum xlb_reason icmp_error(struct xdp_md *ctx, struct xlb
 		return reason;
 	if (!addr_same(pkt->daddr, s->peer.daddr, true) && !pkt->from_server)
 		return XLB_R_ICMP_BAD; /* about a packet that did not come from the address it is sent to */
-	request_entry(&s->request, pkt);
+	request_entry(&s->request, pkt, v6);
 	pkt->hash = key_hash(&s->request, v6);
 	pkt->slot = flow_find(&s->request, pkt->hash, v6);
 	f = flow_at(pkt->slot, v6);

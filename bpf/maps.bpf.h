@@ -59,7 +59,6 @@ struct xlb_scratch {
 	struct xlb_entry peer; /* of flowtab.bpf.h alone */
 	__u64 victim;	       /* the same: how dispensable << 32 | slot */
 	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
-	__u32 pad;
 	struct xlb_frag_key frag_key;
 	struct xlb_frag frag;
 	struct bpf_fib_lookup fib;
@@ -72,7 +71,7 @@ struct xlb_hop {
 	__u32 seen;    /* XLB_SEEN() of the answer */
 	__u16 index;   /* into xlb_nexthops, with NEXTHOP_FOUND */
 	__u8 result;   /* NEXTHOP_* */
-	__u8 pad;
+	__u8 family;   /* of the client */
 };
 
 /* The time of a SYN, for the one in XLB_CONNECT_SAMPLE that are timed. */

@@ -105,9 +105,9 @@ static __always_inline int hop_ask(struct xdp_md *ctx, const struct xlb_entry *e
 	return NEXTHOP_UNKNOWN;
 }
 
-static __always_inline struct xlb_hop *hop_slot(const struct xlb_entry *e)
+static __always_inline struct xlb_hop *hop_slot(const struct xlb_entry *e, bool v6)
 {
-	__u64 hash = xlb_flow_mix(csum_addr(e->client, true) * 0x9e3779b97f4a7c15ull);
+	__u64 hash = xlb_flow_mix(csum_addr(e->client, v6) * 0x9e3779b97f4a7c15ull);
 
 	return XLB_AT(xlb_hops, (__u32)(hash >> (64 - XLB_HOP_BITS)));
 }
@@ -140,24 +140,27 @@ __noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_entry *e, struct xlb_p
 	struct xlb_aim *aim;
 	struct xlb_hop *hop;
 	int result;
+	bool v6;
 
 	if (!e || !pkt || !s)
 		return NEXTHOP_FORBIDDEN;
 	aim = &s->pkt.aim;
-	hop = hop_slot(e);
+	hop = hop_slot(e, pkt->family == 6);
 	if (!hop)
 		return NEXTHOP_FORBIDDEN;
-	if (hop->seen == seen && hop->ifindex == ctx->ingress_ifindex && addr_same(hop->client, e->client, true) &&
-	    hop->result != NEXTHOP_UNKNOWN) {
+	v6 = pkt->family == 6;
+	if (hop->seen == seen && hop->ifindex == ctx->ingress_ifindex && hop->family == pkt->family &&
+	    addr_same(hop->client, e->client, v6) && hop->result != NEXTHOP_UNKNOWN) {
 		e->b.hop = hop->index;
 		return hop->result;
 	}
-	result = hop_ask(ctx, e, &s->fib, pkt->family == 6, aim);
+	result = hop_ask(ctx, e, &s->fib, v6, aim);
 	if (result == NEXTHOP_UNKNOWN && from_client && hop_back(ctx, aim))
 		result = NEXTHOP_FOUND;
 	if (result == NEXTHOP_FOUND)
 		e->b.hop = xlb_hop_number(aim);
-	addr_copy_all(hop->client, e->client);
+	addr_fill(hop->client, e->client, v6);
+	hop->family = pkt->family;
 	hop->ifindex = ctx->ingress_ifindex;
 	hop->seen = seen;
 	hop->index = e->b.hop;

@@ -134,6 +134,25 @@ static __always_inline void set_port(struct xlb_entry *e, __u32 port)
 	e->ports = (e->ports & 0xffff) | (__u32)e->b.sport << 16;
 }
 
+static __always_inline long claim_one(struct xlb_entry *e, __u32 port, __u32 steal, bool v6)
+{
+	if (!steal && port_is_busy(port, e->b.proto))
+		return INSERT_EXISTS;
+	set_port(e, port);
+	return flow_insert(e, key_hash(e, v6), steal, v6);
+}
+
+/* Inserts reply entry 'e' under one source port. Global functions: the search calls them over and over. */
+__noinline long xlb_claim_one4(struct xlb_entry *e, __u32 port, __u32 steal)
+{
+	return e ? claim_one(e, port, steal, false) : INSERT_FULL;
+}
+
+__noinline long xlb_claim_one6(struct xlb_entry *e, __u32 port, __u32 steal)
+{
+	return e ? claim_one(e, port, steal, true) : INSERT_FULL;
+}
+
 static __always_inline long claim(struct xlb_entry *e, __u32 start, __u32 lo, __u32 nr, bool v6)
 {
 	__s64 oldest = INSERT_ENDING + 1, oldest_port = 0, ret = INSERT_EXISTS;
@@ -141,10 +160,7 @@ static __always_inline long claim(struct xlb_entry *e, __u32 start, __u32 lo, __
 
 	for (i = 0; i < PORT_TRIES && i < nr; i++) {
 		port = start + i < nr ? lo + start + i : lo + start + i - nr;
-		if (port_is_busy(port, e->b.proto))
-			continue;
-		set_port(e, port);
-		ret = flow_insert(e, key_hash(e, v6), false, v6);
+		ret = v6 ? xlb_claim_one6(e, port, false) : xlb_claim_one4(e, port, false);
 		if (ret >= 0 || ret == INSERT_BUSY)
 			return ret;
 		if (ret < oldest) {
@@ -154,8 +170,7 @@ static __always_inline long claim(struct xlb_entry *e, __u32 start, __u32 lo, __
 	}
 	if (!oldest_port)
 		return ret;
-	set_port(e, oldest_port);
-	return flow_insert(e, key_hash(e, v6), true, v6);
+	return v6 ? xlb_claim_one6(e, oldest_port, true) : xlb_claim_one4(e, oldest_port, true);
 }
 
 /*
@@ -176,13 +191,13 @@ __noinline long xlb_claim_port6(struct xlb_entry *e, __u32 start, __u32 lo, __u3
 /* --- the two entries ---------------------------------------------------------------------------------------------- */
 
 /* Fills the key and the identity of the client's flow. */
-static __always_inline void request_entry(struct xlb_entry *e, const struct xlb_pkt *pkt)
+static __always_inline void request_entry(struct xlb_entry *e, const struct xlb_pkt *pkt, bool v6)
 {
-	addr_copy_all(e->saddr, pkt->saddr);
-	addr_copy_all(e->daddr, pkt->daddr);
+	addr_copy(e->saddr, pkt->saddr, v6);
+	addr_copy(e->daddr, pkt->daddr, v6);
 	e->ports = pkt->ports;
-	addr_copy_all(e->client, pkt->saddr);
-	addr_copy_all(e->vip, pkt->daddr);
+	addr_copy(e->client, pkt->saddr, v6);
+	addr_copy(e->vip, pkt->daddr, v6);
 	e->cport = pkt->sport;
 	e->vport = pkt->dport;
 	e->b.proto = pkt->proto;
@@ -194,11 +209,14 @@ static __always_inline void request_entry(struct xlb_entry *e, const struct xlb_
 
 /* Makes the reply entry of the flow that 'e' describes, with its key: the server's answer. */
 static __always_inline void reply_entry(struct xlb_entry *reply, const struct xlb_entry *e,
-					const struct xlb_server *srv)
+					const struct xlb_server *srv, bool v6)
 {
-	*reply = *e;
-	addr_copy_all(reply->saddr, srv->addr);
-	addr_copy_all(reply->daddr, srv->mode == XLB_MODE_FULLNAT ? srv->source : e->client);
+	addr_copy(reply->client, e->client, v6);
+	addr_copy(reply->vip, e->vip, v6);
+	*(__u32 *)&reply->cport = *(const __u32 *)&e->cport;
+	reply->b = e->b;
+	addr_copy(reply->saddr, srv->addr, v6);
+	addr_copy(reply->daddr, srv->mode == XLB_MODE_FULLNAT ? srv->source : e->client, v6);
 	reply->ports = xlb_server_port(srv, e->vport) | (__u32)e->cport << 16;
 	reply->b.kind = XLB_FLOW_REPLY;
 	reply->b.word = 0;
@@ -209,21 +227,27 @@ static __always_inline enum xlb_reason insert_reason(long ret)
 	return ret == INSERT_FULL ? XLB_R_TABLE_FULL : ret == INSERT_BUSY ? XLB_R_TABLE_BUSY : XLB_R_PORTS_USED_UP;
 }
 
-/* Inserts the reply entry; with full NAT that claims a source port, which is then in both entries. */
+/*
+ * Inserts the reply entry; with full NAT that claims a source port. Most often the first one is free; the search is a
+ * function of its own.
+ */
 static __always_inline long insert_reply(struct xlb_pkt *pkt, struct xlb_scratch *s, const struct xlb_server *srv,
 					 bool v6)
 {
-	__u32 nr = pool_size(srv);
+	__u32 nr = pool_size(srv), start;
 	long ret;
 
 	if (srv->mode != XLB_MODE_FULLNAT)
 		return flow_insert(&s->reply, key_hash(&s->reply, v6), true, v6);
-	if (v6)
-		ret = xlb_claim_port6(&s->reply, port_start(pkt, pkt->server, nr), srv->pool_lo, nr);
-	else
-		ret = xlb_claim_port4(&s->reply, port_start(pkt, pkt->server, nr), srv->pool_lo, nr);
-	s->request.b.sport = s->reply.b.sport;
-	return ret;
+	start = port_start(pkt, pkt->server, nr);
+	if (nr && !port_is_busy(srv->pool_lo + start, pkt->proto)) {
+		set_port(&s->reply, srv->pool_lo + start);
+		ret = flow_insert(&s->reply, key_hash(&s->reply, v6), false, v6);
+		if (ret >= 0 || ret == INSERT_BUSY)
+			return ret;
+	}
+	return v6 ? xlb_claim_port6(&s->reply, start, srv->pool_lo, nr) :
+		    xlb_claim_port4(&s->reply, start, srv->pool_lo, nr);
 }
 
 /* Makes the entries of a flow to 'srv', reply first: it claims the source port. Sets pkt->slot. */
@@ -235,6 +259,7 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 	void *f;
 
 	s->request.b.server = pkt->server;
+	s->request.b.service = pkt->service;
 	s->request.b.seen = XLB_SEEN(now_tick(), epoch_now());
 	s->request.b.word = XLB_F_COUNTED;
 	if (one_way) {
@@ -242,10 +267,11 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 	} else {
 		if (xlb_nexthop(ctx, &s->request, pkt, true) != NEXTHOP_FOUND)
 			return XLB_R_NO_ROUTE;
-		reply_entry(&s->reply, &s->request, srv);
+		reply_entry(&s->reply, &s->request, srv, v6);
 		reply = insert_reply(pkt, s, srv, v6);
 		if (reply < 0)
 			return insert_reason(reply);
+		s->request.b.sport = s->reply.b.sport;
 		flow_settle(ctx, s, v6);
 	}
 	slot = flow_insert(&s->request, pkt->hash, false, v6);
@@ -358,11 +384,10 @@ static __always_inline enum xlb_reason open_flow(struct xdp_md *ctx, struct xlb_
 
 	if (!svc || !s)
 		return XLB_R_BUG;
-	request_entry(&s->request, pkt);
 	if (is_syn(pkt)) {
 		/* The hit path leaves SYNs alone: most open a flow, and two cache lines are fetched at once here. */
 		open_prefetch(pkt, svc, v6);
-		pkt->slot = flow_find(&s->request, pkt->hash, v6);
+		pkt->slot = home_is_empty(pkt->hash, v6) ? XLB_NO_SLOT : flow_find(&s->request, pkt->hash, v6);
 		if (pkt->slot != XLB_NO_SLOT) {
 			reason = v6 ? xlb_track6(ctx, pkt) : xlb_track4(ctx, pkt);
 			if (reason)
@@ -371,7 +396,7 @@ static __always_inline enum xlb_reason open_flow(struct xdp_md *ctx, struct xlb_
 				reason = aim_flow(pkt, v6);
 				return reason == XLB_R_REQUEST ? send_as(ctx, pkt, reason) : reason;
 			}
-			request_entry(&s->request, pkt);
+			request_entry(&s->request, pkt, v6); /* its memory has served others */
 		}
 	}
 	reason = open_new(ctx, pkt, s, svc, v6);

@@ -44,12 +44,15 @@ static __always_inline __u32 select_hash(const struct xlb_backend *be, const str
 	return xlb_select_hash4(be, pkt->saddr[0], pkt->daddr[0], pkt->sport, pkt->dport);
 }
 
-/* Number of the first server that fits among the SERVER_TRIES entries from 'pos' on, by *ret_id. */
-static __always_inline enum server_fit select_from(__u64 ring, __u32 pos, __u32 *ret_id)
+/*
+ * Number of the first server that fits among the SERVER_TRIES entries from 'pos' on; if none does, why not: an enum
+ * server_fit in the upper half.
+ */
+__noinline __u32 xlb_ring_from(__u64 ring, __u32 pos)
 {
-	enum server_fit fit, worst = FIT_UNREACHABLE;
-	__u32 len = XLB_RING_LEN(ring), i, id;
+	__u32 len = XLB_RING_LEN(ring), worst = FIT_UNREACHABLE, i, id;
 	struct xlb_server *srv;
+	enum server_fit fit;
 
 	for (i = 0; i < SERVER_TRIES && i < len; i++, pos++) {
 		if (pos >= len)
@@ -59,29 +62,31 @@ static __always_inline enum server_fit select_from(__u64 ring, __u32 pos, __u32 
 		if (!srv || !id)
 			continue;
 		fit = server_fit(id, srv);
-		if (fit == FIT_GOOD) {
-			*ret_id = id;
-			return FIT_GOOD;
-		}
+		if (fit == FIT_GOOD)
+			return id;
 		if (fit == FIT_FULL)
 			worst = FIT_FULL;
 	}
-	return worst;
+	return worst << 16;
 }
 
-/* Live flows per weight, of servers that fit; others come last. */
-static __always_inline __u64 server_load(__u32 id, enum server_fit *ret_fit)
+enum { LOAD_NEVER = 0xffffffffu, LOAD_FULL = 0xfffffffeu };
+
+/* Live flows per weight, scaled; LOAD_FULL and LOAD_NEVER for servers that do not fit. */
+__noinline __u32 xlb_server_load(__u32 id)
 {
 	struct xlb_load *load = XLB_AT(xlb_load, id);
 	struct xlb_server *srv = server_at(id);
+	enum server_fit fit;
+	__u64 scaled;
 
-	*ret_fit = FIT_UNREACHABLE;
 	if (!srv || !load || !id)
-		return ~0ull;
-	*ret_fit = server_fit(id, srv);
-	if (*ret_fit != FIT_GOOD)
-		return ~0ull;
-	return ((__u64)READ_ONCE(load->active) + 1) * 65536 / (srv->weight ? srv->weight : 1);
+		return LOAD_NEVER;
+	fit = server_fit(id, srv);
+	if (fit != FIT_GOOD)
+		return fit == FIT_FULL ? LOAD_FULL : LOAD_NEVER;
+	scaled = ((__u64)READ_ONCE(load->active) + 1) * 256 / (srv->weight ? srv->weight : 1);
+	return scaled < LOAD_FULL ? scaled : LOAD_FULL - 1;
 }
 
 /* How xlb_least() goes through a ring. */
@@ -93,9 +98,7 @@ enum { LEAST_DRAW, LEAST_SCAN, LEAST_FIRST };
  */
 __noinline __u32 xlb_least(__u64 ring, __u32 nr, __u32 pos, __u32 how)
 {
-	__u32 len = XLB_RING_LEN(ring), best_id = 0, i, id;
-	enum server_fit fit, worst = FIT_UNREACHABLE;
-	__u64 least = ~0ull, load;
+	__u32 len = XLB_RING_LEN(ring), best_id = 0, least = LOAD_FULL, worst = FIT_UNREACHABLE, load, i, id;
 
 	for (i = 0; i < XLB_LEAST_MAX && i < nr && len; i++) {
 		if (how == LEAST_DRAW)
@@ -103,52 +106,45 @@ __noinline __u32 xlb_least(__u64 ring, __u32 nr, __u32 pos, __u32 how)
 		else if (pos >= len)
 			pos = 0;
 		id = ring_entry(ring, pos) & XLB_SLOT_SERVER;
-		load = server_load(id, &fit);
+		load = xlb_server_load(id);
 		pos++;
-		if (fit == FIT_FULL)
+		if (load == LOAD_FULL)
 			worst = FIT_FULL;
-		if (how == LEAST_FIRST && fit == FIT_GOOD)
-			return id;
 		if (load >= least)
 			continue;
 		least = load;
 		best_id = id;
+		if (how == LEAST_FIRST)
+			break;
 	}
 	return best_id ? best_id : worst << 16;
 }
 
-/* As select_from(), by xlb_least(). */
-static __always_inline enum server_fit select_least(__u64 ring, __u32 nr, __u32 pos, __u32 how, __u32 *ret_id)
+/* By the algorithm of the ring: a server's number, or a server_fit in the upper half. */
+static __always_inline __u32 select_by_alg(const struct xlb_backend *be, __u64 ring, struct xlb_pkt *pkt,
+					   struct xlb_cursor *cursor)
 {
-	__u32 found = xlb_least(ring, nr, pos, how);
-
-	if (found >> 16)
-		return found >> 16 == FIT_FULL ? FIT_FULL : FIT_UNREACHABLE;
-	*ret_id = found;
-	return FIT_GOOD;
-}
-
-static __always_inline enum server_fit select_by_alg(const struct xlb_backend *be, __u64 ring, struct xlb_pkt *pkt,
-						     struct xlb_cursor *cursor, __u32 *ret_id)
-{
-	__u32 len = XLB_RING_LEN(ring);
+	__u32 len = XLB_RING_LEN(ring), pos = 0;
 
 	switch ((enum xlb_alg)XLB_RING_ALG(ring)) {
-	case XLB_ALG_RR:
-		return select_from(ring, __sync_fetch_and_add(&cursor->next, 1) % len, ret_id);
 	case XLB_ALG_RANDOM:
 		if (be->draws > 1)
-			return select_least(ring, be->draws, 0, LEAST_DRAW, ret_id);
-		return select_from(ring, xlb_select_pos(bpf_get_prandom_u32(), len), ret_id);
+			return xlb_least(ring, be->draws, 0, LEAST_DRAW);
+		pos = xlb_select_pos(bpf_get_prandom_u32(), len);
+		break;
 	case XLB_ALG_HASH:
 	case XLB_ALG_MAGLEV:
-		return select_from(ring, xlb_select_pos(select_hash(be, pkt), len), ret_id);
+		pos = xlb_select_pos(select_hash(be, pkt), len);
+		break;
 	case XLB_ALG_LEAST:
-		return select_least(ring, len, __sync_fetch_and_add(&cursor->next, 1) % len, LEAST_SCAN, ret_id);
+		return xlb_least(ring, len, __sync_fetch_and_add(&cursor->next, 1) % len, LEAST_SCAN);
 	case XLB_ALG_FIRST:
-		return select_least(ring, len, 0, LEAST_FIRST, ret_id);
+		return xlb_least(ring, len, 0, LEAST_FIRST);
+	case XLB_ALG_RR:
+		pos = __sync_fetch_and_add(&cursor->next, 1) % len;
+		break;
 	}
-	return FIT_UNREACHABLE;
+	return xlb_ring_from(ring, pos);
 }
 
 /* --- persistence -------------------------------------------------------------------------------------------------- */
@@ -212,17 +208,12 @@ __noinline enum xlb_reason xlb_select(struct xdp_md *ctx, struct xlb_pkt *pkt)
 	ring = READ_ONCE(be->ring);
 	if (!XLB_RING_LEN(ring))
 		return XLB_R_NO_SERVER_RST;
-	switch (select_by_alg(be, ring, pkt, cursor, &id)) {
-	case FIT_GOOD:
-		pkt->server = id;
-		stick_store(be, pkt, id, now);
-		return XLB_R_NONE;
-	case FIT_FULL:
-		return XLB_R_SERVERS_FULL;
-	case FIT_UNREACHABLE:
-		break;
-	}
-	return XLB_R_NO_NEIGHBOUR;
+	id = select_by_alg(be, ring, pkt, cursor);
+	if (id >> 16)
+		return id >> 16 == FIT_FULL ? XLB_R_SERVERS_FULL : XLB_R_NO_NEIGHBOUR;
+	pkt->server = id;
+	stick_store(be, pkt, id, now);
+	return XLB_R_NONE;
 }
 
 #endif

@@ -14,7 +14,7 @@
 /* Notes a flow of a marked slot that goes to pkt->server. False: no room. */
 static __always_inline bool stateless_record(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s, bool v6)
 {
-	request_entry(&s->request, pkt);
+	request_entry(&s->request, pkt, v6);
 	s->request.b.server = pkt->server;
 	s->request.b.seen = XLB_SEEN(now_tick(), epoch_now());
 	s->request.b.word = XLB_F_RECORD | XLB_F_ONE_WAY;
@@ -58,7 +58,7 @@ static __always_inline enum xlb_reason stateless_known(struct xdp_md *ctx, struc
 	enum xlb_reason reason;
 	void *f;
 
-	request_entry(&s->request, pkt);
+	request_entry(&s->request, pkt, v6);
 	pkt->slot = flow_find(&s->request, pkt->hash, v6);
 	if (pkt->slot == XLB_NO_SLOT)
 		return XLB_R_NONE;
