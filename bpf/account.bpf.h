@@ -23,11 +23,6 @@ static __always_inline bool reason_passes(enum xlb_reason reason)
 	return pass_reasons >> reason & 1;
 }
 
-static __always_inline bool reason_drops(enum xlb_reason reason)
-{
-	return !((pass_reasons | send_reasons) >> reason & 1);
-}
-
 /* 'oif' is the interface number to send by; only looked at when the reason says so. */
 static __always_inline int account(struct xdp_md *ctx, enum xlb_reason reason, __u32 oif)
 {

@@ -14,7 +14,7 @@ static __always_inline void frag_key(const struct xlb_pkt *pkt, struct xlb_frag_
 	addr_copy_all(key->saddr, pkt->saddr);
 	addr_copy_all(key->daddr, pkt->daddr);
 	key->id = pkt->frag_id;
-	key->proto = pkt->proto;
+	key->proto = pkt->frag_proto;
 	key->family = pkt->family;
 	key->pad = 0;
 }

@@ -215,7 +215,7 @@ static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 s
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		hit_count_syn(service, id);
 	count_flow(service, id, false, ETH_LEN + hit_len(data, v6));
-	return hit_to_server(ctx, srv, ports, ports ^ ports >> 16, XLB_R_STATELESS, v6);
+	return hit_to_server(ctx, srv, ports, tunnel_flow(ports, id), XLB_R_STATELESS, v6);
 }
 
 /* The live entry of the packet's flow, or NULL; its word by *ret_word. */
@@ -305,7 +305,7 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags,
 	if (!srv->oif || hit_too_big(data, srv, v6))
 		return HIT_SLOW;
 	count_flow(b->service, b->server, false, ETH_LEN + hit_len(data, v6));
-	return hit_to_server(ctx, srv, b->sport, b->sport ^ b->server, XLB_R_REQUEST, v6);
+	return hit_to_server(ctx, srv, b->sport, tunnel_flow(b->sport, b->server), XLB_R_REQUEST, v6);
 }
 
 /* The way of an untagged packet. Returns the kernel's verdict, or HIT_SLOW. */

@@ -90,6 +90,7 @@ struct xlb_pkt {
 	__u8 tcp_flags;	  /* low byte; 0 for UDP */
 	__u8 ttl;	  /* or hop limit */
 	__u8 frag;	  /* enum xlb_frag_part */
+	__u8 frag_proto;  /* what the fragment header says: of all fragments of a packet the same (RFC 8200, 4.5) */
 	__u8 dont_frag;	  /* IPv4: the bit; IPv6: always */
 	__u8 in_pool;	  /* dport may be a source port of ours */
 	__u8 addr_flags;  /* of the address of ours, XLB_ADDR_* */

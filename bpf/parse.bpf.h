@@ -50,6 +50,13 @@ static __always_inline enum xlb_reason parse_owner(struct xlb_pkt *pkt, bool v6)
 	return XLB_R_NONE;
 }
 
+/* What is wrong with a later fragment: RFC 3128, one at offset 1 could replace the TCP flags that the first one showed.
+ */
+static __always_inline enum xlb_reason later_is_bad(__u16 offset, __u8 proto)
+{
+	return offset == 1 && proto == IPPROTO_TCP ? XLB_R_FRAGMENT_TINY : XLB_R_NONE;
+}
+
 /* IPv4 header at pkt->l3. Returns XLB_R_NONE or the final reason. */
 static __always_inline enum xlb_reason parse_ip4(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
@@ -75,11 +82,10 @@ static __always_inline enum xlb_reason parse_ip4(struct xdp_md *ctx, struct xlb_
 	pkt->l4 = pkt->l3 + iph->ihl * 4;
 	pkt->dont_frag = !!(frag & IP_DONT_FRAGMENT);
 	pkt->frag_id = iph->id;
+	pkt->frag_proto = iph->protocol;
 	if (frag & IP_OFFSET_MASK) {
 		pkt->frag = FRAG_LATER;
-		/* RFC 3128: such a fragment could replace the flags that the first one showed. */
-		if ((frag & IP_OFFSET_MASK) == 1 && iph->protocol == IPPROTO_TCP)
-			pkt->bad = XLB_R_FRAGMENT_TINY;
+		pkt->bad = later_is_bad(frag & IP_OFFSET_MASK, iph->protocol);
 	} else if (frag & IP_MORE_FRAGMENTS) {
 		pkt->frag = FRAG_FIRST;
 	}
@@ -112,9 +118,12 @@ static __always_inline enum xlb_reason parse_extension(struct xlb_pkt *pkt, cons
 	case IPPROTO_FRAGMENT:
 		len = 8;
 		pkt->frag_id = x->id;
-		if (word & IP6_FRAG_OFFSET)
+		pkt->frag_proto = x->next;
+		if (word & IP6_FRAG_OFFSET) {
 			pkt->frag = FRAG_LATER;
-		else if (word & IP6_FRAG_MORE)
+			pkt->bad = later_is_bad((word & IP6_FRAG_OFFSET) / 8, x->next);
+		}
+		if (!(word & IP6_FRAG_OFFSET) && word & IP6_FRAG_MORE)
 			pkt->frag = FRAG_FIRST; /* neither: an atomic fragment, RFC 6946, is a packet like any other */
 		break;
 	default:

@@ -63,6 +63,15 @@ static __always_inline void rewrite_nat(void *l3, void *l4, __u8 proto, const __
 enum { TUNNEL_TTL = 64 };
 
 /*
+ * Flow label of an outer IPv6 header: the same for all packets of a flow, on the hit path and off it, since the network
+ * may send packets of different labels different ways (RFC 6438).
+ */
+static __always_inline __u32 tunnel_flow(__be16 sport, __u32 server)
+{
+	return (__u16)sport ^ server;
+}
+
+/*
  * Writes the outer header of a tunnel to 'outer', for an inner packet of 'len' bytes that follows. RFC 2003 and RFC
  * 2473; DSCP and ECN are copied (RFC 6040, normal mode), the outer packet may not be fragmented.
  */
@@ -84,7 +93,6 @@ static __always_inline void rewrite_outer4(struct iphdr *outer, const struct xlb
 static __always_inline void rewrite_outer6(struct ipv6hdr *outer, const struct xlb_server *srv, __u32 len, __u8 tos,
 					   __u32 flow, bool v6)
 {
-	/* The flow label tells the network which packets belong together (RFC 6438). */
 	*(__be32 *)outer = bpf_htonl(6u << 28 | (__u32)tos << 20 | (flow & 0xfffff));
 	outer->payload_len = bpf_htons(len);
 	outer->nexthdr = v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;

@@ -110,7 +110,8 @@ static __always_inline enum xlb_reason send_tunnel(struct xdp_md *ctx, struct xl
 	if (srv->mtu && grown > srv->mtu)
 		return pkt->dont_frag && !pkt->is_error ? xlb_too_big(ctx, pkt, srv->mtu - tunnel_len(srv)) :
 							  XLB_R_TOO_BIG;
-	return rewrite_tunnel(ctx, srv, pkt->l3, pkt->tot_len, pkt->hash, v6) ? XLB_R_NONE : XLB_R_BUG;
+	return rewrite_tunnel(ctx, srv, pkt->l3, pkt->tot_len, tunnel_flow(pkt->sport, pkt->server), v6) ? XLB_R_NONE :
+													   XLB_R_BUG;
 }
 
 static __always_inline enum xlb_reason send(struct xdp_md *ctx, struct xlb_pkt *pkt, bool v6)

@@ -76,8 +76,8 @@ static __always_inline enum xlb_reason to_service(struct xdp_md *ctx, struct xlb
 	return v6 ? xlb_open6(ctx, pkt) : xlb_open4(ctx, pkt);
 }
 
-/* All stages. */
-static __always_inline enum xlb_reason stages(struct xdp_md *ctx, struct xlb_scratch *s, __u32 l3, bool v6)
+/* All stages but for what fragments leave behind. */
+static __always_inline enum xlb_reason decide(struct xdp_md *ctx, struct xlb_scratch *s, __u32 l3, bool v6)
 {
 	struct xlb_pkt *pkt = &s->pkt;
 	enum xlb_reason reason = parse(ctx, pkt, l3, v6);
@@ -88,9 +88,20 @@ static __always_inline enum xlb_reason stages(struct xdp_md *ctx, struct xlb_scr
 		return pkt->bad ? pkt->bad : xlb_frag_follow(ctx, pkt);
 	if (pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)
 		return v6 ? xlb_icmp6(ctx, pkt) : xlb_icmp4(ctx, pkt);
-	reason = pkt->from_server ? from_server(ctx, pkt, s, v6) : to_service(ctx, pkt, s, v6);
-	if (pkt->frag == FRAG_FIRST && !reason_drops(reason))
-		xlb_frag_note(pkt, reason_passes(reason));
+	return pkt->from_server ? from_server(ctx, pkt, s, v6) : to_service(ctx, pkt, s, v6);
+}
+
+/* Reasons under which the packet itself goes on to server or client, and not an answer of ours to its sender. */
+static const __u64 forward_reasons = 1ull << XLB_R_REQUEST | 1ull << XLB_R_REPLY | 1ull << XLB_R_NEW_FLOW |
+				     1ull << XLB_R_STATELESS | 1ull << XLB_R_NOT_RECORDED | 1ull << XLB_R_RETURN;
+
+/* Where a first fragment goes, to the host or on, the others will follow. */
+static __always_inline enum xlb_reason stages(struct xdp_md *ctx, struct xlb_scratch *s, __u32 l3, bool v6)
+{
+	enum xlb_reason reason = decide(ctx, s, l3, v6);
+
+	if (s->pkt.frag == FRAG_FIRST && (reason_passes(reason) || forward_reasons >> reason & 1))
+		xlb_frag_note(&s->pkt, reason_passes(reason));
 	return reason;
 }
 

@@ -382,27 +382,6 @@ static void server__behind_other_interface__redirected(void **state)
 	expect(f, &in, XDP_REDIRECT, XLB_R_REQUEST, NULL);
 }
 
-static struct xlb_stats stats_of(struct bpf_map *map, uint32_t key)
-{
-	int nr_cpus = libbpf_num_possible_cpus(), cpu;
-	static struct xlb_stats values[MAX_CPUS];
-	struct xlb_stats sum = { 0 };
-
-	assert_in_range(nr_cpus, 1, MAX_CPUS);
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(map), &key, values), 0);
-	for (cpu = 0; cpu < nr_cpus; cpu++) {
-		sum.packets_in += values[cpu].packets_in;
-		sum.bytes_in += values[cpu].bytes_in;
-		sum.packets_out += values[cpu].packets_out;
-		sum.bytes_out += values[cpu].bytes_out;
-		sum.connections += values[cpu].connections;
-		sum.refused += values[cpu].refused;
-		sum.client_resets += values[cpu].client_resets;
-		sum.server_resets += values[cpu].server_resets;
-	}
-	return sum;
-}
-
 static void counters__one_connection__add_up(void **state)
 {
 	struct fix *f = *state;
@@ -414,8 +393,8 @@ static void counters__one_connection__add_up(void **state)
 	send_client(f, 40000, TH_RST);
 	send_client(f, 40000, TH_RST);
 	send_server(f, server, port, TH_ACK);
-	svc = stats_of(f->skel->maps.xlb_svc_stats, SVC_WEB);
-	srv = stats_of(f->skel->maps.xlb_srv_stats, server);
+	svc = fix_svc_stats(f, SVC_WEB);
+	srv = fix_srv_stats(f, server);
 	assert_memory_equal(&svc, &srv, sizeof(svc));
 	assert_int_equal(svc.packets_in, 4);
 	assert_int_equal(svc.bytes_in, 4 * 54);

@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 
 #include "fixture.h"
+#include "kept.h"
 #include "xlb.skel.h"
 
 const uint32_t ip_client = IP4(10, 1, 0, 9), ip_balancer = IP4(10, 0, 0, 4), ip_server1 = IP4(10, 0, 0, 5),
@@ -41,8 +42,9 @@ static void *map_memory(const struct bpf_map *map)
 /* The tables that tests read and write, by their names in struct fix and in the skeleton. */
 #define FIX_TABLES(X)                                                                                                  \
 	X(control)                                                                                                     \
-	X(flows) X(flows6) X(addrs) X(vips) X(ranges) X(returns) X(services) X(backends) X(ring) X(marks) X(servers)   \
-		X(load) X(svc_load) X(nexthops) X(busy)
+	X(flows)                                                                                                       \
+	X(flows6) X(addrs) X(vips) X(ranges) X(returns) X(services) X(backends) X(ring) X(marks) X(servers) X(load)    \
+		X(svc_load) X(nexthops) X(busy)
 
 static void map_all(struct fix *f)
 {
@@ -66,29 +68,69 @@ static void enter_namespace(void)
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 }
 
-static void fill_servers(struct fix *f)
+/* Servers SRV_1 and SRV_2, and with family 6 their twins. */
+static void fill_servers(struct fix *f, uint16_t first, uint8_t family)
 {
-	const uint8_t *macs[] = { NULL, mac_server1, mac_server2 };
-	const uint32_t addrs[] = { 0, ip_server1, ip_server2 };
+	const uint8_t *macs[] = { mac_server1, mac_server2 };
 	int i;
 
-	for (i = SRV_1; i <= SRV_2; i++) {
-		struct xlb_server *s = &f->servers[i];
+	for (i = 0; i < 2; i++) {
+		struct xlb_server *s = &f->servers[first + i];
 
 		s->flags = XLB_SRV_UP;
-		s->mode = XLB_MODE_FULLNAT;
-		s->family = 4;
-		s->addr[0] = htonl(addrs[i]);
-		s->port = htons(SERVER_PORT);
-		s->source[0] = htonl(ip_balancer);
-		s->pool_lo = POOL_LO;
-		s->pool_hi = POOL_HI;
 		s->oif = IF_LO;
 		s->weight = 1;
-		s->backend = BE_WEB;
+		s->backend = family == 6 ? BE_WEB6 : BE_WEB;
 		memcpy(s->dmac, macs[i], 6);
 		memcpy(s->smac, mac_balancer, 6);
 	}
+}
+
+static void set_addr(__be32 *to, uint32_t addr, uint8_t family)
+{
+	memset(to, 0, 16);
+	if (family == 6)
+		pkt_twin(addr, (uint8_t *)to);
+	else
+		to[0] = htonl(addr);
+}
+
+static void set_mode(struct fix *f, uint16_t id, enum xlb_mode mode, uint8_t family)
+{
+	bool nat = mode == XLB_MODE_FULLNAT || mode == XLB_MODE_DNAT, twin = id >= SRV6_1;
+	uint32_t addr = (id - 1) % 2 ? ip_server2 : ip_server1;
+	struct xlb_server *s = &f->servers[id];
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
+	size_t i;
+
+	s->mode = mode;
+	s->family = family;
+	set_addr(s->addr, addr, family);
+	set_addr(s->source, ip_balancer, family);
+	s->port = nat ? htons(SERVER_PORT) : 0;
+	s->pool_lo = POOL_LO;
+	s->pool_hi = POOL_HI;
+	if (mode != XLB_MODE_DNAT)
+		return;
+	for (i = 0; i < 2; i++) {
+		uint16_t id_return = id * 2 + i;
+
+		f->returns[id_return] = (struct xlb_return){ .vport = htons(i ? DNS_PORT : VIP_PORT),
+							     .service = (twin ? SVC_WEB6 : SVC_WEB) + i,
+							     .server = id,
+							     .family = family,
+							     .flags = XLB_RETURN_STATE };
+		set_addr(f->returns[id_return].vip, ip_balancer, family);
+		fix_bind(f, s->addr, family, SERVER_PORT, protos[i], XLB_VIP_RETURN | id_return);
+	}
+}
+
+void fix_set_mode(struct fix *f, enum xlb_mode mode, uint8_t tunnel)
+{
+	uint16_t id;
+
+	for (id = SRV_1; id <= SRV6_2; id++)
+		set_mode(f, id, mode, tunnel ? tunnel : id >= SRV6_1 ? 6 : 4);
 }
 
 /* The slot of an address, taken now if it has none yet. */
@@ -114,6 +156,14 @@ void fix_add_addr(struct fix *f, uint32_t addr, uint16_t lo, uint16_t hi)
 	a->pool_hi = hi;
 }
 
+struct xlb_addr *fix_addr(struct fix *f, uint32_t addr, uint8_t family)
+{
+	__be32 words[4];
+
+	set_addr(words, addr, family);
+	return addr_slot(f, words, family);
+}
+
 struct xlb_addr *fix_bind(struct fix *f, const __be32 *addr, uint8_t family, uint16_t port, uint8_t proto,
 			  uint16_t service)
 {
@@ -134,55 +184,130 @@ void fix_add_vip(struct fix *f, uint32_t addr, uint16_t port, uint8_t proto, uin
 	fix_bind(f, (__be32[4]){ htonl(addr) }, 4, port, proto, service);
 }
 
+void fix_ring(struct fix *f, uint16_t backend, enum xlb_alg alg, const uint16_t *entries, const uint16_t *previous,
+	      unsigned int nr)
+{
+	unsigned int first = (backend - 1) * RING_VALUES, i;
+
+	for (i = 0; i < nr; i++) {
+		f->ring[first + i / XLB_RING_WAYS].server[i % XLB_RING_WAYS] = entries[i];
+		if (previous)
+			f->marks[first + i / XLB_RING_WAYS].server[i % XLB_RING_WAYS] = previous[i];
+	}
+	f->backends[backend].ring = XLB_RING(alg, first, nr);
+}
+
 void fix_set_ring(struct fix *f, const uint16_t *servers, unsigned int nr)
 {
-	unsigned int i;
+	fix_ring(f, BE_WEB, f->alg, servers, NULL, nr);
+}
 
-	for (i = 0; i < nr; i++)
-		f->ring[i / XLB_RING_WAYS].server[i % XLB_RING_WAYS] = servers[i];
-	f->backends[BE_WEB].ring = XLB_RING(f->alg, 0, nr);
+void fix_set_stateless(struct fix *f)
+{
+	int i;
+
+	for (i = SVC_WEB; i <= SVC_DNS6; i++)
+		f->services[i].flags |= XLB_SVC_STATELESS;
+	for (i = BE_WEB; i <= BE_WEB6; i++) {
+		f->backends[i].flags |= XLB_BE_STATELESS;
+		f->backends[i].parts = XLB_HASH_SRC | XLB_HASH_SPORT;
+		f->backends[i].mask4 = 32;
+		f->backends[i].mask6 = 128;
+		f->backends[i].seed[0] = 0x1234567;
+		f->backends[i].seed[1] = 0x9e3779b97f4a7c15ull;
+	}
+	fix_ring(f, BE_WEB, XLB_ALG_MAGLEV, (uint16_t[]){ SRV_1 }, NULL, 1);
+	fix_ring(f, BE_WEB6, XLB_ALG_MAGLEV, (uint16_t[]){ SRV6_1 }, NULL, 1);
+	fix_addr(f, ip_balancer, 4)->flags |= XLB_ADDR_STATELESS;
+	fix_addr(f, ip_balancer, 6)->flags |= XLB_ADDR_STATELESS;
+}
+
+int fix_stick(struct fix *f, uint16_t backend, uint32_t expire)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "stick", sizeof(struct xlb_stick_key), sizeof(struct xlb_stick),
+				64, NULL);
+	uint32_t key = backend;
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(f->skel->maps.xlb_sticks), &key, &fd, 0), 0);
+	f->backends[backend].stick = backend;
+	f->backends[backend].stick_expire = expire;
+	return fd;
+}
+
+void fix_add_range(struct fix *f, uint32_t addr, uint8_t family, struct xlb_range range)
+{
+	struct xlb_addr *a = fix_addr(f, addr, family);
+	uint32_t port;
+
+	if (!a->nr_ranges)
+		a->first_range = ++f->nr_ranges;
+	else
+		f->nr_ranges++;
+	f->ranges[a->first_range + a->nr_ranges++] = range;
+	for (port = range.lo; port <= range.hi; port++)
+		a->bloom[xlb_port_bit(htons(port), range.proto) / 32] |= 1u
+									 << xlb_port_bit(htons(port), range.proto) % 32;
 }
 
 static void fill_tables(struct fix *f)
 {
 	static const uint32_t timeouts[XLB_NR_STATES] = { 30, 3600, 300, 60, 10 };
+	__be32 twin[4];
 	int i;
 
 	f->control->ifindex[IF_LO] = 1;
-	f->control->ifindex[IF_OTHER] = 99;
+	f->control->ifindex[IF_OTHER] = IFINDEX_OTHER;
 	f->control->idle_free = 200;
-	for (i = SVC_WEB; i <= SVC_DNS; i++) {
-		f->services[i].backend = BE_WEB;
+	for (i = SVC_WEB; i <= SVC_DNS6; i++) {
+		f->services[i].backend = i >= SVC_WEB6 ? BE_WEB6 : BE_WEB;
 		f->services[i].flags = XLB_SVC_ENABLED;
 		memcpy(f->services[i].timeout, timeouts, sizeof(timeouts));
 	}
-	fill_servers(f);
+	fill_servers(f, SRV_1, 4);
+	fill_servers(f, SRV6_1, 6);
+	fix_set_mode(f, XLB_MODE_FULLNAT, 0);
 	fix_set_ring(f, (uint16_t[]){ SRV_1, SRV_2 }, 2);
+	fix_ring(f, BE_WEB6, XLB_ALG_RR, (uint16_t[]){ SRV6_1, SRV6_2 }, NULL, 2);
 	fix_add_addr(f, ip_balancer, POOL_LO, POOL_HI);
 	fix_add_vip(f, ip_balancer, VIP_PORT, IPPROTO_TCP, SVC_WEB);
 	fix_add_vip(f, ip_balancer, DNS_PORT, IPPROTO_UDP, SVC_DNS);
+	set_addr(twin, ip_balancer, 6);
+	fix_bind(f, twin, 6, VIP_PORT, IPPROTO_TCP, SVC_WEB6);
+	fix_bind(f, twin, 6, DNS_PORT, IPPROTO_UDP, SVC_DNS6);
+	fix_addr(f, ip_balancer, 6)->pool_lo = POOL_LO;
+	fix_addr(f, ip_balancer, 6)->pool_hi = POOL_HI;
+}
+
+/* The secrets of this run of the tests: the same for all its cases, so that these share loaded programs. */
+static void take_secrets(__u64 secrets[XLB_NR_SECRETS])
+{
+	static __u64 of_run[XLB_NR_SECRETS];
+	int i;
+
+	for (i = 0; i < XLB_NR_SECRETS && !of_run[i]; i++)
+		of_run[i] = ((uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ rand()) | 1;
+	memcpy(secrets, of_run, sizeof(of_run));
 }
 
 static int setup(void **state, uint32_t nr_buckets, uint32_t answers)
 {
 	struct fix *f = calloc(1, sizeof(*f));
 	uint32_t key, other = 1;
-	int i;
 
 	assert_non_null(f);
 	enter_namespace();
 	f->nr_buckets = nr_buckets;
 	f->skel = xlb_bpf__open();
 	assert_non_null(f->skel);
-	for (i = 0; i < XLB_NR_SECRETS; i++)
-		f->secrets[i] = ((uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ rand()) | 1;
+	take_secrets(f->secrets);
 	memcpy((void *)f->skel->rodata->xlb_cfg_secrets, f->secrets, sizeof(f->secrets));
 	f->skel->rodata->xlb_cfg_nr_buckets = nr_buckets;
 	f->skel->rodata->xlb_cfg_nr_buckets6 = nr_buckets;
 	f->skel->rodata->xlb_cfg_answers_per_s = answers;
 	bpf_map__set_max_entries(f->skel->maps.xlb_flows, nr_buckets);
 	bpf_map__set_max_entries(f->skel->maps.xlb_flows6, nr_buckets);
-	assert_int_equal(xlb_bpf__load(f->skel), 0);
+	f->skel = kept_load(f->skel);
 	map_all(f);
 	fill_tables(f);
 	key = IF_OTHER;
@@ -211,7 +336,6 @@ int fix_teardown(void **state)
 	struct fix *f = *state;
 
 	unmap_all(f);
-	xlb_bpf__destroy(f->skel);
 	free(f);
 	return 0;
 }
@@ -284,120 +408,4 @@ void fix_expect(struct fix *f, const struct pkt *in, int verdict, enum xlb_reaso
 	print_error("expected verdict %d for %s, saw %d for %s\n", verdict, reason_name(reason), ret,
 		    reason_name(seen));
 	_fail(file, line);
-}
-
-static bool entry_is(struct fix *f, const struct xlb_flow4 *e, uint32_t saddr, uint16_t sport, uint32_t daddr,
-		     uint16_t dport, uint8_t proto)
-{
-	const struct xlb_server *srv = &f->servers[e->b.server];
-
-	if (!(e->b.word & XLB_F_LIVE) || e->b.proto != proto)
-		return false;
-	if ((e->b.kind & 1) == XLB_FLOW_REQUEST)
-		return e->client == htonl(saddr) && e->vip == htonl(daddr) && e->cport == htons(sport) &&
-		       e->vport == htons(dport);
-	return srv->addr[0] == htonl(saddr) && xlb_server_port(srv, e->vport) == htons(sport) &&
-	       e->b.sport == htons(dport) &&
-	       (srv->mode == XLB_MODE_FULLNAT ? srv->source[0] : e->client) == htonl(daddr);
-}
-
-static unsigned int nr_slots(const struct fix *f)
-{
-	return f->nr_buckets * XLB_BUCKET_LINES * XLB_FLOW4_WAYS;
-}
-
-static struct xlb_flow4 *slot_at(const struct fix *f, unsigned int i)
-{
-	return &f->flows[i / (XLB_BUCKET_LINES * XLB_FLOW4_WAYS)].slot[i % (XLB_BUCKET_LINES * XLB_FLOW4_WAYS)];
-}
-
-struct xlb_flow4 *fix_flow(struct fix *f, uint32_t saddr, uint16_t sport, uint32_t daddr, uint16_t dport, uint8_t proto)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_slots(f); i++)
-		if (entry_is(f, slot_at(f, i), saddr, sport, daddr, dport, proto))
-			return slot_at(f, i);
-	return NULL;
-}
-
-void fix_age(struct xlb_flow_body *b, uint32_t ticks)
-{
-	b->seen -= ticks << 8;
-}
-
-unsigned int fix_live(const struct fix *f)
-{
-	unsigned int i, nr = 0;
-
-	for (i = 0; i < nr_slots(f); i++)
-		nr += slot_at(f, i)->b.word & XLB_F_LIVE;
-	for (i = 0; i < f->nr_buckets * XLB_BUCKET_LINES; i++)
-		nr += f->flows6[i / XLB_BUCKET_LINES].slot[i % XLB_BUCKET_LINES].b.word & XLB_F_LIVE;
-	return nr;
-}
-
-void client_tcp(struct pkt *p, uint16_t sport, uint8_t flags)
-{
-	pkt_build(p, &(struct pkt_desc){ .saddr = ip_client,
-					 .daddr = ip_balancer,
-					 .sport = sport,
-					 .dport = VIP_PORT,
-					 .proto = IPPROTO_TCP,
-					 .flags = flags,
-					 .seq = 1000,
-					 .ack = 77 });
-}
-
-void server_tcp(struct pkt *p, int server, uint16_t port, uint8_t flags)
-{
-	pkt_build(p, &(struct pkt_desc){ .saddr = server == 1 ? ip_server1 : ip_server2,
-					 .daddr = ip_balancer,
-					 .sport = SERVER_PORT,
-					 .dport = port,
-					 .proto = IPPROTO_TCP,
-					 .flags = flags,
-					 .smac = server == 1 ? mac_server1 : mac_server2,
-					 .seq = 5,
-					 .ack = 1001 });
-}
-
-void forwarded(struct pkt *p, const struct pkt_desc *from, int server, uint16_t port)
-{
-	struct pkt_desc d = *from;
-
-	d.dmac = server == 1 ? mac_server1 : mac_server2;
-	d.smac = mac_balancer;
-	d.saddr = ip_balancer;
-	d.daddr = server == 1 ? ip_server1 : ip_server2;
-	d.sport = port;
-	d.dport = SERVER_PORT;
-	d.ttl = (from->ttl ? from->ttl : 64) - 1;
-	pkt_build(p, &d);
-}
-
-uint16_t open_flow(struct fix *f, uint16_t sport, int *ret_server)
-{
-	struct pkt in, out;
-
-	client_tcp(&in, sport, TH_SYN);
-	expect(f, &in, XDP_TX, XLB_R_NEW_FLOW, &out);
-	if (ret_server)
-		*ret_server = pkt_ip(&out)->daddr == htonl(ip_server1) ? 1 : 2;
-	return ntohs(pkt_tcp(&out)->source);
-}
-
-uint16_t establish(struct fix *f, uint16_t sport, int *ret_server)
-{
-	int server = 0;
-	uint16_t port = open_flow(f, sport, &server);
-	struct pkt p;
-
-	server_tcp(&p, server, port, TH_SYN | TH_ACK);
-	expect(f, &p, XDP_TX, XLB_R_REPLY, NULL);
-	client_tcp(&p, sport, TH_ACK);
-	expect(f, &p, XDP_TX, XLB_R_REQUEST, NULL);
-	if (ret_server)
-		*ret_server = server;
-	return port;
 }
