@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Benches: see tools/bench/README.md. BENCH_ARGS goes to bench-packets.
 
-.PHONY: bench bench-packets bench-e2e
+.PHONY: bench bench-packets bench-ways bench-e2e
 
 BENCH_ARGS ?=
 BENCH_SRC := $(wildcard tools/bench/*.c)
@@ -23,6 +23,23 @@ bench-packets: $(O)/bench-packets ## nanoseconds per packet beside the yardstick
 	$(Q)mkdir -p $(O)/bench
 	$(Q)$(O)/bench-packets -o $(O)/bench/packets.csv $(BENCH_ARGS)
 
+# Every way of forwarding, and how they grow.
+$(O)/gen/bench_ways_front.skel.h: $(O)/tools/bench/ways/front.bpf.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name bench_ways_front_bpf > $@
+
+WAYS_OBJ := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/ways/*.c)))
+$(WAYS_OBJ): $(O)/gen/bench_ways_front.skel.h $(O)/gen/xlb.skel.h
+
+$(O)/bench-ways: $(WAYS_OBJ) $(call obj,tools/bench/scene.c)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
+
+bench-ways: $(O)/bench-ways ## nanoseconds per packet of every way of forwarding (root)
+	$(Q)mkdir -p $(O)/bench
+	$(Q)$(O)/bench-ways $(O)/bench/ways.csv
+
 # Small programs of the end-to-end bench.
 $(call obj,tools/bench/net/bare_attach.c): $(O)/gen/bench_bare.skel.h
 
@@ -39,4 +56,4 @@ bench-e2e: all lab-programs $(O)/bench-bare $(O)/bench-udp ## requests per secon
 
 bench: ## what a packet and a request cost, beside others; tables here and CSV in $(O)/bench (root)
 	@tools/install-packages build test
-	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-e2e
+	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-ways bench-e2e
