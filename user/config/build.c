@@ -350,6 +350,9 @@ int build_model(struct parser *p)
 		if (x->frontend && x->target)
 			x->frontend->backend = x->target->backend;
 		build_tracks(x);
+		if (x->frontend && !x->is_left && build_policy(p, x))
+			return -ENOMEM;
 	}
+	drop_unused_sets(p->model);
 	return p->arena.failed ? -ENOMEM : 0;
 }

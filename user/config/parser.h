@@ -15,6 +15,7 @@
 
 #include "base/codes.h"
 #include "base/diag.h"
+#include "config/acl.h"
 #include "config/arena.h"
 #include "config/check_decl.h"
 #include "config/conf.h"
@@ -228,6 +229,8 @@ struct use_backend {
 	const char *name;
 	struct diag_place place;
 	bool conditional;
+	struct cond_decl cond;
+	struct proxy *found; /* by finish.c */
 };
 
 TAILQ_HEAD(use_backends, use_backend);
@@ -245,6 +248,8 @@ struct proxy {
 	struct table_decl *table; /* its 'stick-table', or NULL */
 	struct stick_decls sticks;
 	struct server_tunes tunes;
+	struct acl_decls acls;
+	struct rule_decls rules;
 	struct bind_decls binds;
 	struct server_decls servers;
 	struct use_backends uses;
@@ -385,7 +390,8 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 
 /* Tables, each ended by a row without a word. */
 extern const struct keyword keywords_global[], keywords_proxy[], keywords_option[], keywords_check[], keywords_stats[],
-	keywords_server[], keywords_layer7[], keywords_pragma[], keywords_balance[], keywords_stick[];
+	keywords_server[], keywords_layer7[], keywords_pragma[], keywords_balance[], keywords_stick[],
+	keywords_policy[];
 
 /* value.c: one word into a value. False: an error about the word was added, 'ret' untouched. */
 bool value_uint(struct parser *p, size_t at, unsigned int min, unsigned int max, unsigned int *ret);

@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "model/balance.h"
 #include "model/check.h"
+#include "model/policy.h"
 #include "model/ports.h"
 
 enum {
@@ -176,6 +177,9 @@ struct frontend {
 	struct bind_list binds;
 	char *default_backend;	 /* name as written, or NULL */
 	struct backend *backend; /* resolved, or NULL */
+	struct acl_list acls;	 /* that its rules and routes use */
+	struct rule_list rules;
+	struct route_list routes; /* tried before 'backend' */
 	struct timeouts timeouts;
 	unsigned int maxconn;	 /* flows at a time, 0: not given; beyond it a SYN is dropped */
 	unsigned int rate_limit; /* new flows per second, 0: not given; beyond it a SYN is dropped */
@@ -247,6 +251,7 @@ struct model {
 	struct stats_socket_list sockets;
 	struct log_target_list logs;
 	struct stick_table_list tables;
+	struct acl_set_list acl_sets;
 	unsigned int nr_frontends, nr_backends;
 	unsigned int last_proxy_id;	   /* highest iid given out */
 	unsigned int flows;		   /* '#@xlb flows N', default 262144 */
