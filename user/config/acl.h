@@ -59,7 +59,7 @@ struct cond_decl {
 struct rule_decl {
 	TAILQ_ENTRY(rule_decl) next;
 	struct diag_place place;
-	enum rule_action action;
+	enum policy_action action;
 	bool session;
 	unsigned int counter;
 	const char *table; /* behind 'table', or NULL: the section's own */

@@ -197,7 +197,7 @@ static int build_cond(struct policy_builder *b, const struct cond_decl *decl, st
 
 static int build_rule(struct policy_builder *b, const struct rule_decl *decl)
 {
-	struct rule *r = calloc(1, sizeof(*r));
+	struct policy_rule *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
@@ -226,7 +226,7 @@ static int build_rules(struct policy_builder *b, const struct proxy *of, bool se
 
 static int build_route(struct policy_builder *b, const struct use_backend *u)
 {
-	struct route *r = calloc(1, sizeof(*r));
+	struct policy_route *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;

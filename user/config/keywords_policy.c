@@ -16,7 +16,7 @@ static void on_acl(struct parser *p, size_t at)
 /* Actions of 'tcp-request'. Those with a reason need a proxy; one that ends in '*' stands for all that begin so. */
 static const struct action {
 	const char *word;
-	enum rule_action action;
+	enum policy_action action;
 	const char *needs_proxy;
 } actions[] = {
 	{ "accept", RULE_ACCEPT, NULL },

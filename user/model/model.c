@@ -51,16 +51,16 @@ static void stats_words_free(struct stats_word_list *list)
 static void policy_free(struct frontend *f)
 {
 	struct acl *a;
-	struct rule *r;
-	struct route *to;
+	struct policy_rule *r;
+	struct policy_route *to;
 
 	while ((r = TAILQ_FIRST(&f->rules))) {
 		TAILQ_REMOVE(&f->rules, r, next);
-		rule_free(r);
+		policy_rule_free(r);
 	}
 	while ((to = TAILQ_FIRST(&f->routes))) {
 		TAILQ_REMOVE(&f->routes, to, next);
-		route_free(to);
+		policy_route_free(to);
 	}
 	while ((a = TAILQ_FIRST(&f->acls))) {
 		TAILQ_REMOVE(&f->acls, a, next);

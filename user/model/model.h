@@ -178,8 +178,8 @@ struct frontend {
 	char *default_backend;	 /* name as written, or NULL */
 	struct backend *backend; /* resolved, or NULL */
 	struct acl_list acls;	 /* that its rules and routes use */
-	struct rule_list rules;
-	struct route_list routes; /* tried before 'backend' */
+	struct policy_rule_list rules;
+	struct policy_route_list routes; /* tried before 'backend' */
 	struct timeouts timeouts;
 	unsigned int maxconn;	 /* flows at a time, 0: not given; beyond it a SYN is dropped */
 	unsigned int rate_limit; /* new flows per second, 0: not given; beyond it a SYN is dropped */

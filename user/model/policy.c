@@ -206,13 +206,13 @@ static void cond_fini(struct policy_cond *c)
 	free(c->starts_or);
 }
 
-void rule_free(struct rule *r)
+void policy_rule_free(struct policy_rule *r)
 {
 	cond_fini(&r->cond);
 	free(r);
 }
 
-void route_free(struct route *r)
+void policy_route_free(struct policy_route *r)
 {
 	cond_fini(&r->cond);
 	free(r);
@@ -334,9 +334,9 @@ static void inc_gpc0(const struct eval *e, unsigned int counter)
 }
 
 /* POLICY_TAKE when no rule refuses. */
-static enum policy_verdict follow_rules(struct eval *e, const struct rule_list *rules)
+static enum policy_verdict follow_rules(struct eval *e, const struct policy_rule_list *rules)
 {
-	const struct rule *r;
+	const struct policy_rule *r;
 	bool accepted[2] = { false, false }; /* by a rule of the connection, of the session */
 
 	TAILQ_FOREACH(r, rules, next) {
@@ -367,7 +367,7 @@ enum policy_verdict policy_eval(const struct frontend *f, const struct policy_pa
 	struct eval e = { .pkt = pkt, .c = c };
 	enum policy_verdict verdict = follow_rules(&e, &f->rules);
 	struct backend *found = f->backend;
-	const struct route *r;
+	const struct policy_route *r;
 
 	if (verdict != POLICY_TAKE)
 		return verdict;

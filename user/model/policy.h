@@ -124,7 +124,7 @@ struct policy_cond {
 	bool unless; /* true when none of the alternatives is */
 };
 
-enum rule_action {
+enum policy_action {
 	RULE_ACCEPT,   /* no further rule of its kind */
 	RULE_REJECT,   /* TCP gets a reset */
 	RULE_DROP,     /* 'silent-drop': nothing is answered */
@@ -133,9 +133,9 @@ enum rule_action {
 };
 
 /* 'tcp-request connection' lines come first, then those of 'tcp-request session'. */
-struct rule {
-	TAILQ_ENTRY(rule) next;
-	enum rule_action action;
+struct policy_rule {
+	TAILQ_ENTRY(policy_rule) next;
+	enum policy_action action;
 	bool session;
 	struct policy_cond cond;
 	unsigned int counter;
@@ -144,17 +144,17 @@ struct rule {
 	unsigned int line;
 };
 
-TAILQ_HEAD(rule_list, rule);
+TAILQ_HEAD(policy_rule_list, policy_rule);
 
 /* 'use_backend NAME if ...' */
-struct route {
-	TAILQ_ENTRY(route) next;
+struct policy_route {
+	TAILQ_ENTRY(policy_route) next;
 	struct policy_cond cond;
 	struct backend *backend;
 	unsigned int line;
 };
 
-TAILQ_HEAD(route_list, route);
+TAILQ_HEAD(policy_route_list, policy_route);
 
 /* A new flow. Ports in host byte order. */
 struct policy_packet {
@@ -265,7 +265,7 @@ enum policy_verdict policy_run(const struct policy_program *prog, const struct p
 /* Frees what it points to. */
 void acl_set_free(struct acl_set *set);
 void acl_free(struct acl *acl);
-void rule_free(struct rule *r);
-void route_free(struct route *r);
+void policy_rule_free(struct policy_rule *r);
+void policy_route_free(struct policy_route *r);
 
 #endif

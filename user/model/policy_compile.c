@@ -116,13 +116,13 @@ static int add_cond(struct compiler *k, const struct policy_cond *cond, struct p
 	return err;
 }
 
-static int add_rules(struct compiler *k, const struct rule_list *rules, bool session)
+static int add_rules(struct compiler *k, const struct policy_rule_list *rules, bool session)
 {
 	static const enum policy_op ops[] = {
 		[RULE_ACCEPT] = POLICY_OP_ACCEPT, [RULE_REJECT] = POLICY_OP_REJECT,	[RULE_DROP] = POLICY_OP_DROP,
 		[RULE_TRACK] = POLICY_OP_TRACK,	  [RULE_INC_GPC0] = POLICY_OP_INC_GPC0,
 	};
-	const struct rule *r;
+	const struct policy_rule *r;
 	int err;
 
 	TAILQ_FOREACH(r, rules, next) {
@@ -141,9 +141,9 @@ static int add_rules(struct compiler *k, const struct rule_list *rules, bool ses
 	return 0;
 }
 
-static int add_routes(struct compiler *k, const struct route_list *routes)
+static int add_routes(struct compiler *k, const struct policy_route_list *routes)
 {
-	const struct route *r;
+	const struct policy_route *r;
 	int err;
 
 	TAILQ_FOREACH(r, routes, next) {
@@ -167,8 +167,8 @@ static void set_next(struct policy_program *prog, size_t from, size_t to)
 
 static int add_steps(struct compiler *k, const struct frontend *f)
 {
-	const struct rule *r;
-	const struct route *to;
+	const struct policy_rule *r;
+	const struct policy_route *to;
 	size_t nr = 1, sessions, routes;
 	int err;
 
