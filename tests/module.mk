@@ -57,10 +57,13 @@ FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAG
 	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
 FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fake_host.c
 
+$(O)/tests/fuzz/stateload: user/xlbd/stateload.c
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
+	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_SRC_$*) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
+
+FUZZ_SRC_stateload := user/xlbd/stateload.c
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo

@@ -230,5 +230,7 @@ size_t dp_kill_flows(struct dp *dp, uint16_t server)
 		if (flow_read(f, &flow) && flow.server == server && flow_end(f, &flow))
 			nr += flow.kind == XLB_FLOW_REQUEST;
 	}
+	/* Known to be none now, not only after the next sweep: who ends flows wants to remove the server then. */
+	dp->sweep->last.srv_active[server] = dp->sweep->now.srv_active[server] = 0;
 	return nr;
 }
