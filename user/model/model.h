@@ -74,9 +74,9 @@ struct server {
 	enum forward forward;	   /* in force: its own or the backend's */
 	bool has_mac;		   /* 'mac' is given: the neighbour is not asked */
 	unsigned char mac[6];
-	unsigned int line;		/* of the file, 0: by command */
-	struct check_conf check;	/* type CHECK_NONE: not checked, counts as up */
-	struct check_conf agent;	/* 'agent-check'; type CHECK_NONE: none */
+	unsigned int line;	 /* of the file, 0: by command */
+	struct check_conf check; /* type CHECK_NONE: not checked, counts as up */
+	struct check_conf agent; /* 'agent-check'; type CHECK_NONE: none */
 	struct observe observe;
 	struct server *track; /* 'track': whose health and maintenance it follows, or NULL */
 	unsigned int nr_trackers;
@@ -313,7 +313,8 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
  */
 bool model_follow_tracks(struct model *m);
 
-/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0. */
+/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0.
+ */
 bool server_is_usable(const struct server *s);
 
 /*

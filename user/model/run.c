@@ -182,7 +182,8 @@ bool model_follow_tracks(struct model *m)
 
 bool server_is_usable(const struct server *s)
 {
-	return server_is_up(s) && !root_of(s)->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
+	return server_is_up(s) && !root_of(s)->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) &&
+	       s->run.weight;
 }
 
 static const char *word_of(const struct server *s, const struct server *root)
