@@ -30,6 +30,8 @@ PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 PKGS_health := libcurl libuv
 $(O)/tests/unit/health: $(call obj,$(wildcard user/health/*.c))
+PKGS_probe := libcurl libuv
+$(O)/tests/unit/probe: $(call obj,$(wildcard user/health/*.c))
 PKGS_http := libmicrohttpd libuv
 $(O)/tests/unit/http: $(call obj,$(wildcard user/http/*.c))
 $(O)/tests/unit/xlbctl: | $(O)/xlbctl # which it runs

@@ -63,6 +63,9 @@
 	X(TOO_MANY, "C0313",                                                                                           \
 	  "The rules of a frontend use more acls than a packet can be asked about. Join lines of one name, or put "    \
 	  "addresses into a file.")                                                                                    \
+	X(EXTERNAL, "C0320",                                                                                           \
+	  "Checks run a program only where section global has 'external-check', and 'external-check command' names "   \
+	  "one that can be run.")                                                                                      \
 	X(LEFT_TO_STACK, "C0401",                                                                                      \
 	  "The frontend needs a proxy. Its packets pass untouched, so that a HAProxy on this host serves them.")       \
 	X(NOT_YET, "C0402", "The word is understood, but this version of xlb cannot do what it says.")                 \

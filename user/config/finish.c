@@ -256,10 +256,29 @@ static bool lacks_check_port(const struct proxy *x, const struct server_decl *s)
 {
 	const struct check_decl *d = &x->set.checks;
 
-	if (!s->checked || s->port || s->check.port || fallback_port(x))
+	if (!s->checked || s->port || s->check.port || fallback_port(x) || d->option == OPTION_ICMP ||
+	    d->option == OPTION_EXTERNAL)
 		return false;
 	return !(d->option == OPTION_TCP && check_names_ports(d->tcp.script)) &&
 	       !(d->option == OPTION_HTTP && check_names_ports(d->http.script));
+}
+
+/* Programs are run only where section global allows it, as in HAProxy. */
+static void remark_external(struct parser *p, const struct proxy *x)
+{
+	const struct check_decl *d = &x->set.checks;
+
+	if (d->option != OPTION_EXTERNAL)
+		return;
+	if (!p->external_allowed)
+		report(p, DIAG_ERROR, &d->place, CODE_EXTERNAL, "add 'external-check' to section global",
+		       "checks of '%s' run a program, which section global does not allow", x->name);
+	else if (!d->command)
+		report(p, DIAG_ERROR, &d->place, CODE_EXTERNAL, "add 'external-check command FILE'",
+		       "checks of '%s' run a program, but no line says which", x->name);
+	else if (access(d->command, X_OK))
+		report(p, DIAG_WARNING, &d->place, CODE_EXTERNAL, NULL, "the program '%s' cannot be run: %s",
+		       d->command, strerror(errno));
 }
 
 /* A check over TLS asks for a certificate that can be trusted, unless the file says that it need not. */
@@ -317,6 +336,7 @@ static void remark_backend(struct parser *p, struct proxy *x)
 			       "'%s' needs a proxy: %s. Backend '%s' is left out", need->word, need->why, x->name);
 		return;
 	}
+	remark_external(p, x);
 	TAILQ_FOREACH(s, &x->servers, next) {
 		remark_server(p, x, s);
 		remark_tls(p, x, s);

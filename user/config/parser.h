@@ -127,7 +127,7 @@ struct server_decl {
 	struct diag_place track_place;
 	struct server_decl *tracked; /* resolved by finish.c */
 	struct server *made;	     /* by build.c */
-	bool has_verify;	 /* 'verify' is given; else it is as 'ssl-server-verify' says */
+	bool has_verify;	     /* 'verify' is given; else it is as 'ssl-server-verify' says */
 	struct addr source;
 	struct port_range source_ports;
 };
@@ -262,6 +262,7 @@ struct proxy {
 	bool is_left_out;	       /* the backend half: it needs a proxy */
 	bool is_used, is_used_by_left; /* as a target, by a frontend that xlb serves, or that it does not */
 	/* Made by build.c. */
+	const char *external_addr, *external_port; /* for programs that check */
 	struct frontend *frontend;
 	struct backend *backend;
 };
@@ -314,8 +315,9 @@ struct parser {
 	bool has_forced_ids; /* some proxy has an 'id' line */
 	struct env_vars env;
 	struct script_owners scripts;
-	bool verify_none;    /* 'ssl-server-verify none' */
-	const char *ca_base; /* folder of 'ca-file', or NULL */
+	bool external_allowed; /* 'external-check' */
+	bool verify_none;      /* 'ssl-server-verify none' */
+	const char *ca_base;   /* folder of 'ca-file', or NULL */
 	struct cond conds[COND_DEPTH_MAX];
 	unsigned int nr_conds;
 	unsigned int nr_sections;
