@@ -23,6 +23,7 @@
 #include "xlbd/reload.h"
 #include "xlbd/statefile.h"
 #include "xlbd/state.h"
+#include "xlbd/sticks.h"
 
 static struct model *host_model(void *arg)
 {
@@ -331,58 +332,6 @@ static int host_reload(void *arg, bool dry_run, struct diag_list *diags)
 	return rc;
 }
 
-/*
- * Stick tables belong to the data plane, and this one has none: the configuration says so where a file asks for one,
- * and so that nobody believes to have counted or blocked a client, so does a change.
- */
-static uint64_t host_table_used(void *arg, const struct stick_table *t)
-{
-	(void)arg;
-	(void)t;
-	return 0;
-}
-
-static bool host_table_entries(void *arg, const struct stick_table *t, uint64_t *cursor,
-			       bool (*fn)(void *fn_arg, const struct runtime_table_entry *entry), void *fn_arg)
-{
-	(void)arg;
-	(void)t;
-	(void)cursor;
-	(void)fn;
-	(void)fn_arg;
-	return false;
-}
-
-static bool host_table_find(void *arg, const struct stick_table *t, const struct addr *key,
-			    struct runtime_table_entry *ret)
-{
-	(void)arg;
-	(void)t;
-	(void)key;
-	(void)ret;
-	return false;
-}
-
-static int host_table_set(void *arg, const struct stick_table *t, const struct addr *key, unsigned int mask,
-			  const uint64_t values[RUNTIME_TABLE_NR_VALUES], struct diag_list *diags)
-{
-	(void)arg;
-	(void)key;
-	(void)mask;
-	(void)values;
-	diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "the data plane keeps no entries of table '%s'", t->name);
-	return -EOPNOTSUPP;
-}
-
-static int host_table_clear(void *arg, const struct stick_table *t, const struct addr *key, struct diag_list *diags)
-{
-	(void)arg;
-	(void)t;
-	(void)key;
-	(void)diags;
-	return -ENOENT;
-}
-
 static const char *host_event(void *arg, uint64_t *seq, uint64_t *ret_lost)
 {
 	struct state *st = arg;
@@ -427,11 +376,11 @@ const struct runtime_host host_ops = {
 	.attach = host_attach,
 	.detach = host_detach,
 	.reload = host_reload,
-	.table_used = host_table_used,
-	.table_entries = host_table_entries,
-	.table_find = host_table_find,
-	.table_set = host_table_set,
-	.table_clear = host_table_clear,
+	.table_used = sticks_used,
+	.table_entries = sticks_entries,
+	.table_find = sticks_find,
+	.table_set = sticks_set,
+	.table_clear = sticks_clear,
 	.event = host_event,
 	.startup_log = host_startup_log,
 	.log = host_log,
