@@ -120,14 +120,14 @@ static __always_inline bool icmp_rewrite_quote(void *l3, void *end, const struct
 }
 
 /*
- * Sends the error on by pkt->aim: the quoted packet becomes the one that its sender knows, 'quote_saddr' ->
- * 'quote_daddr'. 'aim' holds the addresses of the outer packet.
+ * Sends the error on by pkt->aim, which holds the addresses of the outer packet. The quoted packet becomes the one that
+ * the receiver knows as its own: 'quote' has its addresses in client and vip, its ports in ports.
  */
-static __always_inline enum xlb_reason icmp_forward(struct xdp_md *ctx, struct xlb_pkt *pkt, const struct quoted *q,
-						    const __be32 *quote_saddr, const __be32 *quote_daddr, __u32 ports,
-						    bool v6)
+static __always_inline enum xlb_reason icmp_forward(struct xdp_md *ctx, struct xlb_pkt *pkt,
+						    const struct xlb_entry *quote, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *l3, *l4;
+	struct quoted q = { .l4 = quote->b.server, .proto = quote->b.proto };
 	__u32 l4_off = pkt->l4;
 	__u64 change, outer;
 	struct icmp_head *icmp;
@@ -141,7 +141,7 @@ static __always_inline enum xlb_reason icmp_forward(struct xdp_md *ctx, struct x
 	icmp = l4;
 	if (l3 + (v6 ? IP6_LEN : IP4_LEN) > end || (void *)(icmp + 1) > end)
 		return XLB_R_BUG;
-	if (!icmp_rewrite_quote(l4 + ICMP_LEN, end, q, quote_saddr, quote_daddr, ports, v6, &change))
+	if (!icmp_rewrite_quote(l4 + ICMP_LEN, end, &q, quote->client, quote->vip, quote->ports, v6, &change))
 		return XLB_R_BUG;
 	outer = rewrite_ip(l3, pkt->aim.saddr, pkt->aim.daddr, v6);
 	if (v6) /* the pseudo-header is part of the sum, RFC 4443, 2.3 */
@@ -149,6 +149,30 @@ static __always_inline enum xlb_reason icmp_forward(struct xdp_md *ctx, struct x
 	icmp->check = csum_apply(icmp->check, csum_fold(change));
 	rewrite_macs(data, pkt->aim.macs);
 	return XLB_R_NONE;
+}
+
+/* Global functions, for the sake of the call chain's stack. */
+__noinline enum xlb_reason xlb_icmp_forward4(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_entry *quote)
+{
+	return pkt && quote ? icmp_forward(ctx, pkt, quote, false) : XLB_R_BUG;
+}
+
+__noinline enum xlb_reason xlb_icmp_forward6(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_entry *quote)
+{
+	return pkt && quote ? icmp_forward(ctx, pkt, quote, true) : XLB_R_BUG;
+}
+
+/* Forwards with the quoted packet 'saddr' -> 'daddr'; its ports are those of pkt->aim turned round. */
+static __always_inline enum xlb_reason icmp_send(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
+						 const struct quoted *q, const __be32 *saddr, const __be32 *daddr,
+						 bool v6)
+{
+	addr_copy_all(s->peer.client, saddr);
+	addr_copy_all(s->peer.vip, daddr);
+	s->peer.ports = pkt->aim.ports >> 16 | pkt->aim.ports << 16;
+	s->peer.b.server = q->l4;
+	s->peer.b.proto = q->proto;
+	return v6 ? xlb_icmp_forward6(ctx, pkt, &s->peer) : xlb_icmp_forward4(ctx, pkt, &s->peer);
 }
 
 /* From the client's side: the service's packet to the client could not be delivered. To the flow's server. */
@@ -166,23 +190,20 @@ static __always_inline enum xlb_reason icmp_to_server(struct xdp_md *ctx, struct
 		return send_as(ctx, pkt, XLB_R_ICMP_TO_SERVER);
 	if (srv->mode == XLB_MODE_DNAT)
 		addr_copy_all(pkt->aim.saddr, s->peer.saddr);
-	addr_copy_all(s->peer.client, srv->mode == XLB_MODE_FULLNAT ? srv->source : pkt->saddr);
-	err = icmp_forward(ctx, pkt, q, pkt->aim.daddr, s->peer.client, pkt->aim.ports >> 16 | pkt->aim.ports << 16,
-			   v6);
+	err = icmp_send(ctx, pkt, s, q, pkt->aim.daddr, srv->mode == XLB_MODE_FULLNAT ? srv->source : pkt->saddr, v6);
 	return err ? err : XLB_R_ICMP_TO_SERVER;
 }
 
 /* From the server's side: the client's packet to the server could not be delivered. To the flow's client. */
-static __always_inline enum xlb_reason icmp_to_client(struct xdp_md *ctx, struct xlb_pkt *pkt, const struct quoted *q,
-						      bool v6)
+static __always_inline enum xlb_reason icmp_to_client(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
+						      const struct quoted *q, bool v6)
 {
 	void *f = flow_at(pkt->slot, v6);
 	enum xlb_reason err;
 
 	if (!f || !aim_reply(pkt, f, v6))
 		return XLB_R_NO_ROUTE;
-	err = icmp_forward(ctx, pkt, q, pkt->aim.daddr, pkt->aim.saddr, pkt->aim.ports >> 16 | pkt->aim.ports << 16,
-			   v6);
+	err = icmp_send(ctx, pkt, s, q, pkt->aim.daddr, pkt->aim.saddr, v6);
 	return err ? err : XLB_R_ICMP_TO_CLIENT;
 }
 
@@ -243,7 +264,7 @@ static __always_inline enum xlb_reason icmp_error(struct xdp_md *ctx, struct xlb
 	pkt->server = b->server;
 	pkt->service = b->service;
 	if (flow_kind(b) == XLB_FLOW_REPLY)
-		return icmp_to_client(ctx, pkt, &q, v6);
+		return icmp_to_client(ctx, pkt, s, &q, v6);
 	return icmp_to_server(ctx, pkt, s, &q, b->sport, v6);
 }
 

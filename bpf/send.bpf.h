@@ -108,7 +108,8 @@ static __always_inline enum xlb_reason send_tunnel(struct xdp_md *ctx, struct xl
 		return XLB_R_BUG;
 	grown = pkt->tot_len + tunnel_len(srv);
 	if (srv->mtu && grown > srv->mtu)
-		return pkt->dont_frag ? xlb_too_big(ctx, pkt, srv->mtu - tunnel_len(srv)) : XLB_R_TOO_BIG;
+		return pkt->dont_frag && !pkt->is_error ? xlb_too_big(ctx, pkt, srv->mtu - tunnel_len(srv)) :
+							  XLB_R_TOO_BIG;
 	return rewrite_tunnel(ctx, srv, pkt->l3, pkt->tot_len, tunnel_flow(pkt->sport, pkt->server), v6) ? XLB_R_NONE :
 													   XLB_R_BUG;
 }
