@@ -231,6 +231,9 @@ static struct check_conf check_kind(const struct backend *b)
 			continue;
 		kind.type = s->check.type == CHECK_TCP && !s->check.script ? CHECK_NONE : s->check.type;
 		kind.script = s->check.script;
+		kind.command = s->check.command;
+		kind.path = s->check.path;
+		kind.proxy = s->check.proxy;
 		break;
 	}
 	return kind;

@@ -11,7 +11,7 @@
 
 static const struct keyword *const tables[] = {
 	keywords_proxy,	 keywords_server, keywords_option,  keywords_check, keywords_stats,
-	keywords_layer7, keywords_global, keywords_balance, keywords_stick,
+	keywords_layer7, keywords_global, keywords_balance, keywords_stick, keywords_policy,
 };
 
 enum { NR_TABLES = sizeof(tables) / sizeof(tables[0]), WORDS_CAP = 512 };

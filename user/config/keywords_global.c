@@ -264,6 +264,14 @@ static void on_server_verify(struct parser *p, size_t at)
 		complain(p, at, CODE_WORD, NULL, "'%s' is not one of: none, required", word);
 }
 
+/* Without it no check runs a program. 'preserve-env' is of later versions, where the environment is xlbd's. */
+static void on_external_check(struct parser *p, size_t at)
+{
+	p->external_allowed = !p->negated && !p->to_default;
+	if (parser_word(p, at))
+		refuse(p, at, "remove it", "the environment of xlbd is not handed to checks in this version");
+}
+
 #define PROCESS(word, min, max)                                                                                        \
 	{                                                                                                              \
 		word, IN_GLOBAL, min, max, KW_IGNORED, NULL, NULL, false                                               \
@@ -305,7 +313,7 @@ const struct keyword keywords_global[] = {
 	PROCESS("default-path", 1, 2),
 	FLAG("expose-experimental-directives"),
 	FLAG("expose-deprecated-directives"),
-	FLAG("external-check"),
+	{ "external-check", IN_GLOBAL, 0, 1, KW_ACCEPT, on_external_check, "lets checks run programs", true },
 	PROCESS("fd-hard-limit", 1, 1),
 	PROCESS("gid", 1, 1),
 	PROCESS("grace", 1, 1),

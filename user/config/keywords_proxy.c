@@ -36,25 +36,6 @@ static void on_default_backend(struct parser *p, size_t at)
 	p->proxy->set.default_backend_place = parser_place(p, at);
 }
 
-static void on_use_backend(struct parser *p, size_t at)
-{
-	struct use_backend *u = arena_alloc(&p->arena, sizeof(*u));
-	const char *cond = parser_word(p, at + 1);
-
-	if (!u)
-		return;
-	u->name = parser_word(p, at);
-	u->place = parser_place(p, at);
-	u->conditional = cond != NULL;
-	if (cond && strcmp(cond, "if") != 0 && strcmp(cond, "unless") != 0)
-		complain(p, at + 1, CODE_WORD, NULL, "'if' or 'unless' was expected instead of '%s'", cond);
-	else if (cond && !parser_word(p, at + 2))
-		complain(p, at + 2, CODE_MISSING_ARG, NULL, "'%s' needs a condition after it", cond);
-	else if (cond)
-		need_proxy(p, at - 1, "conditions are not available in this version");
-	TAILQ_INSERT_TAIL(&p->proxy->uses, u, next);
-}
-
 static void on_maxconn(struct parser *p, size_t at)
 {
 	unsigned int n;
@@ -233,7 +214,6 @@ const struct keyword keywords_proxy[] = {
 	  false },
 	{ "mode", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_mode, "'http' is balanced at layer 4", false },
 	{ "default_backend", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_default_backend, NULL, false },
-	{ "use_backend", IN_FRONT, 1, ARGS_ANY, KW_ACCEPT, on_use_backend, "without a condition", false },
 	{ "disabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_disabled, NULL, false },
 	{ "enabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_enabled, NULL, false },
 	{ "id", IN_PROXY, 1, 1, KW_ACCEPT, on_id, NULL, false },
@@ -296,7 +276,5 @@ const struct keyword keywords_proxy[] = {
 	  false },
 	{ "dispatch", IN_BACK, 1, 1, KW_REFUSED, NULL, "write a 'server' line instead", false },
 	{ "transparent", IN_BACK, 0, 0, KW_REFUSED, NULL, "name the servers", false },
-	{ "tcp-request connection", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
-	{ "tcp-request session", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

@@ -200,7 +200,9 @@ bool require(struct parser *p, size_t at, enum capability cap)
 
 	if (is_in_force(p, cap))
 		return true;
-	if (row->state == CAN_WARNED || row->state == CAN_NOTED)
+	if (row->state == CAN_LEFT && p->proxy)
+		need_proxy(p, at, "it is not available for packets in this version");
+	else if (row->state == CAN_WARNED || row->state == CAN_NOTED)
 		not_enforced(p, &place, row);
 	else
 		refuse(p, at, row->hint, "%s is not available in this version", row->what);
@@ -279,6 +281,8 @@ struct proxy *parser_proxy_new(struct parser *p, enum section kind, const char *
 	TAILQ_INIT(&x->refusals);
 	TAILQ_INIT(&x->sticks);
 	TAILQ_INIT(&x->tunes);
+	TAILQ_INIT(&x->acls);
+	TAILQ_INIT(&x->rules);
 	if (from) {
 		x->set = *from;
 	} else {

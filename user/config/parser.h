@@ -15,6 +15,7 @@
 
 #include "base/codes.h"
 #include "base/diag.h"
+#include "config/acl.h"
 #include "config/arena.h"
 #include "config/check_decl.h"
 #include "config/conf.h"
@@ -126,7 +127,7 @@ struct server_decl {
 	struct diag_place track_place;
 	struct server_decl *tracked; /* resolved by finish.c */
 	struct server *made;	     /* by build.c */
-	bool has_verify;	 /* 'verify' is given; else it is as 'ssl-server-verify' says */
+	bool has_verify;	     /* 'verify' is given; else it is as 'ssl-server-verify' says */
 	struct addr source;
 	struct port_range source_ports;
 };
@@ -228,6 +229,8 @@ struct use_backend {
 	const char *name;
 	struct diag_place place;
 	bool conditional;
+	struct cond_decl cond;
+	struct proxy *found; /* by finish.c */
 };
 
 TAILQ_HEAD(use_backends, use_backend);
@@ -245,6 +248,8 @@ struct proxy {
 	struct table_decl *table; /* its 'stick-table', or NULL */
 	struct stick_decls sticks;
 	struct server_tunes tunes;
+	struct acl_decls acls;
+	struct rule_decls rules;
 	struct bind_decls binds;
 	struct server_decls servers;
 	struct use_backends uses;
@@ -257,6 +262,7 @@ struct proxy {
 	bool is_left_out;	       /* the backend half: it needs a proxy */
 	bool is_used, is_used_by_left; /* as a target, by a frontend that xlb serves, or that it does not */
 	/* Made by build.c. */
+	const char *external_addr, *external_port; /* for programs that check */
 	struct frontend *frontend;
 	struct backend *backend;
 };
@@ -309,8 +315,9 @@ struct parser {
 	bool has_forced_ids; /* some proxy has an 'id' line */
 	struct env_vars env;
 	struct script_owners scripts;
-	bool verify_none;    /* 'ssl-server-verify none' */
-	const char *ca_base; /* folder of 'ca-file', or NULL */
+	bool external_allowed; /* 'external-check' */
+	bool verify_none;      /* 'ssl-server-verify none' */
+	const char *ca_base;   /* folder of 'ca-file', or NULL */
 	struct cond conds[COND_DEPTH_MAX];
 	unsigned int nr_conds;
 	unsigned int nr_sections;
@@ -385,7 +392,8 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 
 /* Tables, each ended by a row without a word. */
 extern const struct keyword keywords_global[], keywords_proxy[], keywords_option[], keywords_check[], keywords_stats[],
-	keywords_server[], keywords_layer7[], keywords_pragma[], keywords_balance[], keywords_stick[];
+	keywords_server[], keywords_layer7[], keywords_pragma[], keywords_balance[], keywords_stick[],
+	keywords_policy[];
 
 /* value.c: one word into a value. False: an error about the word was added, 'ret' untouched. */
 bool value_uint(struct parser *p, size_t at, unsigned int min, unsigned int max, unsigned int *ret);

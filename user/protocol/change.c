@@ -87,12 +87,13 @@ int change_weight(const struct change *ch, struct server *s, unsigned int weight
 	return apply_run(ch, s, &saved);
 }
 
-int change_health(const struct change *ch, struct server *s, bool up)
+int change_health(const struct change *ch, struct server *s, enum change_health to)
 {
 	struct server_run saved = s->run;
 	bool was = takes_part(s);
 
-	check_set_health(&s->run.check, &s->check, up ? (int)(s->check.rise + s->check.fall) - 1 : 0);
+	check_set_health(&s->run.check, &s->check, to == CHANGE_DOWN ? 0 : (int)(s->check.rise + s->check.fall) - 1);
+	s->run.check.is_nolb = to == CHANGE_STOPPING;
 	if (was != takes_part(s))
 		note_change(ch, s, was);
 	return apply_run(ch, s, &saved);

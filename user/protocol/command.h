@@ -156,13 +156,15 @@ struct change {
 	struct diag_list *diags;
 };
 
+enum change_health { CHANGE_UP, CHANGE_STOPPING, CHANGE_DOWN };
 enum change_state { CHANGE_READY, CHANGE_DRAIN, CHANGE_MAINT };
 
 int change_state(const struct change *ch, struct server *s, enum change_state to);
 int change_weight(const struct change *ch, struct server *s, unsigned int weight);
 int change_addr(const struct change *ch, struct server *s, const struct addr *addr, uint16_t port);
-/* 'up': passing all its checks, otherwise failing them; checks go on from there. */
-int change_health(const struct change *ch, struct server *s, bool up);
+/* As if it had passed all its checks, passed them but asked for no new flows, or failed them; checks go on from there.
+ */
+int change_health(const struct change *ch, struct server *s, enum change_health to);
 /* Where to check: family 0 and port 0 are left as they are. */
 int change_check_target(const struct change *ch, struct server *s, const struct addr *addr, unsigned int port);
 

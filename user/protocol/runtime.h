@@ -193,6 +193,9 @@ void runtime_line_too_long(struct runtime_session *s, struct buf *out);
  * see control.c}. Same session, same levels.
  */
 
+/* The code that column srv_check_status of a server-state file stands for; CHECK_UNKNOWN for numbers that mean none. */
+enum check_code runtime_check_code(unsigned int number);
+
 /* Formats used by the stats page as well. */
 void stat_csv(const struct runtime_host *host, void *arg, struct buf *out);
 

@@ -41,13 +41,12 @@ static int set_health(struct call *c, const struct change *ch, struct server *s)
 	const char *word = c->argv[4];
 
 	if (strcmp(word, "up") == 0)
-		return change_health(ch, s, true);
-	if (strcmp(word, "down") == 0)
-		return change_health(ch, s, false);
+		return change_health(ch, s, CHANGE_UP);
 	if (strcmp(word, "stopping") == 0)
-		call_say(c, CALL_ERROR, "xlb has no health 'stopping'; use 'set server <srv> state drain'.\n");
-	else
-		call_say(c, CALL_ERROR, "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
+		return change_health(ch, s, CHANGE_STOPPING);
+	if (strcmp(word, "down") == 0)
+		return change_health(ch, s, CHANGE_DOWN);
+	call_say(c, CALL_ERROR, "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
 	return 0;
 }
 

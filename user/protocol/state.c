@@ -69,6 +69,14 @@ static int status_number(enum check_code code)
 	return 0;
 }
 
+enum check_code runtime_check_code(unsigned int number)
+{
+	for (unsigned int code = 0; code < CHECK_NR_CODES; code++)
+		if (status_number((enum check_code)code) == (int)number)
+			return (enum check_code)code;
+	return CHECK_UNKNOWN;
+}
+
 static int result_number(enum check_code code)
 {
 	if (code == CHECK_UNKNOWN || code == CHECK_INI || code == CHECK_LACKING)
@@ -105,13 +113,22 @@ static int shown_health(const struct server *s)
 	return s->run.admin & SERVER_MAINT ? 0 : s->run.check.health;
 }
 
+/* srv_op_state: HAProxy calls NOLB stopping. */
+enum { OP_STOPPED, OP_STARTING, OP_RUNNING, OP_STOPPING };
+
+static int op_state(const struct server *s)
+{
+	if (s->run.admin & SERVER_MAINT || !server_is_up(s))
+		return OP_STOPPED;
+	return s->run.check.is_nolb ? OP_STOPPING : OP_RUNNING;
+}
+
 static void print_state(struct call *c, const struct backend *b, const struct server *s, uint64_t now_ms)
 {
 	char addr[ADDR_TEXT_MAX], check_addr[ADDR_TEXT_MAX];
-	bool runs = !(s->run.admin & SERVER_MAINT) && server_is_up(s);
 
 	buf_printf(c->out, "%u %s %u %s %s %d %u %u %u %llu %d %d %d %u 0 0 %d %s %u - 0 %u %s - 0\n", b->id, b->name,
-		   s->id, s->name, addr_format(&s->addr, addr), runs ? s->run.check.is_nolb ? 3 : 2 : 0, admin_bits(s), s->run.weight, s->weight,
+		   s->id, s->name, addr_format(&s->addr, addr), op_state(s), admin_bits(s), s->run.weight, s->weight,
 		   (unsigned long long)(now_ms - s->run.last_change_ms) / 1000, status_number(s->run.check.code),
 		   result_number(s->run.check.code), shown_health(s), check_state_bits(s), s->id_forced,
 		   s->host ? s->host : "-", s->port, s->check.port, addr_format(&s->check.addr, check_addr));

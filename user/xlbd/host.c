@@ -257,8 +257,10 @@ static int host_server_del(void *arg, struct server *s, struct diag_list *diags)
 {
 	struct state *st = arg;
 
-	log_msg(LOG_L_NOTICE, "control", "server %s/%s was deleted by command; flows that it has go on",
-		s->backend->name, s->name);
+	/* Flows that are closing do not hold it: they find their way without the configuration. */
+	if (s->run.dp_id && dp_active_of_server(st->dp, s->run.dp_id))
+		return -EBUSY;
+	log_msg(LOG_L_NOTICE, "control", "server %s/%s was deleted by command", s->backend->name, s->name);
 	checks_forget(st->checks, s);
 	model_server_del(s);
 	return host_servers_changed(st, diags);
