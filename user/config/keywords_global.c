@@ -271,6 +271,7 @@ static void on_external_check(struct parser *p, size_t at)
 	if (parser_word(p, at))
 		refuse(p, at, "remove it", "the environment of xlbd is not handed to checks in this version");
 }
+
 static const char of_process[] =
 	"it is about HAProxy's own process; packets enter none, and xlbd has a service manager";
 
