@@ -30,6 +30,8 @@ PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 PKGS_health := libcurl libuv
 $(O)/tests/unit/health: $(call obj,$(wildcard user/health/*.c))
+PKGS_probe := libcurl libuv
+$(O)/tests/unit/probe: $(call obj,$(wildcard user/health/*.c))
 PKGS_http := libmicrohttpd libuv
 $(O)/tests/unit/http: $(call obj,$(wildcard user/http/*.c))
 $(O)/tests/unit/xlbctl: | $(O)/xlbctl # which it runs
@@ -57,10 +59,13 @@ FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAG
 	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
 FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fake_host.c
 
+$(O)/tests/fuzz/stateload: user/xlbd/stateload.c
 $(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
+	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_SRC_$*) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
+
+FUZZ_SRC_stateload := user/xlbd/stateload.c
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo

@@ -30,13 +30,14 @@ static const char text[] =
 	"backend f\n option smtpchk\n server s 1.1.1.1:1 check\n"
 	"backend g\n option redis-check\n server s 1.1.1.1:1 check\n"
 	"backend h\n option ssl-hello-chk\n server s 1.1.1.1:1 check\n"
+	"backend dns\n#@xlb check dns a.b\n server s 1.1.1.1:1 check\n"
 	"backend i\n option httpchk\n http-check expect hdr name -m sub a value -m reg b+\n http-check expect fhdr "
 	"name "
 	"c value -m end d\n server s 1.1.1.1:1 check\n"
 	"backend j\n option httpchk\n http-check expect ! rstring \"(a|b)+c\"\n server s 1.1.1.1:1 check\n"
 	"backend k\n option httpchk\n http-check expect string abc\n server s 1.1.1.1:1 check\n";
 
-enum { NR_SCRIPTS = 11 };
+enum { NR_SCRIPTS = 12 };
 
 static const struct check_script *scripts[NR_SCRIPTS];
 

@@ -29,7 +29,7 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static FILE *sink;
-	struct conf_options opt = { .strict = size & 1 };
+	struct conf_options opt = { .strict = size & 1, .no_files = true };
 	bool all[NR_CAPABILITIES];
 	struct diag_list diags;
 	struct model *m = NULL;

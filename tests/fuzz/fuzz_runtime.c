@@ -23,7 +23,7 @@ static void check_json(const struct buf *out)
 
 static void check_answer(const struct runtime_session *s, const struct buf *out)
 {
-	const char *end = s->interactive ? "\n> " : "\n";
+	const char *end = s->interactive && s->prompt != RUNTIME_PROMPT_NONE ? "> " : "\n";
 	size_t len = strlen(end);
 
 	if (s->hangup || s->in_payload)

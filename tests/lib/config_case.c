@@ -18,8 +18,8 @@
 static void rule_text(const struct check_rule *r, struct buf *out)
 {
 	static const char *const actions[] = { "connect", "send", "expect", "request" };
-	static const char *const matches[] = { "string", "regex", "binary", "rbinary", "status", "rstatus",
-					       "hdr",	 "body",  "rbody",  "mysql",   "ldap",	 "line" };
+	static const char *const matches[] = { "string", "regex", "binary", "rbinary", "status", "rstatus", "hdr",
+					       "body",	 "rbody", "mysql",  "ldap",    "dns",	 "line" };
 	static const char *const how[] = { "any", "equal", "begin", "end", "part", "regex" };
 	const struct rule_expect *e = &r->expect;
 	char addr[ADDR_TEXT_MAX];
@@ -92,10 +92,15 @@ static void script_text_of(const struct check_conf *c, struct buf *out)
 
 static void check_text(const struct check_conf *c, struct buf *out)
 {
+	static const char *const kinds[] = {
+		[CHECK_TCP] = "tcp", [CHECK_HTTP] = "http", [CHECK_EXTERNAL] = "external",
+		[CHECK_UDP] = "udp", [CHECK_ICMP] = "icmp",
+	};
+
 	if (c->type == CHECK_NONE)
 		return;
-	buf_printf(out, " check=%s/%u/%u/%u/%u/%u", c->type == CHECK_HTTP ? "http" : "tcp", c->inter, c->fastinter,
-		   c->downinter, c->rise, c->fall);
+	buf_printf(out, " check=%s/%u/%u/%u/%u/%u", kinds[c->type], c->inter, c->fastinter, c->downinter, c->rise,
+		   c->fall);
 	if (c->port)
 		buf_printf(out, " checkport=%u", c->port);
 	script_text_of(c, out);

@@ -201,6 +201,41 @@ static void track_and_observe__words_of_a_server__need_a_check(void **state)
 	RUN(cases);
 }
 
+static void external_and_datagrams__lines__told_where_wrong(void **state)
+{
+	static const struct config_case cases[] = {
+		{ .name = "programs only where they are allowed",
+		  .text = "backend b\n option external-check\n external-check command /bin/true\n" SERVER
+			  "backend c\n option external-check\n" SERVER
+			  "backend d\n external-check command /nonexistent\n" SERVER,
+		  .diags = "E C0320 2:2\nE C0320 6:2\n" },
+		{ .name = "and only one that is named",
+		  .text = "global\n external-check\nbackend b\n option external-check\n external-check command "
+			  "/nonexistent\n" SERVER "backend c\n option external-check\n" SERVER,
+		  .diags = "W C0320 4:2\nE C0320 8:2\n" },
+		{ .name = "datagrams",
+		  .text = "backend b\n#@xlb check udp send a expect-binary 00\n" SERVER
+			  "backend c\n#@xlb check dns a.b TXT\n" SERVER
+			  "backend d\n#@xlb check icmp\n server s 1.1.1.1 check\n",
+		  .diags = "",
+		  .model = "backend b#1\nserver b/s#1 1.1.1.1:80 w1 check=udp/2000/0/0/2/3 [send a] [expect binary "
+			   "\\x00]\n"
+			   "backend c#2\nserver c/s#1 1.1.1.1:80 w1 check=udp/2000/0/0/2/3 [send "
+			   "\\x00\\x00\\x01\\x00\\x00\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x01a\\x01b\\x00\\x00\\x10\\x0"
+			   "0\\x01] "
+			   "[expect dns]\nbackend d#3\nserver d/s#1 1.1.1.1:0 w1 check=icmp/2000/0/0/2/3\n" },
+		{ .name = "errors, each at its word",
+		  .text = "backend b\n#@xlb check udp foo x\n#@xlb check udp send a send b\n#@xlb check udp expect\n"
+			  "#@xlb check udp send-binary 0\n#@xlb check dns a..b\n#@xlb check dns a.b FOO\n#@xlb check "
+			  "tcp\n" SERVER,
+		  .diags =
+			  "E C0109 2:17\nE C0109 3:24\nE C0105 4:23\nE C0205 5:29\nE C0109 6:17\nE C0205 7:21\nE C0109 "
+			  "8:13\n" },
+	};
+
+	RUN(cases);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +243,7 @@ int main(void)
 		cmocka_unit_test(http_check__rules__merged_with_the_option),
 		cmocka_unit_test(tls__words_of_a_server__for_checks_alone),
 		cmocka_unit_test(track_and_observe__words_of_a_server__need_a_check),
+		cmocka_unit_test(external_and_datagrams__lines__told_where_wrong),
 		cmocka_unit_test(known_protocols__options__become_scripts),
 	};
 

@@ -56,8 +56,8 @@ static void layer7__in_any_place__leaves_frontend_to_stack(void **state)
 			  "server s 1.1.1.1:80\n"
 			  "backend b\n server s 1.1.1.1:80\n",
 		  .diags = "W C0401 3:2\n",
-		  .model = "frontend f#1 -> b left[t:3: 'use_backend' needs a proxy: conditions are not available in "
-			   "this version] "
+		  .model = "frontend f#1 -> b left[t:3: 'use_backend' needs a proxy: the condition looks at 'path': "
+			   "packets do not tell it] "
 			   "0.0.0.0:80\nbackend a#2\nserver a/s#1 1.1.1.1:80 w1\nbackend b#3\nserver b/s#1 1.1.1.1:80 "
 			   "w1\n" },
 		{ .name = "without a condition it is none",
@@ -88,8 +88,8 @@ static void names__unknown__told_with_place(void **state)
 		  .text = "frontend f\n bind :80\n use_backend a\n use_backend b if TRUE\n use_backend c when x\n "
 			  "use_backend d if\n"
 			  " default_backend ll\n" PLAIN,
-		  .diags = "E C0302 3:14\nW C0401 4:2\nE C0302 4:14\nE C0302 5:14\nE C0205 5:16\nE C0302 6:14\nE C0105 "
-			   "6:18\nE C0302 7:18\n" },
+		  .diags = "E C0302 3:14\nE C0302 4:14\nE C0302 5:14\nE C0205 5:16\nE C0302 6:14\nE C0105 "
+			   "6:18\nE C0302 7:18\nE C0303 9:7\n" },
 	};
 
 	RUN(cases);
@@ -107,12 +107,20 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 		  .how = CASE_BARE },
 		{ .name = "sessions, limits and sources",
 		  .text = "listen l\n bind :80\n stick-table type ip size 1k\n stick on src\n rate-limit sessions 5\n"
-			  " tcp-request connection reject\n source 0.0.0.0 usesrc clientip\n option transparent\n "
+			  " source 0.0.0.0 usesrc clientip\n option transparent\n "
 			  "server s 1.1.1.1:80 track b/s\n"
 			  " server-template x 3 1.1.1.1:80\n dispatch 1.1.1.1:80\n",
 		  .how = CASE_BARE,
-		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:2\nE C0402 7:17\nE C0402 8:2\nE C0302 "
-			   "9:28\nE C0402 10:2\nE C0402 11:2\n" },
+		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:17\nE C0402 7:2\nE C0302 8:28\nE C0402 "
+			   "9:2\nE C0402 10:2\n" },
+		{ .name = "rules, which a proxy may follow",
+		  .how = CASE_BARE,
+		  .text = "listen l\n bind :80\n tcp-request connection reject if { src 10.0.0.0/8 }\n server s "
+			  "1.1.1.1:80\n",
+		  .diags = "W C0401 3:2\n",
+		  .model = "frontend l#1 left[t:3: 'tcp-request connection' needs a proxy: it is not available for "
+			   "packets "
+			   "in this version] 0.0.0.0:80\n" },
 		{ .name = "in a section of which no part is ours",
 		  .how = CASE_BARE,
 		  .text = PLAIN "frontend f\n bind :81\n mode http\n http-request deny\n default_backend b\nbackend "
@@ -120,8 +128,8 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 				" stick-table type ip size 1k\n server s [::1]:80 track x\n server t 1.1.1.1:80\n",
 		  .diags = "W C0401 7:2\n",
 		  .model = "table b ip size=1024 expire=0 store=0\n" PLAIN_FRONT
-		  "frontend f#2 -> b http left[t:7: 'http-request' needs a proxy: it works on requests] "
-		  "0.0.0.0:81\n" PLAIN_BACK "backend b#3\nserver b/t#1 1.1.1.1:80 w1\n" },
+			   "frontend f#2 -> b http left[t:7: 'http-request' needs a proxy: it works on requests] "
+			   "0.0.0.0:81\n" PLAIN_BACK "backend b#3\nserver b/t#1 1.1.1.1:80 w1\n" },
 		{ .name = "in a section that a frontend of ours uses as well",
 		  .how = CASE_BARE,
 		  .text = "frontend e\n bind :80\n default_backend b\nfrontend f\n bind :81\n mode http\n"

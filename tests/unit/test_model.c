@@ -236,6 +236,46 @@ static void model_inherit_run__what_the_file_changed__wins(void **state)
 	model_free(new);
 }
 
+static void model_inherit_run__commands_on_addresses_and_frontends__outlive_it(void **state)
+{
+	struct model *old = model_new(), *new = model_new();
+	struct server *was = model_server_add(model_backend_add(old, "b"), "s"),
+		      *is = model_server_add(model_backend_add(new, "b"), "s");
+	struct frontend *f_was = model_frontend_add(old, "f"), *f_is = model_frontend_add(new, "f"),
+			*g_was = model_frontend_add(old, "g"), *g_is = model_frontend_add(new, "g");
+	struct addr nine;
+
+	(void)state;
+	addr_parse("10.0.0.9", &nine);
+	addr_parse("10.0.0.1", &was->addr);
+	addr_parse("10.0.0.1", &is->addr);
+	is->host = strdup("web.example");
+	model_inherit_run(old, NULL, 1);
+	was->addr = nine;
+	f_was->disabled = true;
+	g_was->disabled = g_was->stopped = true;
+	model_inherit_run(new, old, 2);
+	assert_true(addr_equal(&is->addr, &nine));
+	assert_null(is->host);
+	assert_true(f_is->disabled);
+	assert_false(g_is->disabled); /* shut down: until the reload */
+	model_free(old);
+
+	/* Another reload, with another address and another word in the file. */
+	old = new;
+	new = model_new();
+	is = model_server_add(model_backend_add(new, "b"), "s");
+	f_is = model_frontend_add(new, "f");
+	addr_parse("10.0.0.2", &is->addr);
+	f_is->disabled = true;
+	TAILQ_FIRST(&old->frontends)->disabled = false;
+	model_inherit_run(new, old, 3);
+	assert_false(addr_equal(&is->addr, &nine));
+	assert_true(f_is->disabled);
+	model_free(old);
+	model_free(new);
+}
+
 static void model_inherit_run__no_old_model__initialised(void **state)
 {
 	struct model *m = model_new();
@@ -300,6 +340,7 @@ int main(void)
 		cmocka_unit_test(model_inherit_run__same_file__everything_kept),
 		cmocka_unit_test(model_inherit_run__what_the_file_changed__wins),
 		cmocka_unit_test(model_inherit_run__no_old_model__initialised),
+		cmocka_unit_test(model_inherit_run__commands_on_addresses_and_frontends__outlive_it),
 		cmocka_unit_test(model_flow_timeout__given_or_default),
 		cmocka_unit_test(model_identity__kind_and_names__kept_apart),
 	};

@@ -388,6 +388,13 @@ static void state__words__change_the_server(void **state)
 	assert_false(server_is_up(s));
 	ask("set server be/s1 health up");
 	assert_true(server_is_up(s));
+	ask("set server be/s1 health stopping;set server be/s3 health stopping");
+	assert_true(server_is_up(s) && !server_is_usable(s));
+	assert_non_null(strstr(ask("show stat be 4 1"), ",NOLB,"));
+	assert_non_null(strstr(ask("show stat be 4 3"), ",NOLB,")); /* also without a check */
+	assert_non_null(strstr(ask("show servers state be"), "\n2 be 1 s1 10.0.0.1 3 0 "));
+	ask("set server be/s1 health up");
+	assert_true(server_is_usable(s));
 	ask("shutdown sessions server be/s1");
 	assert_int_equal(host.kills, 1);
 }

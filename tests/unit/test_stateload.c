@@ -31,6 +31,8 @@ static int set_up(void **state)
 	}
 	s->m = model_new();
 	s->s = model_server_add(model_backend_add(s->m, "be"), "s1");
+	addr_parse("10.0.0.1", &s->s->addr);
+	s->s->port = 80;
 	s->s->weight = 10;
 	s->s->check.type = CHECK_TCP;
 	s->s->check.rise = 2;
@@ -48,6 +50,8 @@ static int tear_down(void **state)
 
 	snprintf(path, sizeof(path), "%s/server-state", s->paths.state_dir);
 	(void)unlink(path);
+	snprintf(path, sizeof(path), "%s/be", s->paths.state_dir);
+	(void)unlink(path);
 	(void)rmdir(s->paths.state_dir);
 	diag_fini(&s->diags);
 	model_free(s->m);
@@ -55,17 +59,22 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void load(struct scene *s, const void *text, size_t len, bool with_health)
+static void write_file(struct scene *s, const char *name, const void *text, size_t len)
 {
 	char path[PATHS_MAX + 16];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/server-state", s->paths.state_dir);
+	snprintf(path, sizeof(path), "%s/%s", s->paths.state_dir, name);
 	f = fopen(path, "we");
 	assert_non_null(f);
 	assert_int_equal(fwrite(text, 1, len, f), len);
 	assert_int_equal(fclose(f), 0);
-	statefile_load(&s->paths, s->m, with_health, &s->diags);
+}
+
+static void load(struct scene *s, const void *text, size_t len, bool with_health)
+{
+	write_file(s, "server-state", text, len);
+	statefile_load(&s->paths, s->m, with_health, 100000, &s->diags);
 }
 
 /* One row about be/s1 with these columns. */
@@ -127,8 +136,94 @@ static void statefile_load__no_file__no_word(void **state)
 {
 	struct scene *s = *state;
 
-	statefile_load(&s->paths, s->m, true, &s->diags);
+	statefile_load(&s->paths, s->m, true, 100000, &s->diags);
 	assert_int_equal(s->diags.nr[DIAG_WARNING] + s->diags.nr[DIAG_ERROR], 0);
+}
+
+/* The time since the last change and the code of the check come back with health. */
+static void statefile_load__health__with_what_was_known(void **state)
+{
+	struct scene *s = *state;
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s2 be 1 s1 10.0.0.1 0 0 10 10 5 8 2 0 6 0 0 0 - 80 - 0 0 - - 0\n", head);
+	load(s, text, strlen(text), true);
+	assert_false(server_is_up(s->s));
+	assert_int_equal(s->s->run.check.code, CHECK_L4CON);
+	assert_int_equal(s->s->run.last_change_ms, 95000);
+	assert_int_equal(s->s->run.down_since_ms, 95000);
+	snprintf(text, sizeof(text), "%s2 be 1 s1 10.0.0.1 3 0 10 10 5 6 3 4 6 0 0 0 - 80 - 0 0 - - 0\n", head);
+	load(s, text, strlen(text), true);
+	assert_true(server_is_up(s->s) && !server_is_usable(s->s));
+}
+
+/* Nobody but an operator can have said that a server without check is down. */
+static void statefile_load__unchecked_server_is_down__stays_so(void **state)
+{
+	struct scene *s = *state;
+	char text[512];
+
+	s->s->check.type = CHECK_NONE;
+	server_run_init(s->s, 0);
+	snprintf(text, sizeof(text), "%s2 be 1 s1 10.0.0.1 0 0 10 10 5 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n", head);
+	load(s, text, strlen(text), false);
+	assert_false(server_is_up(s->s));
+}
+
+static void statefile_load__address_by_command__as_long_as_the_file_says_the_same(void **state)
+{
+	static const char row[] = "2 be 1 s1 10.0.0.9 2 0 10 10 5 6 3 4 6 0 0 0 - 81 - 0 0 - - 0\n\n";
+	struct scene *s = *state;
+	struct addr nine;
+	char text[512];
+
+	addr_parse("10.0.0.9", &nine);
+	snprintf(text, sizeof(text), "%s%s#@xlb addr be s1 10.0.0.2 80 10.0.0.9 81\n", head, row);
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->s->port, 80);
+	snprintf(text, sizeof(text), "%s%s# a word\n#@xlb addr be s1 10.0.0.1 80 10.0.0.9 81\n", head, row);
+	load(s, text, strlen(text), true);
+	assert_true(addr_equal(&s->s->addr, &nine));
+	assert_int_equal(s->s->port, 81);
+	assert_int_equal(s->s->port_configured, 80);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 0);
+	snprintf(text, sizeof(text), "%s%s#@xlb addr be s1 10.0.0.1 80 10.0.0.9\n", head, row);
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 1);
+}
+
+/* Files that HAProxy's keywords name: of the backends that ask for them, with health, the youngest last. */
+static void statefile_load__files_of_the_configuration__where_asked_for(void **state)
+{
+	static const char drain[] = "2 be 1 s1 10.0.0.1 0 8 20 10 5 8 2 0 6 0 0 0 - 80 - 0 0 - - 0\n";
+	static const char ready[] = "2 be 1 s1 10.0.0.1 2 0 30 10 5 6 3 4 6 0 0 0 - 80 - 0 0 - - 0\n";
+	struct scene *s = *state;
+	char text[512];
+
+	s->m->state_base = strdup(s->paths.state_dir);
+	s->m->state_file = strdup("be");
+	snprintf(text, sizeof(text), "%s%s", head, drain);
+	write_file(s, "be", text, strlen(text));
+	statefile_load(&s->paths, s->m, false, 100000, &s->diags);
+	assert_int_equal(s->s->run.weight, 10); /* the backend did not ask */
+	s->s->backend->load_state = STATE_FILE_GLOBAL;
+	statefile_load(&s->paths, s->m, false, 100000, &s->diags);
+	assert_int_equal(s->s->run.weight, 20);
+	assert_int_equal(s->s->run.admin, SERVER_FDRAIN);
+	assert_false(server_is_up(s->s));
+	free(s->m->state_file);
+	s->m->state_file = NULL;
+	server_run_init(s->s, 0);
+	s->s->backend->load_state = STATE_FILE_LOCAL; /* the file is named as the backend is */
+	statefile_load(&s->paths, s->m, false, 100000, &s->diags);
+	assert_int_equal(s->s->run.weight, 20);
+	server_run_init(s->s, 0);
+	snprintf(text, sizeof(text), "%s%s", head, ready);
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->s->run.weight, 30);
+	assert_int_equal(s->s->run.admin, 0);
+	assert_true(server_is_up(s->s));
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 0);
 }
 
 /* A good row first, damage behind it: nothing of the file counts. */
@@ -143,6 +238,9 @@ static void statefile_load__damage_anywhere__ignored_as_a_whole(void **state)
 		"2 be 1 s1 10.0.0.1 2 1 33 10 5 6 3 4 6 0 0 0 - 80 - 0 0 - - 0 0\n",
 		"2 be 1 s1 10.0.0.1 2 99999999999999999999 33 10 5 6 3 4 6 0 0 0 - 80 - 0 0 - - 0\n",
 		"\x01\x02\xff",
+		"#@xlb addr\n",
+		"#@xlb addr be s1 10.0.0.1 80 x 81\n",
+		"2 be 1 s1 10.0.0.1 4 1 33 10 5 6 3 4 6 0 0 0 - 80 - 0 0 - - 0\n",
 	};
 	struct scene *s = *state;
 	char text[1024];
@@ -171,6 +269,10 @@ int main(void)
 		CASE(statefile_load__weight_changed_in_the_file_since__file_wins),
 		CASE(statefile_load__disabled_by_file_then__not_remembered),
 		CASE(statefile_load__check_switched_off__stays_off),
+		CASE(statefile_load__health__with_what_was_known),
+		CASE(statefile_load__unchecked_server_is_down__stays_so),
+		CASE(statefile_load__address_by_command__as_long_as_the_file_says_the_same),
+		CASE(statefile_load__files_of_the_configuration__where_asked_for),
 		CASE(statefile_load__no_file__no_word),
 		CASE(statefile_load__damage_anywhere__ignored_as_a_whole),
 	};

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Benches: see tools/bench/README.md. BENCH_ARGS goes to bench-packets.
 
-.PHONY: bench bench-packets bench-ways bench-e2e
+.PHONY: bench bench-packets bench-ways bench-checks bench-e2e
 
 BENCH_ARGS ?=
 BENCH_SRC := $(wildcard tools/bench/*.c)
@@ -53,6 +53,13 @@ $(O)/bench-udp: $(call obj,tools/bench/net/udp.c)
 
 bench-e2e: all lab-programs $(O)/bench-bare $(O)/bench-udp ## requests per second beside HAProxy, nginx, nftables (root)
 	$(Q)O=$(O) tools/bench/e2e
+
+$(O)/bench-checks: $(call obj,tools/bench/net/checks.c $(wildcard user/health/*.c) $(MODEL_SRC) $(BASE_SRC))
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libuv libcurl libpcre2-8)
+
+bench-checks: $(O)/bench-checks ## what 10 000 health checks every 2 s cost (BENCH_ARGS: CHECKS EVERY_MS SECONDS)
+	$(Q)ulimit -n 65536 2> /dev/null; $(O)/bench-checks $(BENCH_ARGS)
 
 bench: ## what a packet and a request cost, beside others; tables here and CSV in $(O)/bench (root)
 	@tools/install-packages build test

@@ -35,6 +35,8 @@
 	X(WORD, "C0205", "One of a few known words was expected here.")                                                \
 	X(NAME, "C0206", "A name may have letters, digits and the characters - _ . : only.")                           \
 	X(PATTERN, "C0207", "A regular expression (of PCRE) was expected here, and this is none.")                     \
+	X(ACL_PATTERN, "C0208",                                                                                        \
+	  "A condition has no pattern, or one that is no address, network, number or range of numbers.")               \
 	X(DUPLICATE, "C0301", "The same name was given twice. Rename or remove one of the two.")                       \
 	X(UNKNOWN_NAME, "C0302", "No section of that name exists. Check its spelling.")                                \
 	X(BIND_TWICE, "C0303", "Two frontends want the same address and port. A packet can only go to one of them.")   \
@@ -58,6 +60,12 @@
 	X(TRACK, "C0312",                                                                                              \
 	  "'track' and 'observe' need a check: of the server that is tracked, or that is observed; and a server that " \
 	  "tracks another has none of its own.")                                                                       \
+	X(TOO_MANY, "C0313",                                                                                           \
+	  "The rules of a frontend use more acls than a packet can be asked about. Join lines of one name, or put "    \
+	  "addresses into a file.")                                                                                    \
+	X(EXTERNAL, "C0320",                                                                                           \
+	  "Checks run a program only where section global has 'external-check', and 'external-check command' names "   \
+	  "one that can be run.")                                                                                      \
 	X(LEFT_TO_STACK, "C0401",                                                                                      \
 	  "The frontend needs a proxy. Its packets pass untouched, so that a HAProxy on this host serves them.")       \
 	X(NOT_YET, "C0402", "The word is understood, but this version of xlb cannot do what it says.")                 \

@@ -30,6 +30,9 @@ static int merge_check(const struct server_decl *decl, const struct check_conf *
 	c.type = kind->type == CHECK_NONE ? CHECK_TCP : kind->type;
 	c.timeout_connect = timeouts->connect;
 	c.timeout_check = timeouts->check;
+	c.command = kind->command;
+	c.path = kind->path;
+	c.proxy = kind->proxy;
 	if (!c.port && !decl->port)
 		c.port = port;
 	by_path = decl->path &&
@@ -129,6 +132,7 @@ static int build_stick(struct backend *b, const struct proxy *x)
 
 	/* HAProxy tries rule after rule; one key and one table are what a packet can be looked up in. */
 	TAILQ_FOREACH(s, &x->sticks, next) {
+		s->found->made->store |= TABLE_SERVER_ID;
 		b->stick.table = s->found->made;
 		b->stick.match |= s->match;
 		b->stick.store |= s->store;
@@ -175,6 +179,41 @@ static int fill_backend(struct backend *b, const struct proxy *x)
 	return copy_text(x->set.state_file, &b->state_file) || copy_text(x->description, &b->description) ? -ENOMEM : 0;
 }
 
+/* Numbers are known only now. Address and port are those of the moment, which the checker knows. */
+static int build_external(const struct proxy *x, const struct server_decl *decl, struct server *s)
+{
+	struct check_conf *c = &s->check;
+
+	if (c->type != CHECK_EXTERNAL)
+		return 0;
+	free(c->env);
+	if (asprintf(&c->env,
+		     "HAPROXY_PROXY_NAME=%s\nHAPROXY_PROXY_ID=%u\nHAPROXY_PROXY_ADDR=%s\nHAPROXY_PROXY_PORT=%s\n"
+		     "HAPROXY_SERVER_NAME=%s\nHAPROXY_SERVER_ID=%u\nHAPROXY_SERVER_MAXCONN=%u\n"
+		     "HAPROXY_SERVER_CURCONN=0\nHAPROXY_SERVER_SSL=0\nHAPROXY_SERVER_PROTO=tcp\n",
+		     x->name, s->backend->id, x->external_addr, x->external_port, s->name, s->id, decl->maxconn) < 0) {
+		c->env = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The address that the servers are behind, for programs: of a 'listen' the first, of a backend there is none. */
+static void name_listener(struct parser *p, struct proxy *x, struct check_conf *kind)
+{
+	const struct bind_decl *first = TAILQ_FIRST(&x->binds);
+	char text[ADDR_TEXT_MAX];
+
+	x->external_addr = x->external_port = "NOT_USED";
+	if (first) {
+		x->external_addr = arena_printf(&p->arena, "%s", addr_format(&first->addr, text));
+		x->external_port = arena_printf(&p->arena, "%u", first->port_lo);
+	}
+	kind->command = (char *)x->set.checks.command;
+	kind->path = (char *)x->set.checks.path;
+	kind->proxy = arena_printf(&p->arena, "%s %s", x->external_addr, x->external_port);
+}
+
 static int build_servers(struct parser *p, struct proxy *x, const struct check_conf *kind)
 {
 	const struct bind_decl *first = TAILQ_FIRST(&x->binds);
@@ -191,6 +230,8 @@ static int build_servers(struct parser *p, struct proxy *x, const struct check_c
 		if (!decl->id)
 			s->id = next_id;
 		next_id++;
+		if (build_external(x, decl, s))
+			return -ENOMEM;
 		/* A disabled backend takes no connection, which is what its servers in maintenance do. */
 		if (x->set.disabled)
 			s->disabled = true;
@@ -207,6 +248,7 @@ static int build_backend(struct parser *p, struct proxy *x, unsigned int id)
 	if (!b || check_script_build(&x->set.checks, &kind.script))
 		return -ENOMEM;
 	x->backend = b;
+	name_listener(p, x, &kind);
 	b->id = id;
 	b->is_listen = x->kind == SECTION_LISTEN;
 	err = fill_backend(b, x) || build_stick(b, x) ? -ENOMEM : build_servers(p, x, &kind);
@@ -350,6 +392,9 @@ int build_model(struct parser *p)
 		if (x->frontend && x->target)
 			x->frontend->backend = x->target->backend;
 		build_tracks(x);
+		if (x->frontend && !x->is_left && build_policy(p, x))
+			return -ENOMEM;
 	}
+	drop_unused_sets(p->model);
 	return p->arena.failed ? -ENOMEM : 0;
 }

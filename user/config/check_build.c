@@ -347,6 +347,13 @@ static void make(struct maker *m, const struct check_decl *d)
 	case OPTION_LDAP:
 		make_ldap(m);
 		break;
+	case OPTION_UDP:
+	case OPTION_DNS:
+		if (d->datagram)
+			copy_rules(m, d->datagram, 0, d->datagram->nr);
+		break;
+	case OPTION_EXTERNAL:
+	case OPTION_ICMP:
 	case OPTION_NONE:
 		break;
 	}
@@ -356,7 +363,7 @@ int check_script_build(const struct check_decl *decl, struct check_script **ret)
 {
 	struct maker m;
 
-	if (decl->option == OPTION_NONE) {
+	if (decl->option == OPTION_NONE || decl->option == OPTION_EXTERNAL || decl->option == OPTION_ICMP) {
 		*ret = NULL;
 		return 0;
 	}
@@ -441,6 +448,13 @@ enum check_type check_option_type(enum check_option option)
 		return CHECK_NONE;
 	case OPTION_HTTP:
 		return CHECK_HTTP;
+	case OPTION_EXTERNAL:
+		return CHECK_EXTERNAL;
+	case OPTION_UDP:
+	case OPTION_DNS:
+		return CHECK_UDP;
+	case OPTION_ICMP:
+		return CHECK_ICMP;
 	case OPTION_TCP:
 	case OPTION_SSL_HELLO:
 	case OPTION_MYSQL:

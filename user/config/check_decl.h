@@ -23,6 +23,11 @@ enum check_option {
 	OPTION_REDIS,
 	OPTION_SMTP,
 	OPTION_LDAP,
+	OPTION_EXTERNAL,
+	/* By '#@xlb check'. */
+	OPTION_UDP,
+	OPTION_DNS,
+	OPTION_ICMP,
 };
 
 /* Rules as they are written. Those of a section end the ones it would inherit. */
@@ -40,6 +45,9 @@ struct check_decl {
 	const char *method, *uri, *version, *headers; /* of 'option httpchk', or NULL */
 	const char *user;			      /* of 'option mysql-check' and 'pgsql-check', or NULL */
 	bool pre_41;				      /* of 'option mysql-check' */
+	const char *command, *path;		      /* of 'external-check', or NULL */
+	struct check_script *datagram;		      /* of '#@xlb check udp|dns', or NULL. The parser frees it */
+	struct diag_place place;		      /* of the line that chose the option */
 	const char *hello;			      /* of 'option smtpchk', or NULL: "HELO localhost" */
 	bool nolb_on_404;
 };
@@ -54,6 +62,11 @@ void rule_expect_http(struct parser *p, size_t at);
 void rule_request(struct parser *p, size_t at);
 void rule_comment_tcp(struct parser *p, size_t at);
 void rule_comment_http(struct parser *p, size_t at);
+
+/* pragma_check.c: handlers of '#@xlb check'. */
+void pragma_check_udp(struct parser *p, size_t at);
+void pragma_check_dns(struct parser *p, size_t at);
+void pragma_check_icmp(struct parser *p, size_t at);
 
 /* What the two share. A new rule at the end of the section's own list, or NULL: out of memory. */
 struct check_rule *rule_add(struct parser *p, bool http, enum rule_action action);

@@ -147,6 +147,8 @@ static int complete(struct parser *p, const char *name, struct model **ret)
 			    "begin with global, defaults, frontend, backend or listen",
 			    "the configuration holds no section", "");
 	err = p->arena.failed ? -ENOMEM : finish(p);
+	if (!verdicts_finish(p))
+		err = -ENOMEM;
 	diag_sort(p->diags);
 	if (!err) {
 		*ret = p->model;
@@ -231,6 +233,9 @@ static struct check_conf check_kind(const struct backend *b)
 			continue;
 		kind.type = s->check.type == CHECK_TCP && !s->check.script ? CHECK_NONE : s->check.type;
 		kind.script = s->check.script;
+		kind.command = s->check.command;
+		kind.path = s->check.path;
+		kind.proxy = s->check.proxy;
 		break;
 	}
 	return kind;

@@ -26,10 +26,10 @@ static const struct {
 	const char *prefix;
 	int family;
 } prefixes[] = {
-	{ "ipv4@", AF_INET }, { "ipv6@", AF_INET6 }, { "tcp4@", AF_INET }, { "tcp6@", AF_INET6 }, { "unix@", 0 },
-	{ "abns@", 0 },	      { "abnsz@", 0 },	     { "fd@", 0 },	   { "sockpair@", 0 },	  { "rhttp@", 0 },
-	{ "quic4@", 0 },      { "quic6@", 0 },	     { "uxdg@", 0 },	   { "uxst@", 0 },	  { "stream+", 0 },
-	{ "dgram+", 0 },
+	{ "ipv4@", AF_INET }, { "ipv6@", AF_INET6 }, { "tcp4@", AF_INET }, { "tcp6@", AF_INET6 },
+	{ "unix@", 0 },	      { "abns@", 0 },	     { "abnsz@", 0 },	   { "fd@", 0 },
+	{ "sockpair@", 0 },   { "rhttp@", 0 },	     { "quic4@", 0 },	   { "quic6@", 0 },
+	{ "uxdg@", 0 },	      { "uxst@", 0 },	     { "stream+", 0 },	   { "dgram+", 0 },
 };
 
 enum { NR_PREFIXES = sizeof(prefixes) / sizeof(prefixes[0]) };

@@ -61,11 +61,9 @@ static void resolve_backend(struct parser *p, struct proxy *x)
 	struct proxy *found;
 
 	TAILQ_FOREACH(u, &x->uses, next) {
-		found = find_backend(p, u->name, &u->place);
-		if (found && u->conditional)
-			found->is_used_by_left = true;
-		if (found && !u->conditional && !x->target)
-			x->target = found;
+		u->found = find_backend(p, u->name, &u->place);
+		if (!u->conditional && !x->target)
+			x->target = u->found;
 	}
 	if (x->set.default_backend) {
 		found = find_backend(p, x->set.default_backend, &x->set.default_backend_place);
@@ -74,6 +72,27 @@ static void resolve_backend(struct parser *p, struct proxy *x)
 	}
 	if (!x->target && x->kind == SECTION_LISTEN && !TAILQ_EMPTY(&x->servers))
 		x->target = x;
+}
+
+/* Why the frontend cannot be served by packets: its own lines, or those of a backend that it uses. */
+static const struct need *need_of_all(const struct proxy *x)
+{
+	const struct use_backend *u;
+
+	if (need_of(x))
+		return need_of(x);
+	TAILQ_FOREACH(u, &x->uses, next)
+		if (u->found && need_of(u->found))
+			return need_of(u->found);
+	return x->target ? need_of(x->target) : NULL;
+}
+
+static void mark_used(const struct proxy *x, struct proxy *back)
+{
+	if (back && x->is_left)
+		back->is_used_by_left = true;
+	else if (back)
+		back->is_used = true;
 }
 
 /* Is the page of 'x' served by xlbd? HAProxy mixes it with other traffic of the section by looking at requests. */
@@ -114,18 +133,17 @@ static void leave_to_stack(struct parser *p, struct proxy *x, const struct need 
 
 static void decide_frontend(struct parser *p, struct proxy *x)
 {
+	const struct use_backend *u;
+	const struct need *need;
+
 	resolve_backend(p, x);
 	decide_stats(p, x);
-	if (need_of(x))
-		leave_to_stack(p, x, need_of(x));
-	else if (x->target && need_of(x->target))
-		leave_to_stack(p, x, need_of(x->target));
-	if (!x->target)
-		return;
-	if (x->is_left)
-		x->target->is_used_by_left = true;
-	else
-		x->target->is_used = true;
+	need = need_of_all(x);
+	if (need)
+		leave_to_stack(p, x, need);
+	mark_used(x, x->target);
+	TAILQ_FOREACH(u, &x->uses, next)
+		mark_used(x, u->found);
 }
 
 static void remark_frontend(struct parser *p, const struct proxy *x)
@@ -238,10 +256,29 @@ static bool lacks_check_port(const struct proxy *x, const struct server_decl *s)
 {
 	const struct check_decl *d = &x->set.checks;
 
-	if (!s->checked || s->port || s->check.port || fallback_port(x))
+	if (!s->checked || s->port || s->check.port || fallback_port(x) || d->option == OPTION_ICMP ||
+	    d->option == OPTION_EXTERNAL)
 		return false;
 	return !(d->option == OPTION_TCP && check_names_ports(d->tcp.script)) &&
 	       !(d->option == OPTION_HTTP && check_names_ports(d->http.script));
+}
+
+/* Programs are run only where section global allows it, as in HAProxy. */
+static void remark_external(struct parser *p, const struct proxy *x)
+{
+	const struct check_decl *d = &x->set.checks;
+
+	if (d->option != OPTION_EXTERNAL)
+		return;
+	if (!p->external_allowed)
+		report(p, DIAG_ERROR, &d->place, CODE_EXTERNAL, "add 'external-check' to section global",
+		       "checks of '%s' run a program, which section global does not allow", x->name);
+	else if (!d->command)
+		report(p, DIAG_ERROR, &d->place, CODE_EXTERNAL, "add 'external-check command FILE'",
+		       "checks of '%s' run a program, but no line says which", x->name);
+	else if (access(d->command, X_OK))
+		report(p, DIAG_WARNING, &d->place, CODE_EXTERNAL, NULL, "the program '%s' cannot be run: %s",
+		       d->command, strerror(errno));
 }
 
 /* A check over TLS asks for a certificate that can be trusted, unless the file says that it need not. */
@@ -299,6 +336,7 @@ static void remark_backend(struct parser *p, struct proxy *x)
 			       "'%s' needs a proxy: %s. Backend '%s' is left out", need->word, need->why, x->name);
 		return;
 	}
+	remark_external(p, x);
 	TAILQ_FOREACH(s, &x->servers, next) {
 		remark_server(p, x, s);
 		remark_tls(p, x, s);
@@ -315,6 +353,19 @@ static bool is_aside(const struct proxy *x)
 	if (x->is_used)
 		return false;
 	return x->is_left || need_of(x) || x->is_used_by_left;
+}
+
+/* Why lines of the section are the proxy's, or NULL. */
+static const char *left_why(struct parser *p, const struct proxy *x)
+{
+	const struct need *need = need_of(x);
+
+	if (x->is_left)
+		return arena_printf(&p->arena, "its frontend is left to the stack: %s", x->left_reason);
+	if (need)
+		return arena_printf(&p->arena, "its backend is left out: %s:%u: '%s' needs a proxy: %s",
+				    need->place.file, need->place.line, need->word, need->why);
+	return is_aside(x) ? "only frontends that are left to the stack use it" : NULL;
 }
 
 /* Those of the section and of the defaults that it inherits, each once. */
@@ -367,6 +418,19 @@ static void resolve_tracks(struct parser *p)
 			server_resolve_track(p, x, s);
 }
 
+/* What must hold of a frontend whose packets are taken. */
+static void check_served(struct parser *p, struct proxy *x)
+{
+	const struct use_backend *u;
+
+	check_policy(p, x);
+	if (x->target)
+		check_reach(p, x, x->target);
+	TAILQ_FOREACH(u, &x->uses, next)
+		if (u->found && u->found != x->target)
+			check_reach(p, x, u->found);
+}
+
 int finish(struct parser *p)
 {
 	struct proxy *x;
@@ -382,12 +446,13 @@ int finish(struct parser *p)
 		}
 	}
 	TAILQ_FOREACH(x, &p->proxies, next)
-		if (has_front(x) && !x->is_left && x->target)
-			check_reach(p, x, x->target);
+		if (has_front(x) && !x->is_left)
+			check_served(p, x);
 	resolve_tracks(p);
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)
 			continue;
+		x->left_why = left_why(p, x);
 		report_refusals(p, x);
 		remark_http(p, x);
 		if (has_front(x))

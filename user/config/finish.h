@@ -12,6 +12,12 @@ void server_remark_checks(struct parser *p, const struct server_decl *s);
 /* Makes p->model's frontends and backends of the parsed sections, which are free of errors. 0 or -ENOMEM. */
 int build_model(struct parser *p);
 
+/* build_policy.c: complains about rules of a frontend that xlb serves; makes them, when all backends are made. */
+void check_policy(struct parser *p, struct proxy *x);
+int build_policy(struct parser *p, struct proxy *x);
+/* Sets of patterns that no frontend of the model refers to go; the others are numbered. */
+void drop_unused_sets(struct model *m);
+
 /*
  * Makes a server of 'b' of a declaration. 'kind' says how to check (type, CHECK_NONE: no line says it, and script);
  * 'port' is used for checks when neither server nor check has one. 0 or -ENOMEM.

@@ -139,7 +139,7 @@ static void on_balance(struct parser *p, size_t at)
 static void on_hash_type(struct parser *p, size_t at)
 {
 	static const struct named_value kinds[] = { { "map-based", false }, { "consistent", true }, { NULL, 0 } };
-	static const struct named_value functions[] = { { "sdbm", 0 }, { "djb2", 0 },	  { "wt6", 0 },	{ "crc32", 0 },
+	static const struct named_value functions[] = { { "sdbm", 0 }, { "djb2", 0 },	   { "wt6", 0 }, { "crc32", 0 },
 							{ "none", 0 }, { "avalanche", 0 }, { NULL, 0 } };
 	int consistent, ignored;
 
@@ -170,8 +170,12 @@ void balance_tuple(struct parser *p, size_t at)
 
 	if (!require(p, at, CAN_MAGLEV))
 		return;
-	*b = (struct balance){ .alg = BALANCE_HASH, .consistent = true, .draws = 2, .parts = BALANCE_PART_TUPLE,
-			       .mask4 = 32, .mask6 = 128 };
+	*b = (struct balance){ .alg = BALANCE_HASH,
+			       .consistent = true,
+			       .draws = 2,
+			       .parts = BALANCE_PART_TUPLE,
+			       .mask4 = 32,
+			       .mask6 = 128 };
 	p->proxy->set.balance_given = true;
 	p->proxy->set.balance_place = parser_place(p, at);
 }

@@ -20,10 +20,12 @@ static void choose(struct parser *p, enum check_option option)
 {
 	struct check_decl *d = checks_of(p);
 
-	if (!p->negated && !p->to_default)
+	if (!p->negated && !p->to_default) {
 		d->option = option;
-	else if (d->option == option)
+		d->place = parser_place(p, 0);
+	} else if (d->option == option) {
 		d->option = OPTION_NONE;
+	}
 }
 
 static void on_tcp_check(struct parser *p, size_t at)
@@ -101,8 +103,8 @@ static void on_httpchk(struct parser *p, size_t at)
 	if (nr >= 3)
 		take_version(p, at + 2, parser_word(p, at + 2));
 	if (nr == 5 && !strcmp(parser_word(p, at + 3), "host") && rule_word_is_clean(p, at + 4, parser_word(p, at + 4)))
-		d->headers = arena_printf(&p->arena, "%sHost: %s\n", d->headers ? d->headers : "",
-					  parser_word(p, at + 4));
+		d->headers =
+			arena_printf(&p->arena, "%sHost: %s\n", d->headers ? d->headers : "", parser_word(p, at + 4));
 	else if (nr >= 4 && nr != 5)
 		complain(p, at + 3, CODE_EXTRA_ARG, NULL, "unexpected word '%s' after the version",
 			 parser_word(p, at + 3));
@@ -177,6 +179,28 @@ static void on_smtp(struct parser *p, size_t at)
 		checks_of(p)->hello = arena_printf(&p->arena, "%s %s\r\n", word, domain);
 }
 
+/* --- external ---------------------------------------------------------------------------------------------------- */
+
+static void on_external(struct parser *p, size_t at)
+{
+	(void)at;
+	choose(p, OPTION_EXTERNAL);
+}
+
+static void on_command(struct parser *p, size_t at)
+{
+	checks_of(p)->command = parser_word(p, at);
+}
+
+/* Lines of variables are handed on, so that no value may have more than one. */
+static void on_path(struct parser *p, size_t at)
+{
+	if (strpbrk(parser_word(p, at), "\r\n"))
+		complain(p, at, CODE_WORD, NULL, "a path cannot have an end of line in it");
+	else
+		checks_of(p)->path = parser_word(p, at);
+}
+
 static const char no_variable[] = "remove it: rules of checks have no variables";
 static const char no_format[] = "write it without '%', as 'send' or 'send-binary'";
 static const char other_check[] = "use 'option tcp-check' or 'option httpchk'";
@@ -191,11 +215,9 @@ const struct keyword keywords_check[] = {
 	{ "option smtpchk", IN_ANY_BACK, 0, 2, KW_ACCEPT, on_smtp, NULL, false },
 	{ "option ldap-check", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_ldap, NULL, true },
 	{ "option spop-check", IN_ANY_BACK, 0, 0, KW_REFUSED, NULL, other_check, true },
-	{ "option external-check", IN_ANY_BACK, 0, 0, KW_REFUSED, NULL, other_check, true },
-	{ "external-check command", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, "counts only with 'option external-check'",
-	  false },
-	{ "external-check path", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, "counts only with 'option external-check'",
-	  false },
+	{ "option external-check", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_external, NULL, true },
+	{ "external-check command", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_command, NULL, false },
+	{ "external-check path", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_path, NULL, false },
 
 	{ "tcp-check connect", IN_ANY_BACK, 0, ARGS_ANY, KW_ACCEPT, rule_connect_tcp, NULL, false },
 	{ "tcp-check comment", IN_ANY_BACK, 1, 1, KW_ACCEPT, rule_comment_tcp, NULL, false },

@@ -264,13 +264,24 @@ static void on_server_verify(struct parser *p, size_t at)
 		complain(p, at, CODE_WORD, NULL, "'%s' is not one of: none, required", word);
 }
 
+/* Without it no check runs a program. 'preserve-env' is of later versions, where the environment is xlbd's. */
+static void on_external_check(struct parser *p, size_t at)
+{
+	p->external_allowed = !p->negated && !p->to_default;
+	if (parser_word(p, at))
+		refuse(p, at, "remove it", "the environment of xlbd is not handed to checks in this version");
+}
+
+static const char of_process[] =
+	"it is about HAProxy's own process; packets enter none, and xlbd has a service manager";
+
 #define PROCESS(word, min, max)                                                                                        \
 	{                                                                                                              \
-		word, IN_GLOBAL, min, max, KW_IGNORED, NULL, NULL, false                                               \
+		word, IN_GLOBAL, min, max, KW_IGNORED, NULL, of_process, false                                         \
 	}
 #define FLAG(word)                                                                                                     \
 	{                                                                                                              \
-		word, IN_GLOBAL, 0, 0, KW_IGNORED, NULL, NULL, true                                                    \
+		word, IN_GLOBAL, 0, 0, KW_IGNORED, NULL, of_process, true                                              \
 	}
 
 const struct keyword keywords_global[] = {
@@ -305,7 +316,7 @@ const struct keyword keywords_global[] = {
 	PROCESS("default-path", 1, 2),
 	FLAG("expose-experimental-directives"),
 	FLAG("expose-deprecated-directives"),
-	FLAG("external-check"),
+	{ "external-check", IN_GLOBAL, 0, 1, KW_ACCEPT, on_external_check, "lets checks run programs", true },
 	PROCESS("fd-hard-limit", 1, 1),
 	PROCESS("gid", 1, 1),
 	PROCESS("grace", 1, 1),
@@ -390,7 +401,7 @@ const struct keyword keywords_global[] = {
 	FLAG("zero-warning"),
 	PROCESS("warn-blocked-traffic-after", 1, 1),
 	PROCESS("limited-quic", 0, 0),
-	{ "httpclient.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
-	{ "tune.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
+	{ "httpclient.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, of_process, true },
+	{ "tune.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, of_process, true },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

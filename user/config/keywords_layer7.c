@@ -21,7 +21,6 @@ static void on_http_request(struct parser *p, size_t at)
 }
 
 const struct keyword keywords_layer7[] = {
-	{ "acl", IN_ANY_PROXY, 2, ARGS_ANY, KW_IGNORED, NULL, "counts only where a rule names it", false },
 	{ "http-request", IN_ANY_PROXY, 1, ARGS_ANY, KW_ACCEPT, on_http_request, NULL, false },
 	{ "http-response", IN_ANY_PROXY, 1, ARGS_ANY, KW_HTTP, NULL, "it works on answers", false },
 	{ "http-after-response", IN_ANY_PROXY, 1, ARGS_ANY, KW_HTTP, NULL, "it works on answers", false },

@@ -241,5 +241,9 @@ const struct keyword keywords_pragma[] = {
 	  "probes go to the balanced address, as traffic does", false },
 	{ "check direct", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_check_direct, "probes go to the server's own address",
 	  false },
+	{ "check udp", IN_ANY_BACK, 0, 4, KW_ACCEPT, pragma_check_udp,
+	  "checked servers get a datagram; silence passes unless an answer is expected", false },
+	{ "check dns", IN_ANY_BACK, 1, 2, KW_ACCEPT, pragma_check_dns, "checked servers get a DNS query", false },
+	{ "check icmp", IN_ANY_BACK, 0, 0, KW_ACCEPT, pragma_check_icmp, "checked servers get an echo request", false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

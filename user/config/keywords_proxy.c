@@ -36,25 +36,6 @@ static void on_default_backend(struct parser *p, size_t at)
 	p->proxy->set.default_backend_place = parser_place(p, at);
 }
 
-static void on_use_backend(struct parser *p, size_t at)
-{
-	struct use_backend *u = arena_alloc(&p->arena, sizeof(*u));
-	const char *cond = parser_word(p, at + 1);
-
-	if (!u)
-		return;
-	u->name = parser_word(p, at);
-	u->place = parser_place(p, at);
-	u->conditional = cond != NULL;
-	if (cond && strcmp(cond, "if") != 0 && strcmp(cond, "unless") != 0)
-		complain(p, at + 1, CODE_WORD, NULL, "'if' or 'unless' was expected instead of '%s'", cond);
-	else if (cond && !parser_word(p, at + 2))
-		complain(p, at + 2, CODE_MISSING_ARG, NULL, "'%s' needs a condition after it", cond);
-	else if (cond)
-		need_proxy(p, at - 1, "conditions are not available in this version");
-	TAILQ_INSERT_TAIL(&p->proxy->uses, u, next);
-}
-
 static void on_maxconn(struct parser *p, size_t at)
 {
 	unsigned int n;
@@ -228,12 +209,13 @@ static void on_timeout_other(struct parser *p, size_t at)
 	value_time(p, at, 1, 0, &ignored);
 }
 
+static const char log_note[] = "connections are not logged one by one; changes of servers are, by 'log' in global";
+
 const struct keyword keywords_proxy[] = {
 	{ "bind", IN_FRONT, 1, ARGS_ANY, KW_ACCEPT, on_bind, "names the packets that are taken; no socket listens",
 	  false },
-	{ "mode", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_mode, "'http' is balanced at layer 4", false },
+	{ "mode", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_mode, NULL, false },
 	{ "default_backend", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_default_backend, NULL, false },
-	{ "use_backend", IN_FRONT, 1, ARGS_ANY, KW_ACCEPT, on_use_backend, "without a condition", false },
 	{ "disabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_disabled, NULL, false },
 	{ "enabled", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_enabled, NULL, false },
 	{ "id", IN_PROXY, 1, 1, KW_ACCEPT, on_id, NULL, false },
@@ -254,38 +236,47 @@ const struct keyword keywords_proxy[] = {
 	{ "rate-limit sessions", IN_ANY_FRONT, 1, 1, KW_ACCEPT, on_rate_limit,
 	  "connections per second; a SYN beyond it is dropped", false },
 
-	{ "timeout queue", IN_ANY_BACK, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
-	{ "timeout http-request", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
-	{ "timeout http-keep-alive", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
-	{ "timeout tarpit", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, NULL, false },
-	{ "retries", IN_ANY_BACK, 1, 1, KW_IGNORED, on_retries, NULL, false },
-	{ "log", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
-	{ "log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "log-format-sd", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "error-log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "log-tag", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "unique-id-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "unique-id-header", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "timeout queue", IN_ANY_BACK, 1, 1, KW_IGNORED, on_timeout_other,
+	  "no connection waits for a server: a full one is passed over", false },
+	{ "timeout http-request", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, "requests are not looked at",
+	  false },
+	{ "timeout http-keep-alive", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, "requests are not looked at",
+	  false },
+	{ "timeout tarpit", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, "no client is held", false },
+	{ "retries", IN_ANY_BACK, 1, 1, KW_IGNORED, on_retries,
+	  "a client repeats its SYN itself, and gets another server if the first has failed", false },
+	{ "log", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, log_note, true },
+	{ "log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, log_note, false },
+	{ "log-format-sd", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, log_note, false },
+	{ "error-log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, log_note, false },
+	{ "log-tag", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, log_note, false },
+	{ "unique-id-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, log_note, false },
+	{ "unique-id-header", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, "no header can be added", false },
 	{ "description", IN_PROXY, 1, ARGS_ANY, KW_ACCEPT, on_description, NULL, false },
-	{ "guid", IN_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "backlog", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "bind-process", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
-	{ "fullconn", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "grace", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "clitcpka-*", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "srvtcpka-*", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "retry-on", IN_ANY_BACK, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
-	{ "max-keep-alive-queue", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "max-session-srv-conns", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, NULL, false },
-	{ "http-reuse", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, NULL, false },
+	{ "guid", IN_PROXY, 1, 1, KW_IGNORED, NULL, "nothing asks for it", false },
+	{ "backlog", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, "no socket listens", false },
+	{ "bind-process", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, "packets are taken on all processors", false },
+	{ "fullconn", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, "it scales limits of servers, which hold as they are",
+	  false },
+	{ "grace", IN_ANY_PROXY, 1, 1, KW_IGNORED, NULL, "flows are not tied to the process", false },
+	{ "clitcpka-*", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, "the two ends keep their connection alive themselves",
+	  false },
+	{ "srvtcpka-*", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, "the two ends keep their connection alive themselves",
+	  false },
+	{ "retry-on", IN_ANY_BACK, 1, ARGS_ANY, KW_IGNORED, NULL, "requests are not repeated", false },
+	{ "max-keep-alive-queue", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, "no request waits", false },
+	{ "max-session-srv-conns", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, "a connection of a client is one to a server",
+	  false },
+	{ "http-reuse", IN_ANY_BACK, 1, 1, KW_IGNORED, NULL, "a connection of a client is one to a server", false },
 	{ "errorfile", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, "only a proxy sends error pages", false },
-	{ "errorfiles", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
-	{ "errorloc", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, NULL, false },
-	{ "errorloc302", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, NULL, false },
-	{ "errorloc303", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, NULL, false },
-	{ "http-error", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
-	{ "email-alert", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
-	{ "declare", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, false },
+	{ "errorfiles", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, "only a proxy sends error pages", false },
+	{ "errorloc", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, "only a proxy sends error pages", false },
+	{ "errorloc302", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, "only a proxy sends error pages", false },
+	{ "errorloc303", IN_ANY_PROXY, 2, 2, KW_IGNORED, NULL, "only a proxy sends error pages", false },
+	{ "http-error", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, "only a proxy sends error pages", false },
+	{ "email-alert", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, "no mail is sent; the log has what changes",
+	  false },
+	{ "declare", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, "nothing is captured", false },
 	{ "load-server-state-from-file", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_load_state, NULL, false },
 	{ "server-state-file-name", IN_ANY_BACK, 0, 1, KW_ACCEPT, on_state_file_name, NULL, false },
 
@@ -296,7 +287,5 @@ const struct keyword keywords_proxy[] = {
 	  false },
 	{ "dispatch", IN_BACK, 1, 1, KW_REFUSED, NULL, "write a 'server' line instead", false },
 	{ "transparent", IN_BACK, 0, 0, KW_REFUSED, NULL, "name the servers", false },
-	{ "tcp-request connection", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
-	{ "tcp-request session", IN_ANY_FRONT, 1, ARGS_ANY, KW_REFUSED, NULL, "filter by nftables in front", false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

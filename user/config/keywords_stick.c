@@ -15,18 +15,30 @@ static const struct {
 	unsigned int bit; /* enum table_store, 0: counted by a proxy only */
 	bool has_period;
 } stores[] = {
-	{ "server_id", TABLE_SERVER_ID, false }, { "conn_cnt", TABLE_CONN_CNT, false },
-	{ "conn_cur", TABLE_CONN_CUR, false },	 { "conn_rate", TABLE_CONN_RATE, true },
-	{ "sess_cnt", TABLE_CONN_CNT, false },	 { "sess_rate", TABLE_CONN_RATE, true },
-	{ "gpc0", TABLE_GPC0, false },		 { "gpc0_rate", TABLE_GPC0_RATE, true },
-	{ "gpc1", TABLE_GPC1, false },		 { "gpt0", TABLE_GPT0, false },
-	{ "bytes_in_cnt", TABLE_BYTES_IN, false }, { "bytes_out_cnt", TABLE_BYTES_OUT, false },
-	{ "bytes_in_rate", 0, true },		 { "bytes_out_rate", 0, true },
-	{ "gpc1_rate", 0, true },		 { "http_req_cnt", 0, false },
-	{ "http_req_rate", 0, true },		 { "http_err_cnt", 0, false },
-	{ "http_err_rate", 0, true },		 { "http_fail_cnt", 0, false },
-	{ "http_fail_rate", 0, true },		 { "server_key", 0, false },
-	{ "server_name", 0, false },		 { "glitch_cnt", 0, false },
+	{ "server_id", TABLE_SERVER_ID, false },
+	{ "conn_cnt", TABLE_CONN_CNT, false },
+	{ "conn_cur", TABLE_CONN_CUR, false },
+	{ "conn_rate", TABLE_CONN_RATE, true },
+	{ "sess_cnt", TABLE_CONN_CNT, false },
+	{ "sess_rate", TABLE_CONN_RATE, true },
+	{ "gpc0", TABLE_GPC0, false },
+	{ "gpc0_rate", TABLE_GPC0_RATE, true },
+	{ "gpc1", TABLE_GPC1, false },
+	{ "gpt0", TABLE_GPT0, false },
+	{ "bytes_in_cnt", TABLE_BYTES_IN, false },
+	{ "bytes_out_cnt", TABLE_BYTES_OUT, false },
+	{ "bytes_in_rate", 0, true },
+	{ "bytes_out_rate", 0, true },
+	{ "gpc1_rate", 0, true },
+	{ "http_req_cnt", 0, false },
+	{ "http_req_rate", 0, true },
+	{ "http_err_cnt", 0, false },
+	{ "http_err_rate", 0, true },
+	{ "http_fail_cnt", 0, false },
+	{ "http_fail_rate", 0, true },
+	{ "server_key", 0, false },
+	{ "server_name", 0, false },
+	{ "glitch_cnt", 0, false },
 	{ "glitch_rate", 0, true },
 };
 
@@ -48,7 +60,8 @@ static bool take_store(struct parser *p, size_t at, const char *word, struct tab
 	}
 	if (i == NR_STORES) {
 		names[i] = NULL;
-		complain(p, at, CODE_WORD, did_you_mean(p, word, names), "'%s' is nothing that a table can store", word);
+		complain(p, at, CODE_WORD, did_you_mean(p, word, names), "'%s' is nothing that a table can store",
+			 word);
 		return false;
 	}
 	if (stores[i].has_period) {
@@ -86,8 +99,8 @@ static bool take_stores(struct parser *p, size_t at, struct table_decl *t)
 
 static bool set_type(struct parser *p, size_t at, struct table_decl *t)
 {
-	static const struct named_value kinds[] = { { "ip", AF_INET },	{ "ipv6", AF_INET6 }, { "integer", 0 },
-						    { "string", 0 },	{ "binary", 0 },      { NULL, 0 } };
+	static const struct named_value kinds[] = { { "ip", AF_INET }, { "ipv6", AF_INET6 }, { "integer", 0 },
+						    { "string", 0 },   { "binary", 0 },	     { NULL, 0 } };
 	int family;
 
 	if (!value_choice(p, at, kinds, "type of a table", &family))
@@ -134,9 +147,9 @@ static const struct {
 	size_t nr_args;
 	bool (*set)(struct parser *p, size_t at, struct table_decl *t);
 } table_words[] = {
-	{ "type", 1, set_type },	{ "size", 1, set_size },   { "expire", 1, set_expire },
-	{ "nopurge", 0, set_nopurge },	{ "peers", 1, set_peers }, { "store", 1, take_stores },
-	{ "len", 1, set_nothing },	{ "srvkey", 1, set_nothing }, { "write-to", 1, set_nothing },
+	{ "type", 1, set_type },	 { "size", 1, set_size },      { "expire", 1, set_expire },
+	{ "nopurge", 0, set_nopurge },	 { "peers", 1, set_peers },    { "store", 1, take_stores },
+	{ "len", 1, set_nothing },	 { "srvkey", 1, set_nothing }, { "write-to", 1, set_nothing },
 	{ "recv-only", 0, set_nothing },
 };
 

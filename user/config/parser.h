@@ -15,11 +15,13 @@
 
 #include "base/codes.h"
 #include "base/diag.h"
+#include "config/acl.h"
 #include "config/arena.h"
 #include "config/check_decl.h"
 #include "config/conf.h"
 #include "config/lexer.h"
 #include "config/names.h"
+#include "config/verdict.h"
 #include "model/capability.h"
 #include "model/model.h"
 
@@ -126,7 +128,7 @@ struct server_decl {
 	struct diag_place track_place;
 	struct server_decl *tracked; /* resolved by finish.c */
 	struct server *made;	     /* by build.c */
-	bool has_verify;	 /* 'verify' is given; else it is as 'ssl-server-verify' says */
+	bool has_verify;	     /* 'verify' is given; else it is as 'ssl-server-verify' says */
 	struct addr source;
 	struct port_range source_ports;
 };
@@ -228,6 +230,8 @@ struct use_backend {
 	const char *name;
 	struct diag_place place;
 	bool conditional;
+	struct cond_decl cond;
+	struct proxy *found; /* by finish.c */
 };
 
 TAILQ_HEAD(use_backends, use_backend);
@@ -245,6 +249,8 @@ struct proxy {
 	struct table_decl *table; /* its 'stick-table', or NULL */
 	struct stick_decls sticks;
 	struct server_tunes tunes;
+	struct acl_decls acls;
+	struct rule_decls rules;
 	struct bind_decls binds;
 	struct server_decls servers;
 	struct use_backends uses;
@@ -254,9 +260,11 @@ struct proxy {
 	bool is_stats;	      /* xlbd serves the page */
 	bool is_left;	      /* to the stack, for 'left_reason' */
 	const char *left_reason;
+	const char *left_why;	       /* verdict of its lines when they are the proxy's, or NULL */
 	bool is_left_out;	       /* the backend half: it needs a proxy */
 	bool is_used, is_used_by_left; /* as a target, by a frontend that xlb serves, or that it does not */
 	/* Made by build.c. */
+	const char *external_addr, *external_port; /* for programs that check */
 	struct frontend *frontend;
 	struct backend *backend;
 };
@@ -278,6 +286,19 @@ struct script_owner {
 };
 
 SLIST_HEAD(script_owners, script_owner);
+
+/* What became of a line, while files are read. */
+struct verdict_decl {
+	TAILQ_ENTRY(verdict_decl) next;
+	const char *file, *text;
+	unsigned int line;
+	enum conf_fate fate;
+	const char *why;
+	const struct proxy *proxy; /* the section's, or NULL */
+	const char *http_why;	   /* the line counts in mode http only, and then needs a proxy for this reason */
+};
+
+TAILQ_HEAD(verdict_decls, verdict_decl);
 
 enum { COND_DEPTH_MAX = 16 };
 
@@ -301,6 +322,7 @@ struct parser {
 	size_t keyword_words;	  /* of these the keyword has 1 or 2, the prefix not counted */
 	bool negated, to_default; /* prefix 'no', 'default' */
 	enum section section;
+	const char *skipped_note;  /* why a section is SECTION_SKIPPED */
 	const char *section_label; /* its name, or its word when it has none */
 	struct proxy *proxy;	   /* the section's, or NULL */
 	struct proxy *last_defaults;
@@ -309,8 +331,9 @@ struct parser {
 	bool has_forced_ids; /* some proxy has an 'id' line */
 	struct env_vars env;
 	struct script_owners scripts;
-	bool verify_none;    /* 'ssl-server-verify none' */
-	const char *ca_base; /* folder of 'ca-file', or NULL */
+	bool external_allowed; /* 'external-check' */
+	bool verify_none;      /* 'ssl-server-verify none' */
+	const char *ca_base;   /* folder of 'ca-file', or NULL */
 	struct cond conds[COND_DEPTH_MAX];
 	unsigned int nr_conds;
 	unsigned int nr_sections;
@@ -319,7 +342,9 @@ struct parser {
 	unsigned int nr_ignored;
 	const char *ignored_word; /* a run of lines that is not in the list yet */
 	unsigned int ignored_from, ignored_to;
-	size_t errors_before; /* errors that the list held when the parse began */
+	struct verdict_decls verdicts;
+	struct verdict_decl *verdict; /* of the present line, NULL: nobody asks */
+	size_t errors_before;	      /* errors that the list held when the parse began */
 };
 
 /* parser.c */
@@ -367,6 +392,16 @@ void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...)
 /* Adds word 'at' to the note on ignored words. */
 void ignore_word(struct parser *p, const char *word);
 
+/* verdict.c: what becomes of the present line. */
+void verdict_begin(struct parser *p, const char *text);
+void verdict_raise(struct parser *p, enum conf_fate fate, const char *why);
+/* One of its parameters is ignored. */
+void verdict_param(struct parser *p, const char *word, const char *note);
+/* It counts in mode http only, which is known at the end. */
+void verdict_http(struct parser *p, const char *why);
+/* Fills opt->verdicts when all is decided. False: out of memory. */
+bool verdicts_finish(struct parser *p);
+
 /* preproc.c: lines that begin with a dot, and the environment. */
 bool preproc_is_active(const struct parser *p);
 void preproc_line(struct parser *p);
@@ -385,7 +420,8 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 
 /* Tables, each ended by a row without a word. */
 extern const struct keyword keywords_global[], keywords_proxy[], keywords_option[], keywords_check[], keywords_stats[],
-	keywords_server[], keywords_layer7[], keywords_pragma[], keywords_balance[], keywords_stick[];
+	keywords_server[], keywords_layer7[], keywords_pragma[], keywords_balance[], keywords_stick[],
+	keywords_policy[];
 
 /* value.c: one word into a value. False: an error about the word was added, 'ret' untouched. */
 bool value_uint(struct parser *p, size_t at, unsigned int min, unsigned int max, unsigned int *ret);

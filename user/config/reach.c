@@ -83,8 +83,8 @@ void resolve_tables(struct parser *p, struct proxy *x)
 			continue;
 		if (!s->found->family)
 			report(p, DIAG_ERROR, &s->place, CODE_NO_TABLE, "give the table 'type ip' or 'type ipv6'",
-			       "the table '%s' at %s:%u has no addresses as keys", s->found->name,
-			       s->found->place.file, s->found->place.line);
+			       "the table '%s' at %s:%u has no addresses as keys", s->found->name, s->found->place.file,
+			       s->found->place.line);
 		else if (s->by_dst != first->by_dst || (first->found && s->found != first->found))
 			report(p, DIAG_ERROR, &s->place, CODE_NOT_YET, "keep one of the two",
 			       "a backend has one key and one table: the 'stick' line at %s:%u has another",
@@ -125,9 +125,11 @@ static bool check_port(struct parser *p, const struct pair *pr)
 		       s->name, forward_name(pr->forward), said->file, said->line);
 	else
 		report(p, DIAG_ERROR, &s->place, CODE_FORWARD_PORT,
-		       arena_printf(&p->arena, "use 'forward fullnat' or 'forward dnat', or let the server listen on %u",
+		       arena_printf(&p->arena,
+				    "use 'forward fullnat' or 'forward dnat', or let the server listen on %u",
 				    b->port_lo),
-		       "the server '%s' has port %u, but '%s' binds %u at %s:%u, and 'forward %s' (%s:%u) keeps the port",
+		       "the server '%s' has port %u, but '%s' binds %u at %s:%u, and 'forward %s' (%s:%u) keeps the "
+		       "port",
 		       s->name, s->port, pr->front->name, b->port_lo, b->place.file, b->place.line,
 		       forward_name(pr->forward), said->file, said->line);
 	return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Life of a probe: when it asks, when an answer is too late, what is reported. How it asks is in script.c and http.c.
+ * Life of a probe: when it asks, when an answer is too late, what is reported. How it asks is in script.c, http.c,
+ * external.c and datagram.c.
  *
  * libuv closes handles in a later turn of its loop, so that a probe's memory lives on after health_stop() until then;
  * 'phase' PROBE_STOPPED is what keeps its owner from hearing of it again.
@@ -219,7 +220,7 @@ static int set_target(struct health_probe *p, const struct addr *addr, uint16_t 
 
 	if (p->conf.port)
 		port = (uint16_t)p->conf.port;
-	if ((!port && !p->conf.script) || (a->family != AF_INET && a->family != AF_INET6))
+	if ((!port && !p->conf.script && p->conf.type != CHECK_ICMP) || (a->family != AF_INET && a->family != AF_INET6))
 		return -EINVAL;
 	p->to_len = set_address(a, port, &p->to);
 	return 0;
@@ -227,7 +228,8 @@ static int set_target(struct health_probe *p, const struct addr *addr, uint16_t 
 
 void probe_address(const struct health_probe *p, const struct rule_connect *rule, struct sockaddr_storage *ret)
 {
-	const struct sockaddr_in *own = (const struct sockaddr_in *)&p->to; /* the port is at one place in both families */
+	const struct sockaddr_in *own =
+		(const struct sockaddr_in *)&p->to; /* the port is at one place in both families */
 	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
 
 	*ret = p->to;
@@ -256,6 +258,12 @@ static const struct probe_method *find_method(const struct check_conf *c)
 		return NULL;
 	case CHECK_TCP:
 		return &probe_script;
+	case CHECK_EXTERNAL:
+		return c->command ? &probe_external : NULL;
+	case CHECK_UDP:
+		return c->script ? &probe_datagram : NULL;
+	case CHECK_ICMP:
+		return &probe_datagram;
 	case CHECK_AGENT:
 		return c->script ? &probe_script : NULL;
 	case CHECK_HTTP:

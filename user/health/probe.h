@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the files of this folder share: a probe's life (health.c), and the ways to ask a server (script.c, http.c), each
- * behind struct probe_method. Not for other folders.
+ * What the files of this folder share: a probe's life (health.c), and the ways to ask a server (script.c, http.c,
+ * external.c, datagram.c), each behind struct probe_method. Not for other folders.
  *
  * A probe waits, asks, and waits again. Its one timer is the time of the next question while it waits and the deadline
  * while it asks. A method reports the end of a question with probe_done() or by the return value of begin(), once, and
@@ -60,7 +60,7 @@ struct health {
 	struct probe_list queue; /* those whose time has come while all slots were taken */
 };
 
-extern const struct probe_method probe_script, probe_http;
+extern const struct probe_method probe_script, probe_http, probe_external, probe_datagram;
 
 /* Ends the question: enters the result with the owner and waits for the next. 'desc' may be NULL. */
 void probe_done(struct health_probe *p, enum check_code code, int status, const char *desc);

@@ -116,6 +116,24 @@ cut:
 	return is_all ? fail(ret, CHECK_L7RSP, 0, not_ldap, sizeof(not_ldap) - 1) : ANSWER_INCOMPLETE;
 }
 
+/* The header of a DNS message (RFC 1035, 4.1.1): a response, and its code. One datagram is all of it. */
+static enum answer_verdict judge_dns(const char *data, size_t len, struct answer *ret)
+{
+	static const char *const codes[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED" };
+	static const char other[] = "another error of DNS", no_answer[] = "no answer of DNS";
+	const unsigned char *b = (const unsigned char *)data;
+	unsigned int code;
+
+	if (len < 12 || !(b[2] & 0x80))
+		return fail(ret, CHECK_L7RSP, 0, no_answer, sizeof(no_answer) - 1);
+	code = b[3] & 15u;
+	if (!code)
+		return ANSWER_PASSES;
+	if (code >= sizeof(codes) / sizeof(codes[0]))
+		return fail(ret, CHECK_L7STS, (int)code, other, sizeof(other) - 1);
+	return fail(ret, CHECK_L7STS, (int)code, codes[code], strlen(codes[code]));
+}
+
 /* HAProxy shows a line that breaks off as a timeout, and so do we. */
 static enum answer_verdict judge_line(const char *data, size_t len, bool is_all, struct answer *ret)
 {
@@ -140,6 +158,8 @@ enum answer_verdict answer_judge(const struct check_rule *rule, const char *data
 		return judge_mysql(data, len, is_all, ret);
 	case MATCH_LDAP:
 		return judge_ldap(data, len, is_all, ret);
+	case MATCH_DNS:
+		return judge_dns(data, len, ret);
 	case MATCH_LINE:
 		return judge_line(data, len, is_all, ret);
 	case MATCH_STATUS:

@@ -11,6 +11,7 @@
 enum capability_state {
 	CAN_IN_FORCE,
 	CAN_REFUSED, /* not done, and traffic would go elsewhere: an error where xlb carries the traffic */
+	CAN_LEFT,    /* not done: the frontend is left to the stack, where a proxy may do it */
 	CAN_WARNED,  /* not done, and traffic goes on without it: a warning */
 	CAN_NOTED,   /* the same, of what stock files say: a note */
 };
@@ -33,9 +34,9 @@ enum capability_state {
 	X(FIRST, IN_FORCE, "'balance first'", "use 'balance roundrobin'")                                              \
 	X(HASH_BALANCE_FACTOR, WARNED, "'hash-balance-factor'", "no server is passed over for its load")               \
 	X(STICK, IN_FORCE, "persistence by 'stick'", "remove it: a connection stays at its server, a client need not") \
-	X(RULES, REFUSED, "'tcp-request connection' and 'tcp-request session'", "filter by nftables in front")         \
-	X(ROUTES, REFUSED, "'use_backend' with a condition", "give each backend a frontend of its own")                \
-	X(TRACK, REFUSED, "counting connections per client", "limit by nftables in front")                             \
+	X(RULES, LEFT, "'tcp-request connection' and 'tcp-request session'", "filter by nftables in front")            \
+	X(ROUTES, LEFT, "'use_backend' with a condition", "give each backend a frontend of its own")                   \
+	X(TRACK, LEFT, "counting connections per client", "limit by nftables in front")                                \
 	X(SERVER_MAXCONN, IN_FORCE, "'maxconn' of a server", "the number of its connections is not limited")           \
 	X(FRONTEND_MAXCONN, IN_FORCE, "'maxconn' of a frontend",                                                       \
 	  "it is shown as the limit, but the number of connections is not limited")                                    \
@@ -62,7 +63,7 @@ enum capability_state {
 	X(LOG_HEALTH_CHECKS, NOTED, "'option log-health-checks'", "only changes of a server's state are logged")       \
 	X(LOG_TAG, NOTED, "'log-tag' and 'log-send-hostname'", "log lines carry the name xlb")                         \
 	X(MAX_SPREAD_CHECKS, NOTED, "'max-spread-checks'", "'spread-checks' alone counts")                             \
-	X(STATE_FILE, WARNED, "'load-server-state-from-file'",                                                         \
+	X(STATE_FILE, IN_FORCE, "'load-server-state-from-file'",                                                       \
 	  "servers keep their state over a restart through the data plane, which is adopted")
 
 enum capability {

@@ -70,10 +70,10 @@ void check_conf_init(struct check_conf *c)
 
 /* The strings that a struct check_conf owns, by their places in it. */
 static const size_t strings[] = {
-	offsetof(struct check_conf, ca_file),
-	offsetof(struct check_conf, sni),
-	offsetof(struct check_conf, alpn),
-	offsetof(struct check_conf, verify_host),
+	offsetof(struct check_conf, ca_file), offsetof(struct check_conf, sni),
+	offsetof(struct check_conf, alpn),    offsetof(struct check_conf, verify_host),
+	offsetof(struct check_conf, command), offsetof(struct check_conf, path),
+	offsetof(struct check_conf, proxy),   offsetof(struct check_conf, env),
 };
 
 enum { NR_STRINGS = sizeof(strings) / sizeof(strings[0]) };

@@ -22,7 +22,10 @@ enum check_type {
 	CHECK_NONE,
 	CHECK_TCP, /* connects, and follows the rules of a script if there is one */
 	CHECK_HTTP,
-	CHECK_AGENT, /* asks an agent on the server, whose answer agent.h reads */
+	CHECK_EXTERNAL, /* a program decides */
+	CHECK_UDP,	/* a datagram, and an answer if the script expects one */
+	CHECK_ICMP,	/* echo */
+	CHECK_AGENT,	/* asks an agent on the server, whose answer agent.h reads */
 };
 
 /* HAProxy's codes, in the order of its source; texts by check_code_name() and check_code_desc(). */
@@ -55,29 +58,34 @@ struct check_conf {
 	enum check_type type;
 	unsigned int inter, fastinter, downinter;
 	unsigned int rise, fall;
-	unsigned int timeout_connect; /* 0: none given, then 'inter' bounds the whole check */
-	unsigned int timeout_check;   /* 0: none given */
-	struct addr addr;	      /* family 0: the server's */
-	unsigned int port;	      /* 0: the server's */
-	struct check_script *script;  /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
-	bool tls;		      /* 'check-ssl' */
-	bool verify;		      /* of TLS: the certificate must be signed by one of 'ca_file' */
-	char *ca_file;		      /* "@system-ca": those of the system */
+	unsigned int timeout_connect;	/* 0: none given, then 'inter' bounds the whole check */
+	unsigned int timeout_check;	/* 0: none given */
+	struct addr addr;		/* family 0: the server's */
+	unsigned int port;		/* 0: the server's */
+	struct check_script *script;	/* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
+	bool tls;			/* 'check-ssl' */
+	bool verify;			/* of TLS: the certificate must be signed by one of 'ca_file' */
+	char *ca_file;			/* "@system-ca": those of the system */
 	char *sni, *alpn, *verify_host; /* of TLS, or NULL */
+	/* Of CHECK_EXTERNAL: */
+	char *command;
+	char *path;  /* variable PATH, NULL: empty */
+	char *proxy; /* "ADDRESS PORT" that the servers are behind, NULL: no one address */
+	char *env;   /* further variables, a line each */
 };
 
 /* Where a server stands. Zero-initialise, then check_init(). */
 struct check_state {
-	int health;	      /* 0 .. rise + fall - 1 */
-	enum check_code code; /* of the last finished check, CHECK_INI before */
-	int status;	      /* of HTTP, or 0 */
-	long duration_ms;     /* of the last check, -1 before */
-	unsigned long failed; /* failed checks while up (chkfail) */
-	unsigned long downs;  /* times it went down (chkdown) */
+	int health;		    /* 0 .. rise + fall - 1 */
+	enum check_code code;	    /* of the last finished check, CHECK_INI before */
+	int status;		    /* of HTTP, or 0 */
+	long duration_ms;	    /* of the last check, -1 before */
+	unsigned long failed;	    /* failed checks while up (chkfail) */
+	unsigned long downs;	    /* times it went down (chkdown) */
 	unsigned int errors_in_row; /* of traffic, with 'observe' */
 	unsigned long observed;	    /* times that they reached the limit (hanafail) */
-	bool is_nolb;	      /* up, but its last check passed only conditionally: no new flows */
-	char desc[CHECK_DESC_MAX]; /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
+	bool is_nolb;		    /* up, but its last check passed only conditionally: no new flows */
+	char desc[CHECK_DESC_MAX];  /* what went wrong, e.g. "Connection refused"; "" if nothing to add */
 };
 
 /* 'observe layer4': what connections of traffic that fail do to a server. */

@@ -147,6 +147,7 @@ static bool matches(const struct check_rule *rule, const struct http_answer *a)
 	case MATCH_BINARY_REGEX:
 	case MATCH_MYSQL:
 	case MATCH_LDAP:
+	case MATCH_DNS:
 	case MATCH_LINE:
 		break;
 	}

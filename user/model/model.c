@@ -24,6 +24,7 @@ struct model *model_new(void)
 	TAILQ_INIT(&m->sockets);
 	TAILQ_INIT(&m->logs);
 	TAILQ_INIT(&m->tables);
+	TAILQ_INIT(&m->acl_sets);
 	m->flows = 262144;
 	m->stats_timeout_ms = 10000;
 	return m;
@@ -47,6 +48,26 @@ static void stats_words_free(struct stats_word_list *list)
 	}
 }
 
+static void policy_free(struct frontend *f)
+{
+	struct acl *a;
+	struct policy_rule *r;
+	struct policy_route *to;
+
+	while ((r = TAILQ_FIRST(&f->rules))) {
+		TAILQ_REMOVE(&f->rules, r, next);
+		policy_rule_free(r);
+	}
+	while ((to = TAILQ_FIRST(&f->routes))) {
+		TAILQ_REMOVE(&f->routes, to, next);
+		policy_route_free(to);
+	}
+	while ((a = TAILQ_FIRST(&f->acls))) {
+		TAILQ_REMOVE(&f->acls, a, next);
+		acl_free(a);
+	}
+}
+
 static void frontend_free(struct frontend *f)
 {
 	struct bind *b;
@@ -55,6 +76,7 @@ static void frontend_free(struct frontend *f)
 		TAILQ_REMOVE(&f->binds, b, next);
 		bind_free(b);
 	}
+	policy_free(f);
 	free(f->name);
 	free(f->stack_reason);
 	free(f->default_backend);
@@ -105,6 +127,7 @@ static void free_global_lists(struct model *m)
 	struct stats_socket *s;
 	struct log_target *l;
 	struct stick_table *t;
+	struct acl_set *set;
 
 	while ((a = TAILQ_FIRST(&m->attach))) {
 		TAILQ_REMOVE(&m->attach, a, next);
@@ -122,6 +145,10 @@ static void free_global_lists(struct model *m)
 		TAILQ_REMOVE(&m->logs, l, next);
 		free(l->path);
 		free(l);
+	}
+	while ((set = TAILQ_FIRST(&m->acl_sets))) {
+		TAILQ_REMOVE(&m->acl_sets, set, next);
+		acl_set_free(set);
 	}
 	while ((t = TAILQ_FIRST(&m->tables))) {
 		TAILQ_REMOVE(&m->tables, t, next);
@@ -169,6 +196,9 @@ struct frontend *model_frontend_add(struct model *m, const char *name)
 		return NULL;
 	}
 	TAILQ_INIT(&f->binds);
+	TAILQ_INIT(&f->acls);
+	TAILQ_INIT(&f->rules);
+	TAILQ_INIT(&f->routes);
 	TAILQ_INIT(&f->stats.users);
 	TAILQ_INIT(&f->stats.scope);
 	f->id = ++m->last_proxy_id;

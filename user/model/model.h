@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "model/balance.h"
 #include "model/check.h"
+#include "model/policy.h"
 #include "model/ports.h"
 
 enum {
@@ -60,8 +61,10 @@ struct server {
 	unsigned int id; /* HAProxy's sid: 1, 2, .. within the backend, or 'id N' */
 	bool id_forced;
 	struct addr addr;
-	char *host;		   /* the address as written, when it was a name; else NULL */
-	uint16_t port;		   /* host order; 0: the port that the client asked for, plus 'port_offset' */
+	char *host;		     /* the address as written, when it was a name; else NULL */
+	uint16_t port;		     /* host order; 0: the port that the client asked for, plus 'port_offset' */
+	struct addr addr_configured; /* as in the file: 'addr' and 'port' differ after a command has changed them */
+	uint16_t port_configured;
 	int port_offset;	   /* of ":+N" and ":-N", with 'port' 0 */
 	unsigned int weight;	   /* 0..256 as in the file */
 	unsigned int maxconn;	   /* connections at a time, 0: no limit; a full server is passed over */
@@ -73,9 +76,9 @@ struct server {
 	enum forward forward;	   /* in force: its own or the backend's */
 	bool has_mac;		   /* 'mac' is given: the neighbour is not asked */
 	unsigned char mac[6];
-	unsigned int line;		/* of the file, 0: by command */
-	struct check_conf check;	/* type CHECK_NONE: not checked, counts as up */
-	struct check_conf agent;	/* 'agent-check'; type CHECK_NONE: none */
+	unsigned int line;	 /* of the file, 0: by command */
+	struct check_conf check; /* type CHECK_NONE: not checked, counts as up */
+	struct check_conf agent; /* 'agent-check'; type CHECK_NONE: none */
 	struct observe observe;
 	struct server *track; /* 'track': whose health and maintenance it follows, or NULL */
 	unsigned int nr_trackers;
@@ -171,13 +174,17 @@ struct frontend {
 	unsigned int id;
 	bool is_listen;
 	bool mode_http;
-	bool disabled;	    /* 'disabled' in the file, or by command */
-	bool stopped;	    /* by 'shutdown frontend': gone until a reload, 'disabled' is set as well */
-	bool left_to_stack; /* needs layer 7: no bind of it is taken; 'stack_reason' says which line decided */
+	bool disabled;		  /* 'disabled' in the file, or by command */
+	bool disabled_configured; /* as in the file: 'disabled' differs after a command has changed it */
+	bool stopped;		  /* by 'shutdown frontend': gone until a reload, 'disabled' is set as well */
+	bool left_to_stack;	  /* needs layer 7: no bind of it is taken; 'stack_reason' says which line decided */
 	char *stack_reason;
 	struct bind_list binds;
 	char *default_backend;	 /* name as written, or NULL */
 	struct backend *backend; /* resolved, or NULL */
+	struct acl_list acls;	 /* that its rules and routes use */
+	struct policy_rule_list rules;
+	struct policy_route_list routes; /* tried before 'backend' */
 	struct timeouts timeouts;
 	unsigned int maxconn;	 /* flows at a time, 0: not given; beyond it a SYN is dropped */
 	unsigned int rate_limit; /* new flows per second, 0: not given; beyond it a SYN is dropped */
@@ -249,6 +256,7 @@ struct model {
 	struct stats_socket_list sockets;
 	struct log_target_list logs;
 	struct stick_table_list tables;
+	struct acl_set_list acl_sets;
 	unsigned int nr_frontends, nr_backends;
 	unsigned int last_proxy_id;	   /* highest iid given out */
 	unsigned int flows;		   /* '#@xlb flows N', default 262144: IPv4 */
@@ -290,15 +298,16 @@ struct stick_table *model_table_find(const struct model *m, const char *name);
 
 /*
  * Sets run to what a fresh start gives: weight, CMAINT if disabled, health at 'rise', the check enabled if there is
- * one. Keeps dp_id.
+ * one, and takes the address for the configured one. Keeps dp_id.
  */
 void server_run_init(struct server *s, uint64_t now_ms);
 
 /*
  * Moves run-time state from servers, backends and frontends of 'old' to those of the same name in 'new_model', and
- * initialises the rest. What the file changed wins over the word of the operator: a changed weight, 'disabled' or
- * address; a server with a new address, port or kind of check starts afresh, since what was known is of another.
- * 'old' may be NULL: everything is initialised.
+ * initialises the rest. The operator's word outlives the reload: maintenance, drain, weight, address, a disabled check
+ * or frontend. What the file has changed wins over it: a weight, 'disabled' or address that is another than before. A
+ * server with a new address, port or kind of check starts afresh, since what was known is of another. 'old' may be
+ * NULL: everything is initialised.
  */
 void model_inherit_run(struct model *new_model, const struct model *old, uint64_t now_ms);
 
@@ -308,7 +317,8 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
  */
 bool model_follow_tracks(struct model *m);
 
-/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0. */
+/* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0.
+ */
 bool server_is_usable(const struct server *s);
 
 /*

@@ -6,6 +6,7 @@
  * the daemon asks backend_eligible() after every change and hands the answer to the data plane.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <xlb/flow.h>
@@ -33,8 +34,23 @@ void server_run_init(struct server *s, uint64_t now_ms)
 		.source = s->run.source,
 		.dp_id = s->run.dp_id,
 	};
+	s->addr_configured = s->addr;
+	s->port_configured = s->port;
 	check_init(&s->run.check, &s->check);
 	check_init(&s->run.agent, &s->agent);
+}
+
+/* Another address or port than the file's, by command, holds as long as the file says what it said then. */
+static void inherit_address(struct server *s, const struct server *old)
+{
+	bool changed = !addr_equal(&old->addr, &old->addr_configured) || old->port != old->port_configured;
+
+	if (!changed || !addr_equal(&s->addr, &old->addr_configured) || s->port != old->port_configured)
+		return;
+	s->addr = old->addr;
+	s->port = old->port;
+	free(s->host); /* the name that the file gives does not lead there */
+	s->host = NULL;
 }
 
 /* What was learnt about 'old' holds for 's' only if both checks speak to the same place in the same way. */
@@ -62,6 +78,7 @@ static int rescale_health(const struct server *s, const struct server *old)
 static void inherit_server(struct server *s, const struct server *old, uint64_t now_ms)
 {
 	server_run_init(s, now_ms);
+	inherit_address(s, old);
 	s->run.dp_id = old->run.dp_id;
 	s->run.source = old->run.source;
 	s->run.admin = old->run.admin;
@@ -118,8 +135,12 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
 	TAILQ_FOREACH(f, &new_model->frontends, next) {
 		const struct frontend *old_frontend = old ? model_frontend_find(old, f->name) : NULL;
 
-		if (old_frontend)
-			f->dp_id = old_frontend->dp_id;
+		f->disabled_configured = f->disabled;
+		if (!old_frontend)
+			continue;
+		f->dp_id = old_frontend->dp_id;
+		if (f->disabled == old_frontend->disabled_configured && !old_frontend->stopped)
+			f->disabled = old_frontend->disabled;
 	}
 }
 
@@ -164,7 +185,8 @@ bool model_follow_tracks(struct model *m)
 
 bool server_is_usable(const struct server *s)
 {
-	return server_is_up(s) && !root_of(s)->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) && s->run.weight;
+	return server_is_up(s) && !root_of(s)->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) &&
+	       s->run.weight;
 }
 
 static const char *word_of(const struct server *s, const struct server *root)
@@ -217,7 +239,7 @@ const char *server_status(const struct server *s, char *buf)
 		snprintf(buf, SERVER_STATUS_MAX, "DRAIN (agent)");
 	else if (checked && st->health < rise + fall - 1)
 		snprintf(buf, SERVER_STATUS_MAX, "%s %d/%d", word_of(s, root), st->health - rise + 1, fall);
-	else if (checked || s->run.admin & SERVER_DRAIN)
+	else if (checked || s->run.admin & SERVER_DRAIN || st->is_nolb)
 		snprintf(buf, SERVER_STATUS_MAX, "%s", word_of(s, root));
 	else
 		snprintf(buf, SERVER_STATUS_MAX, "no check");

@@ -30,6 +30,7 @@ enum rule_match {
 	MATCH_BODY_REGEX,
 	MATCH_MYSQL, /* a packet of MySQL that is no error */
 	MATCH_LDAP,  /* the answer of success to an LDAP bind */
+	MATCH_DNS,   /* an answer to a DNS query, without error */
 	MATCH_LINE,  /* a whole line, as an agent says it */
 };
 
@@ -50,19 +51,19 @@ struct rule_connect {
 	struct addr addr;  /* family 0: the check's */
 	unsigned int port; /* 0: the check's */
 	bool tls;
-	bool as_server; /* 'default': with or without TLS as the server's check is */
-	bool linger;	/* ends by FIN, not by a reset */
+	bool as_server;	  /* 'default': with or without TLS as the server's check is */
+	bool linger;	  /* ends by FIN, not by a reset */
 	char *sni, *alpn; /* or NULL */
 };
 
 struct rule_expect {
 	enum rule_match match;
 	bool inverse;
-	long min_recv;		      /* bytes without which there is no decision, -1: none given */
+	long min_recv;			 /* bytes without which there is no decision, -1: none given */
 	enum check_code ok, error, late; /* status in place of the default; CHECK_UNKNOWN: none */
-	char *on_ok, *on_error;	      /* words in place of the default, or NULL */
-	bool tells_answer;	      /* the words are the answer's line from byte 'answer_from' */
-	bool code_in_answer;	      /* the status is the number that the answer begins with, as of SMTP */
+	char *on_ok, *on_error;		 /* words in place of the default, or NULL */
+	bool tells_answer;		 /* the words are the answer's line from byte 'answer_from' */
+	bool code_in_answer;		 /* the status is the number that the answer begins with, as of SMTP */
 	size_t answer_from;
 	struct pattern *regex;
 	struct status_range *ranges;

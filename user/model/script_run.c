@@ -106,6 +106,7 @@ static void append_pattern(struct script_result *ret, const struct check_rule *r
 	case MATCH_BODY_REGEX:
 	case MATCH_MYSQL:
 	case MATCH_LDAP:
+	case MATCH_DNS:
 	case MATCH_LINE:
 		break;
 	}

@@ -98,6 +98,8 @@ struct runtime_host {
 	int (*server_del)(void *arg, struct server *s, struct diag_list *diags);
 	int (*frontend_set)(void *arg, struct frontend *f, bool enabled, struct diag_list *diags);
 	int (*check_set)(void *arg, struct server *s, bool enabled, struct diag_list *diags);
+	/* What is said to the agent from now on. */
+	int (*agent_send)(void *arg, struct server *s, const char *text, struct diag_list *diags);
 	size_t (*kill_flows)(void *arg, struct server *s);
 	/* Ends the flows that 'match' returns true for; returns their number. */
 	size_t (*kill_matching)(void *arg, bool (*match)(void *match_arg, const struct runtime_flow *flow),
@@ -192,6 +194,9 @@ void runtime_line_too_long(struct runtime_session *s, struct buf *out);
  * JSON: {"cmd": "status" | "show" | "attach" | "detach" | "reload" | "server" | ..., further members by command;
  * see control.c}. Same session, same levels.
  */
+
+/* The code that column srv_check_status of a server-state file stands for; CHECK_UNKNOWN for numbers that mean none. */
+enum check_code runtime_check_code(unsigned int number);
 
 /* Formats used by the stats page as well. */
 void stat_csv(const struct runtime_host *host, void *arg, struct buf *out);

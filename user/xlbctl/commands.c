@@ -77,7 +77,7 @@ const struct ctl_cmd ctl_commands[] = {
 	  del_options, cmd_server, NULL },
 	{ "server set", "BACKEND/SERVER PROPERTY VALUE", 3, 3, "change a property of a server",
 	  "xlbctl server set web/s1 addr 10.0.0.21:80", NULL, cmd_server,
-	  "Properties: addr IP[:PORT], check on|off, check-port PORT, health up|down, weight N|N%." },
+	  "Properties: addr IP[:PORT], check on|off, check-port PORT, health up|stopping|down, weight N|N%." },
 	{ "server drain", "BACKEND/SERVER", 1, 1, "no new connections; those that exist go on",
 	  "xlbctl server drain web/s1", NULL, cmd_server, NULL },
 	{ "server ready", "BACKEND/SERVER", 1, 1, "end drain or maintenance", "xlbctl server ready web/s1", NULL,

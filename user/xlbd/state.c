@@ -261,7 +261,7 @@ int state_start(struct state *st, struct model *m, struct diag_list *diags)
 		rc = open_host(st, diags);
 	if (rc)
 		return rc;
-	statefile_load(&st->paths, m, dp_was_adopted(st->dp), diags);
+	statefile_load(&st->paths, m, dp_was_adopted(st->dp), st->started_ms, diags);
 	adopt_health(m, st->image);
 	rc = state_apply(st, m, diags);
 	if (rc)

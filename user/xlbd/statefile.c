@@ -58,6 +58,25 @@ static int write_file(const char *path, const struct buf *text)
 	return rc;
 }
 
+/* Addresses that a command has changed: in HAProxy's columns only the present one stands. */
+static void add_addresses(const struct model *m, struct buf *out)
+{
+	char configured[ADDR_TEXT_MAX], present[ADDR_TEXT_MAX];
+	const struct backend *b;
+	const struct server *s;
+
+	TAILQ_FOREACH(b, &m->backends, next) {
+		TAILQ_FOREACH(s, &b->servers, next) {
+			if (!s->addr.family || !s->addr_configured.family ||
+			    (addr_equal(&s->addr, &s->addr_configured) && s->port == s->port_configured))
+				continue;
+			buf_printf(out, "#@xlb addr %s %s %s %u %s %u\n", b->name, s->name,
+				   addr_format(&s->addr_configured, configured), s->port_configured,
+				   addr_format(&s->addr, present), s->port);
+		}
+	}
+}
+
 static void make_text(struct state *st, struct buf *out)
 {
 	static const char command[] = "show servers state";
@@ -67,6 +86,7 @@ static void make_text(struct state *st, struct buf *out)
 	while (runtime_is_busy(&session))
 		runtime_resume(&session, out);
 	runtime_session_fini(&session);
+	add_addresses(st->model, out);
 }
 
 /* A failure is told once; the daemon goes on without. */

@@ -15,10 +15,14 @@ int statefile_start(struct state *st, struct statefile **ret);
 void statefile_stop(struct statefile *f);
 
 /*
- * Enters the file's contents into 'm': maintenance, drain and weight always, health only 'with_health'. A missing file
- * is fine; one that is damaged is ignored as a whole, with a warning.
+ * Enters into 'm' what files tell: its own, and those of 'server-state-file' and 'server-state-file-name' for backends
+ * that say 'load-server-state-from-file'. Maintenance, drain, weight, disabled checks and changed addresses always;
+ * health from its own file only 'with_health', since after an outage checks know better, from the others as in HAProxy.
+ * Where they contradict, the youngest file counts. A missing file is fine; one that is damaged is ignored as a whole,
+ * with a warning.
  */
-void statefile_load(const struct paths *paths, struct model *m, bool with_health, struct diag_list *diags);
+void statefile_load(const struct paths *paths, struct model *m, bool with_health, uint64_t now_ms,
+		    struct diag_list *diags);
 
 /* Something that the file holds has changed: it is written within a second. */
 void statefile_touch(struct statefile *f);

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reads the server-state file at start. Strict: a file that is not entirely as statefile.c writes it is not believed at
- * all, since half of what operators set is worse than nothing.
+ * Reads server-state files at start: the daemon's own, and those that the configuration names for HAProxy.
+ *
+ * Strict: a file that is not entirely sound is not believed at all, since half of what operators set is worse than
+ * nothing. Several files may speak of one server; the youngest has the last word.
  */
+#include "xlbd/statefile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "xlbd/statefile.h"
+#include "protocol/runtime.h"
 
 enum {
 	NR_FIELDS = 25,
@@ -19,9 +24,39 @@ enum {
 };
 
 /* Columns of a row, counted from 0. */
-enum { F_BACKEND = 1, F_SERVER = 3, F_ADMIN = 6, F_WEIGHT = 7, F_FILE_WEIGHT = 8, F_HEALTH = 12, F_CHECK_STATE = 13 };
+enum {
+	F_BACKEND = 1,
+	F_SERVER = 3,
+	F_OP_STATE = 5,
+	F_ADMIN = 6,
+	F_WEIGHT = 7,
+	F_FILE_WEIGHT = 8,
+	F_AGE = 9,
+	F_CHECK_STATUS = 10,
+	F_HEALTH = 12,
+	F_CHECK_STATE = 13,
+	F_AGENT_STATE = 14
+};
 
 enum { STATE_CONFIGURED = 2, STATE_ENABLED = 4 };
+enum { OP_STOPPED = 0, OP_STOPPING = 3 };
+
+/* One file, and which backends it may speak of. */
+struct source {
+	char path[PATHS_MAX + MODEL_NAME_MAX + 16];
+	bool is_own;		    /* of all backends; of health only after an adoption */
+	const struct backend *only; /* of this one alone; NULL: of those that say 'global' */
+	struct timespec written;
+	char *text;
+};
+
+/* What entering a file into a model needs. */
+struct load {
+	struct model *m;
+	const struct source *from;
+	bool with_health;
+	uint64_t now_ms;
+};
 
 /* Splits a row in place. Returns the number of fields, at most NR_FIELDS + 1. */
 static unsigned int split(char *row, char *fields[NR_FIELDS + 1])
@@ -51,42 +86,114 @@ static bool number(const char *text, unsigned long max, unsigned int *ret)
 }
 
 struct row {
-	unsigned int admin, weight, file_weight, health, check_state;
+	unsigned int op_state, admin, weight, file_weight, age_s, check_status, health, check_state, agent_state;
 };
 
 static bool parse_row(char *fields[], unsigned int nr, struct row *ret)
 {
-	return nr == NR_FIELDS && number(fields[F_ADMIN], 0x7f, &ret->admin) &&
-	       number(fields[F_WEIGHT], MODEL_WEIGHT_MAX, &ret->weight) &&
+	return nr == NR_FIELDS && number(fields[F_OP_STATE], OP_STOPPING, &ret->op_state) &&
+	       number(fields[F_ADMIN], 0x7f, &ret->admin) && number(fields[F_WEIGHT], MODEL_WEIGHT_MAX, &ret->weight) &&
 	       number(fields[F_FILE_WEIGHT], MODEL_WEIGHT_MAX, &ret->file_weight) &&
+	       number(fields[F_AGE], UINT32_MAX, &ret->age_s) &&
+	       number(fields[F_CHECK_STATUS], 0xff, &ret->check_status) &&
 	       number(fields[F_HEALTH], 1 << 20, &ret->health) &&
-	       number(fields[F_CHECK_STATE], 0xff, &ret->check_state);
+	       number(fields[F_CHECK_STATE], 0xff, &ret->check_state) &&
+	       number(fields[F_AGENT_STATE], 0xff, &ret->agent_state);
 }
 
-static void enter_row(struct model *m, char *fields[], const struct row *row, bool with_health)
+/* The server that a line names, if the file may speak of it. */
+static struct server *find_server(const struct load *l, const char *backend, const char *name)
 {
-	struct backend *b = model_backend_find(m, fields[F_BACKEND]);
-	struct server *s = b ? model_server_find(b, fields[F_SERVER]) : NULL;
+	struct backend *b = model_backend_find(l->m, backend);
+
+	if (!b)
+		return NULL;
+	if (!l->from->is_own && (l->from->only ? b != l->from->only : b->load_state != STATE_FILE_GLOBAL))
+		return NULL;
+	return model_server_find(b, name);
+}
+
+static void enter_health(const struct load *l, struct server *s, const struct row *row)
+{
+	uint64_t age_ms = (uint64_t)row->age_s * 1000;
+
+	(void)check_set_health(&s->run.check, &s->check, (int)row->health);
+	s->run.check.is_nolb = row->op_state == OP_STOPPING && server_is_up(s);
+	s->run.check.code = runtime_check_code(row->check_status);
+	/* Of before the boot is as good as of the boot. */
+	s->run.last_change_ms = l->now_ms > age_ms ? l->now_ms - age_ms : 1;
+	if (!server_is_up(s))
+		s->run.down_since_ms = s->run.last_change_ms;
+}
+
+static void enter_row(const struct load *l, char *fields[], const struct row *row)
+{
+	struct server *s = find_server(l, fields[F_BACKEND], fields[F_SERVER]);
+	bool check_decides;
 
 	if (!s)
 		return;
 	/* The file's word on a server that 'disabled' put into maintenance is about the configuration, not an
 	 * operator's. */
+	s->run.admin &= ~(unsigned int)(SERVER_FMAINT | SERVER_FDRAIN);
 	if (!(row->admin & SERVER_CMAINT))
 		s->run.admin |= row->admin & (SERVER_FMAINT | SERVER_FDRAIN);
 	/* A weight that was changed in the configuration since wins. */
-	if (row->file_weight == s->weight)
-		s->run.weight = row->weight;
-	if (s->check.type == CHECK_NONE)
-		return;
-	if (row->check_state & STATE_CONFIGURED && !(row->check_state & STATE_ENABLED))
-		s->run.check_enabled = false;
-	if (with_health)
-		(void)check_set_health(&s->run.check, &s->check, (int)row->health);
+	s->run.weight = row->file_weight == s->weight ? row->weight : s->weight;
+	if (s->check.type != CHECK_NONE && row->check_state & STATE_CONFIGURED)
+		s->run.check_enabled = row->check_state & STATE_ENABLED;
+	if (s->agent.type != CHECK_NONE && row->agent_state & STATE_CONFIGURED)
+		s->run.agent_enabled = row->agent_state & STATE_ENABLED;
+	/* Where no check speaks, health is the operator's word; in maintenance the file does not tell it. */
+	check_decides = s->run.check_enabled;
+	if (!(row->admin & SERVER_MAINT) && (l->with_health || !check_decides))
+		enter_health(l, s, row);
 }
 
-/* Goes over all rows; 'm' NULL: only to see whether all of them are sound. */
-static bool read_rows(const char *text, struct model *m, bool with_health)
+/*
+ * "#@xlb addr BACKEND SERVER CONFIGURED PORT PRESENT PORT", a comment to HAProxy: an operator gave the server another
+ * address than the configuration. It holds as long as that still says the same. 'l' NULL: only to see if it is sound.
+ */
+static bool read_addr_line(char *line, const struct load *l)
+{
+	char *fields[NR_FIELDS + 1];
+	struct addr configured, present;
+	unsigned int configured_port, present_port;
+	struct server *s;
+
+	if (split(line, fields) != 8 || strcmp(fields[1], "addr") != 0 || addr_parse(fields[4], &configured) ||
+	    !number(fields[5], UINT16_MAX, &configured_port) || addr_parse(fields[6], &present) ||
+	    !number(fields[7], UINT16_MAX, &present_port))
+		return false;
+	s = l ? find_server(l, fields[2], fields[3]) : NULL;
+	if (!s || !addr_equal(&s->addr_configured, &configured) || s->port_configured != configured_port)
+		return true;
+	s->addr = present;
+	s->port = (uint16_t)present_port;
+	free(s->host); /* the name that the configuration gives does not lead there */
+	s->host = NULL;
+	return true;
+}
+
+/* A line behind the head. 'l' NULL: only to see whether it is sound. */
+static bool read_line(char *line, const struct load *l)
+{
+	char *fields[NR_FIELDS + 1];
+	struct row row;
+
+	if (!strncmp(line, "#@xlb ", 6))
+		return read_addr_line(line, l);
+	if (*line == '#')
+		return true;
+	if (!parse_row(fields, split(line, fields), &row))
+		return false;
+	if (l)
+		enter_row(l, fields, &row);
+	return true;
+}
+
+/* Goes over all lines; 'l' NULL: only to see whether all of them are sound. */
+static bool read_lines(const char *text, const struct load *l)
 {
 	char *copy = strdup(text), *save, *line;
 	bool sound = copy;
@@ -95,60 +202,118 @@ static bool read_rows(const char *text, struct model *m, bool with_health)
 	sound = sound && line && !strcmp(line, "1");
 	line = sound ? strtok_r(NULL, "\n", &save) : NULL;
 	sound = sound && line && !strncmp(line, "# be_id be_name ", 16);
-	while (sound && (line = strtok_r(NULL, "\n", &save))) {
-		char *fields[NR_FIELDS + 1];
-		struct row row;
-
-		sound = parse_row(fields, split(line, fields), &row);
-		if (sound && m)
-			enter_row(m, fields, &row, with_health);
-	}
+	while (sound && (line = strtok_r(NULL, "\n", &save)))
+		sound = read_line(line, l);
 	free(copy);
 	return sound;
 }
 
-/* The whole file as text. 0 or -errno; -EFBIG, -EINVAL for what cannot be ours. */
-static int read_file(const char *path, char **ret)
+/* The whole file as text. 0 or -errno; -EFBIG, -EINVAL for what cannot be one. */
+static int read_file(struct source *s)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), rc = 0;
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC | (s->is_own ? O_NOFOLLOW : 0) | O_NONBLOCK), rc = 0;
 	struct buf b = { 0 };
 	char part[4096];
+	struct stat st;
 	ssize_t len;
 
 	if (fd < 0)
 		return -errno;
 	while ((len = read(fd, part, sizeof(part))) > 0 && b.len <= FILE_MAX)
 		buf_add(&b, part, (size_t)len);
-	if (len < 0)
+	if (len < 0 || fstat(fd, &st))
 		rc = -errno;
 	else if (b.len > FILE_MAX)
 		rc = -EFBIG;
-	else if (!b.len || memchr(b.data, '\0', b.len))
+	else if (!b.len || b.failed || memchr(b.data, '\0', b.len))
 		rc = -EINVAL;
 	close(fd);
 	if (rc) {
 		buf_fini(&b);
 		return rc;
 	}
-	*ret = b.data;
+	s->written = st.st_mtim;
+	s->text = b.data;
 	return 0;
 }
 
-void statefile_load(const struct paths *paths, struct model *m, bool with_health, struct diag_list *diags)
+/* Reads the file if there is one; damage is told. */
+static void take_in(struct source *s, struct diag_list *diags)
 {
-	char path[PATHS_MAX + 16], *text = NULL;
-	int rc;
+	int rc = read_file(s);
 
-	snprintf(path, sizeof(path), "%s/server-state", paths->state_dir);
-	rc = read_file(path, &text);
 	if (rc == -ENOENT)
 		return;
-	if (!rc && (!text || !read_rows(text, NULL, false)))
+	if (!rc && !read_lines(s->text, NULL))
 		rc = -EINVAL;
-	if (rc)
-		diag_add(diags, DIAG_WARNING, NULL, NULL, "servers start as the configuration says; checks decide",
-			 "%s is ignored: %s", path, rc == -EINVAL ? "it is damaged" : strerror(-rc));
+	if (!rc)
+		return;
+	diag_add(diags, DIAG_WARNING, NULL, NULL, "servers start as the configuration says; checks decide",
+		 "%s is ignored: %s", s->path, rc == -EINVAL ? "it is damaged" : strerror(-rc));
+	free(s->text);
+	s->text = NULL;
+}
+
+/* 'name' in the directory of 'server-state-base', unless it says itself where it is. False: there is no such file. */
+static bool path_of(const struct model *m, const char *name, struct source *s)
+{
+	int len;
+
+	if (!name || !*name)
+		return false;
+	if (*name == '/' || !m->state_base)
+		len = snprintf(s->path, sizeof(s->path), "%s", name);
 	else
-		(void)read_rows(text, m, with_health);
-	free(text);
+		len = snprintf(s->path, sizeof(s->path), "%s/%s", m->state_base, name);
+	return len > 0 && (size_t)len < sizeof(s->path);
+}
+
+/* The files that speak of servers of 'm'; 'list' has room for one per backend and two more. */
+static size_t list_sources(const struct paths *paths, const struct model *m, struct source *list)
+{
+	const struct backend *b;
+	bool global = false;
+	size_t nr = 0;
+
+	snprintf(list[nr].path, sizeof(list[nr].path), "%s/server-state", paths->state_dir);
+	list[nr++].is_own = true;
+	TAILQ_FOREACH(b, &m->backends, next) {
+		global = global || b->load_state == STATE_FILE_GLOBAL;
+		if (b->load_state != STATE_FILE_LOCAL)
+			continue;
+		list[nr].only = b;
+		nr += path_of(m, b->state_file ? b->state_file : b->name, &list[nr]);
+	}
+	if (global)
+		nr += path_of(m, m->state_file, &list[nr]);
+	return nr;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct source *x = a, *y = b;
+
+	if (x->written.tv_sec != y->written.tv_sec)
+		return x->written.tv_sec < y->written.tv_sec ? -1 : 1;
+	return x->written.tv_nsec < y->written.tv_nsec ? -1 : x->written.tv_nsec > y->written.tv_nsec;
+}
+
+void statefile_load(const struct paths *paths, struct model *m, bool with_health, uint64_t now_ms,
+		    struct diag_list *diags)
+{
+	struct source *list = calloc(m->nr_backends + 2, sizeof(*list));
+	size_t nr = list ? list_sources(paths, m, list) : 0;
+
+	for (size_t i = 0; i < nr; i++)
+		take_in(&list[i], diags);
+	if (nr)
+		qsort(list, nr, sizeof(*list), by_age);
+	for (size_t i = 0; i < nr; i++) {
+		struct load l = { m, &list[i], with_health || !list[i].is_own, now_ms };
+
+		if (list[i].text)
+			(void)read_lines(list[i].text, &l);
+		free(list[i].text);
+	}
+	free(list);
 }

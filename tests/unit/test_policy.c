@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Rules at layer 4: what a file says, packet by packet, and the compiled form beside it. Every case is run through
+ * both; random rules and packets hold them against each other once more.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "config/conf.h"
+#include "model/capability.h"
+#include "model/policy.h"
+
+/* --- counters of tables, as a data plane would keep them ---------------------------------------------------------- */
+
+enum { FAKE_ENTRIES = 64 };
+
+struct fake_entry {
+	const struct stick_table *table;
+	struct addr key;
+	uint64_t conns, gpc0;
+};
+
+struct fake {
+	struct fake_entry entries[FAKE_ENTRIES];
+	size_t nr;
+	unsigned int up; /* usable servers of any backend */
+};
+
+static struct fake_entry *fake_find(struct fake *f, const struct stick_table *t, const struct addr *key)
+{
+	for (size_t i = 0; i < f->nr; i++)
+		if (f->entries[i].table == t && addr_equal(&f->entries[i].key, key))
+			return &f->entries[i];
+	return NULL;
+}
+
+static void fake_track(void *arg, const struct stick_table *t, const struct addr *key)
+{
+	struct fake *f = arg;
+	struct fake_entry *e = fake_find(f, t, key);
+
+	if (!e) {
+		assert_true(f->nr < FAKE_ENTRIES);
+		e = &f->entries[f->nr++];
+		*e = (struct fake_entry){ .table = t, .key = *key };
+	}
+	e->conns++;
+}
+
+static uint64_t fake_get(void *arg, const struct stick_table *t, const struct addr *key, enum acl_field field)
+{
+	const struct fake_entry *e = fake_find(arg, t, key);
+
+	if (!e)
+		return 0;
+	return field == ACL_GPC0 || field == ACL_GPC0_RATE ? e->gpc0 : e->conns;
+}
+
+static void fake_inc(void *arg, const struct stick_table *t, const struct addr *key)
+{
+	struct fake_entry *e = fake_find(arg, t, key);
+
+	assert_non_null(e);
+	e->gpc0++;
+}
+
+static unsigned int fake_nbsrv(void *arg, const struct backend *b)
+{
+	(void)b;
+	return ((struct fake *)arg)->up;
+}
+
+static struct policy_counters counters_of(struct fake *f)
+{
+	return (struct policy_counters){
+		.arg = f, .track = fake_track, .get = fake_get, .inc_gpc0 = fake_inc, .nbsrv = fake_nbsrv
+	};
+}
+
+/* --- texts and packets -------------------------------------------------------------------------------------------- */
+
+static struct model *load(const char *text)
+{
+	bool all[NR_CAPABILITIES];
+	struct conf_options opt = { .numeric = true, .can = all };
+	struct diag_list diags;
+	struct model *m = NULL;
+
+	memset(all, true, sizeof(all));
+	diag_init(&diags);
+	if (conf_load_text("t", text, strlen(text), &opt, &diags, &m))
+		diag_print(&diags, stderr, false);
+	diag_fini(&diags);
+	return m;
+}
+
+/* "10.0.0.1:1234>10.9.9.9:80" */
+static struct policy_packet packet(const char *text)
+{
+	char src[64], dst[64];
+	unsigned int sport, dport;
+	struct policy_packet pkt = { 0 };
+
+	assert_int_equal(sscanf(text, "%63[^-]-%u>%63[^-]-%u", src, &sport, dst, &dport), 4);
+	assert_int_equal(addr_parse(src, &pkt.src), 0);
+	assert_int_equal(addr_parse(dst, &pkt.dst), 0);
+	pkt.src_port = (uint16_t)sport;
+	pkt.dst_port = (uint16_t)dport;
+	return pkt;
+}
+
+/* The verdict as a word: the backend's name, "reject", "drop". */
+static const char *word_of(enum policy_verdict v, const struct backend *b)
+{
+	switch (v) {
+	case POLICY_TAKE:
+		return b ? b->name : "nothing";
+	case POLICY_REJECT:
+		return "reject";
+	case POLICY_DROP:
+		return "drop";
+	}
+	return "";
+}
+
+/* What frontend f does with each packet of the list, both ways; the words joined by blanks. */
+static void judge(const struct model *m, const char *const *packets, unsigned int up, struct buf *by_rules,
+		  struct buf *by_program)
+{
+	const struct frontend *f = model_frontend_find(m, "f");
+	struct fake a = { .up = up }, b = { .up = up };
+	struct policy_counters ca = counters_of(&a), cb = counters_of(&b);
+	struct policy_program *prog = NULL;
+
+	assert_non_null(f);
+	assert_int_equal(policy_compile(f, &cb, &prog), 0);
+	for (; *packets; packets++) {
+		struct policy_packet pkt = packet(*packets);
+		struct backend *be = NULL, *bp = NULL;
+		enum policy_verdict v = policy_eval(f, &pkt, &ca, &be);
+
+		buf_printf(by_rules, "%s%s", by_rules->len ? " " : "", word_of(v, be));
+		v = policy_run(prog, &pkt, &cb, &bp);
+		buf_printf(by_program, "%s%s", by_program->len ? " " : "", word_of(v, bp));
+	}
+	policy_program_free(prog);
+}
+
+struct policy_case {
+	const char *name;
+	const char *rules; /* of frontend f on port 80, whose backend is d; backends a, b, c and a table t exist */
+	const char *packets[10];
+	const char *verdicts;
+	unsigned int up;
+};
+
+#define A "10.1.2.3-1000>10.9.9.9-80"
+#define B "192.168.1.1-2000>10.9.9.9-80"
+#define C "10.1.2.3-1000>10.9.9.8-443"
+#define LOCAL "127.0.0.1-5000>10.9.9.9-80"
+#define SIX "fd00::1-1000>fd00::9-80"
+
+static bool run_case(const struct policy_case *c)
+{
+	struct buf text = { 0 }, by_rules = { 0 }, by_program = { 0 };
+	struct model *m;
+	bool ok;
+
+	buf_printf(&text,
+		   "frontend f\n bind :80\n stick-table type ip size 1k store conn_rate(10s),conn_cur,conn_cnt,gpc0\n%s"
+		   " default_backend d\nbackend a\nbackend b\nbackend c\nbackend d\nbackend t\n"
+		   " stick-table type ip size 1k store conn_rate(1s),conn_cur,gpc0\n",
+		   c->rules);
+	m = load(text.data);
+	assert_non_null(m);
+	judge(m, c->packets, c->up, &by_rules, &by_program);
+	ok = !strcmp(by_rules.data, c->verdicts) && !strcmp(by_program.data, c->verdicts);
+	if (!ok)
+		print_error("case '%s':\nexpected %s\nrules    %s\nprogram  %s\n", c->name, c->verdicts, by_rules.data,
+			    by_program.data);
+	model_free(m);
+	buf_fini(&text);
+	buf_fini(&by_rules);
+	buf_fini(&by_program);
+	return ok;
+}
+
+#define RUN_POLICY(cases)                                                                                              \
+	do {                                                                                                           \
+		size_t i_, failed_ = 0;                                                                                \
+		(void)state;                                                                                           \
+		for (i_ = 0; i_ < sizeof(cases) / sizeof((cases)[0]); i_++)                                            \
+			failed_ += !run_case(&(cases)[i_]);                                                            \
+		assert_int_equal(failed_, 0);                                                                          \
+	} while (0)
+
+static void routes__by_addresses_and_ports__first_true_one_wins(void **state)
+{
+	static const struct policy_case cases[] = {
+		{ "none", "", { A, B }, "d d", 0 },
+		{ "by source", " use_backend a if { src 10.0.0.0/8 }\n", { A, B, LOCAL, SIX }, "a d d d", 0 },
+		{ "by source of both families",
+		  " use_backend a if { src 10.0.0.0/8 fd00::/8 }\n",
+		  { A, B, SIX },
+		  "a d a",
+		  0 },
+		{ "a mask with dots, a single address",
+		  " use_backend a if { src 192.168.1.0/255.255.255.0 127.0.0.1 }\n",
+		  { A, B, LOCAL },
+		  "d a a",
+		  0 },
+		{ "everything", " use_backend a if { src 0.0.0.0/0 }\n", { A, SIX }, "a d", 0 },
+		{ "by destination", " use_backend a if { dst 10.9.9.8 }\n", { A, C }, "d a", 0 },
+		{ "by ports",
+		  " use_backend a if { dst_port 443 }\n use_backend b if { src_port 1500: }\n",
+		  { A, B, C },
+		  "d b a",
+		  0 },
+		{ "ranges and operators",
+		  " use_backend a if { src_port :999 }\n use_backend b if { src_port gt 1000 lt 1000 }\n"
+		  " use_backend c if { src_port 1000:1000 }\n",
+		  { A, B, "1.1.1.1-999>1.1.1.2-1" },
+		  "c b a",
+		  0 },
+		{ "operators apply to all that follow",
+		  " use_backend a if { dst_port ge 8000 9000 eq 80 }\n",
+		  { A, C, "1.1.1.1-1>1.1.1.1-8000" },
+		  "a d a",
+		  0 },
+		{ "the first of two",
+		  " use_backend a if { src 10.0.0.0/8 }\n use_backend b if { src 10.1.0.0/16 }\n",
+		  { A },
+		  "a",
+		  0 },
+		{ "the longer network first",
+		  " use_backend b if { src 10.1.0.0/16 }\n use_backend a if { src 10.0.0.0/8 }\n",
+		  { A, "10.2.0.1-1>1.1.1.1-1" },
+		  "b a",
+		  0 },
+		{ "one without condition ends the list",
+		  " use_backend a if { src 10.0.0.0/8 }\n use_backend b\n use_backend c if { src 192.168.0.0/16 }\n",
+		  { A, B },
+		  "a b",
+		  0 },
+	};
+
+	RUN_POLICY(cases);
+}
+
+static void conditions__and_or_not__as_in_haproxy(void **state)
+{
+	static const struct policy_case cases[] = {
+		{ "and", " use_backend a if { src 10.0.0.0/8 } { dst_port 443 }\n", { A, C }, "d a", 0 },
+		{ "or", " use_backend a if { src 192.168.0.0/16 } or { dst_port 443 }\n", { A, B, C }, "d a a", 0 },
+		{ "and binds stronger than or",
+		  " use_backend a if { src 192.168.0.0/16 } { dst_port 443 } || { src 10.0.0.0/8 } { dst_port 80 }\n",
+		  { A, B, C },
+		  "a d d",
+		  0 },
+		{ "not", " use_backend a if !{ src 10.0.0.0/8 }\n", { A, B }, "d a", 0 },
+		{ "not, apart",
+		  " use_backend a if ! { src 10.0.0.0/8 } ! { src 127.0.0.1 }\n",
+		  { A, B, LOCAL },
+		  "d a d",
+		  0 },
+		{ "twice not", " use_backend a if !!{ src 10.0.0.0/8 }\n", { A, B }, "a d", 0 },
+		{ "unless", " use_backend a unless { src 10.0.0.0/8 } { dst_port 443 }\n", { A, B, C }, "a a d", 0 },
+		{ "unless with or",
+		  " use_backend a unless { src 192.168.0.0/16 } or { dst_port 443 }\n",
+		  { A, B, C },
+		  "a d d",
+		  0 },
+		{ "named",
+		  " acl net src 10.0.0.0/8\n acl tls dst_port 443\n use_backend a if net tls\n use_backend b if net "
+		  "!tls\n",
+		  { A, B, C },
+		  "b d a",
+		  0 },
+		{ "two lines of one name are alternatives",
+		  " acl x src 192.168.0.0/16\n acl x dst_port 443\n use_backend a if x\n",
+		  { A, B, C },
+		  "d a a",
+		  0 },
+		{ "asked for and against",
+		  " acl x src 10.0.0.0/8\n use_backend a if x !x or { dst_port 443 }\n",
+		  { A, C },
+		  "d a",
+		  0 },
+		{ "predefined", " use_backend a if FALSE\n use_backend b if LOCALHOST TRUE\n", { A, LOCAL }, "d b", 0 },
+		{ "unless TRUE, unless FALSE",
+		  " use_backend a unless TRUE\n use_backend b unless FALSE\n",
+		  { A },
+		  "b",
+		  0 },
+		{ "not TRUE",
+		  " use_backend a if !TRUE or { dst_port 443 }\n use_backend b if !FALSE\n",
+		  { A, C },
+		  "b a",
+		  0 },
+		{ "a pattern that nothing meets",
+		  " use_backend a if { src -- }\n use_backend b if !{ src -- }\n",
+		  { A },
+		  "b",
+		  0 },
+		{ "no server left", " use_backend a if { nbsrv(d) lt 1 }\n", { A }, "a", 0 },
+		{ "servers left", " use_backend a if { nbsrv(d) lt 1 }\n", { A }, "d", 2 },
+	};
+
+	RUN_POLICY(cases);
+}
+
+static void rules__in_order__accept_and_refuse(void **state)
+{
+	static const struct policy_case cases[] = {
+		{ "reject", " tcp-request connection reject if { src 10.0.0.0/8 }\n", { A, B }, "reject d", 0 },
+		{ "silent-drop",
+		  " tcp-request connection silent-drop unless { src 10.0.0.0/8 }\n",
+		  { A, B },
+		  "d drop",
+		  0 },
+		{ "reject all", " tcp-request connection reject\n", { A, SIX }, "reject reject", 0 },
+		{ "accept first",
+		  " tcp-request connection accept if { src 10.1.0.0/16 }\n tcp-request connection reject if { src "
+		  "10.0.0.0/8 }\n",
+		  { A, "10.2.0.1-1>1.1.1.1-1" },
+		  "d reject",
+		  0 },
+		{ "accept does not reach the rules of sessions",
+		  " tcp-request session reject if { dst_port 443 }\n tcp-request connection accept if { src 10.0.0.0/8 "
+		  "}\n"
+		  " tcp-request connection reject\n",
+		  { A, B, C },
+		  "d reject reject",
+		  0 },
+		{ "accept of a session ends its rules",
+		  " tcp-request session accept if { src 10.0.0.0/8 }\n tcp-request session silent-drop\n",
+		  { A, B },
+		  "d drop",
+		  0 },
+		{ "an accepted flow is routed",
+		  " tcp-request connection accept\n use_backend a if { dst_port 443 }\n",
+		  { A, C },
+		  "d a",
+		  0 },
+	};
+
+	RUN_POLICY(cases);
+}
+
+static void counters__of_clients__as_in_haproxy(void **state)
+{
+	static const struct policy_case cases[] = {
+		{ "too many connections",
+		  " tcp-request connection track-sc0 src\n tcp-request connection reject if { sc0_conn_rate gt 2 }\n",
+		  { A, A, B, A, A, B, B },
+		  "d d d reject reject d reject",
+		  0 },
+		{ "sc_conn_rate(0), and in another table",
+		  " tcp-request connection track-sc1 src table t\n"
+		  " tcp-request connection reject if { sc_conn_rate(1) gt 1 } or { sc_conn_rate(1,t) gt 1 }\n",
+		  { A, A, B },
+		  "d reject d",
+		  0 },
+		{ "asked for before it is tracked",
+		  " tcp-request connection reject if { src_conn_rate ge 1 }\n tcp-request connection track-sc0 src\n",
+		  { A, A, B },
+		  "d reject d",
+		  0 },
+		{ "never tracked is never true",
+		  " tcp-request connection reject if { sc0_conn_rate ge 0 }\n",
+		  { A },
+		  "d",
+		  0 },
+		{ "never seen counts 0",
+		  " tcp-request connection reject if { src_conn_rate ge 0 }\n",
+		  { A },
+		  "reject",
+		  0 },
+		{ "some are not counted",
+		  " tcp-request connection accept if { src 192.168.0.0/16 }\n tcp-request connection track-sc0 src\n"
+		  " tcp-request connection silent-drop if { sc0_conn_cur gt 1 }\n",
+		  { A, A, B, B, B },
+		  "d drop d d d",
+		  0 },
+		{ "a counter keeps its first entry",
+		  " tcp-request connection track-sc0 src\n tcp-request connection track-sc0 dst\n"
+		  " tcp-request connection reject if { sc0_conn_cnt gt 1 }\n",
+		  { A, B, A },
+		  "d d reject",
+		  0 },
+		{ "by destination",
+		  " tcp-request connection track-sc0 dst\n tcp-request connection reject if { sc0_conn_cnt gt 1 }\n",
+		  { A, B, C },
+		  "d reject d",
+		  0 },
+		{ "the other family has no entry",
+		  " tcp-request connection track-sc0 src\n tcp-request connection reject if { sc0_conn_cnt gt 0 }\n",
+		  { A, SIX },
+		  "reject d",
+		  0 },
+		{ "banned for good",
+		  " tcp-request connection track-sc0 src\n tcp-request connection reject if { sc0_get_gpc0 gt 0 }\n"
+		  " tcp-request connection sc-inc-gpc0(0) if { sc0_conn_cnt ge 2 }\n",
+		  { A, A, A, B },
+		  "d d reject d",
+		  0 },
+	};
+
+	RUN_POLICY(cases);
+}
+
+/* --- sets --------------------------------------------------------------------------------------------------------- */
+
+static void set__edited__keeps_what_is_left(void **state)
+{
+	struct acl_set set = { 0 };
+	struct cidr net;
+	char text[32];
+
+	(void)state;
+	for (unsigned int i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "10.0.%u.0/24", i % 50);
+		assert_int_equal(cidr_parse(text, &net), 0);
+		assert_int_equal(acl_set_add_net(&set, &net), 0);
+	}
+	assert_int_equal(set.nr, 100);
+	assert_int_equal(cidr_parse("10.0.7.9/24", &net), 0);
+	assert_int_equal(acl_set_del_net(&set, &net), 2);
+	assert_int_equal(acl_set_del_net(&set, &net), 0);
+	assert_int_equal(set.nr, 98);
+	for (unsigned int i = 0; i < 100; i++)
+		assert_int_equal(acl_set_add_net(&set, &net), 0);
+	assert_int_equal(set.nr, 198);
+	assert_int_equal(acl_set_add_range(&set, (struct num_range){ 1, 2 }), -22);
+	acl_set_clear(&set);
+	assert_int_equal(set.nr, 0);
+}
+
+static void network__texts__parsed_or_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",	      "10.0.0.0/33",	  "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/255.0.255.0",
+		"fd00::/129", "fd00::/255.0.0.0", "1.2.3",     "/8",	     "10.0.0.0/-1",
+		"host"
+	};
+	struct cidr a, b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!cidr_parse(bad[i], &a))
+			fail_msg("'%s' was taken", bad[i]);
+	assert_int_equal(cidr_parse("10.1.2.3/8", &a), 0);
+	assert_int_equal(cidr_parse("10.0.0.0/255.0.0.0", &b), 0);
+	assert_int_equal(cidr_cmp(&a, &b), 0);
+	assert_int_equal(cidr_parse("10.0.0.0/9", &b), 0);
+	assert_true(cidr_cmp(&a, &b) < 0);
+	assert_int_equal(cidr_parse("fd00::1", &b), 0);
+	assert_int_equal(b.bits, 128);
+}
+
+static void pattern_file__shared_by_lines__read_once(void **state)
+{
+	char path[] = "/tmp/xlb-policy-XXXXXX", text[1024];
+	static const char lines[] = "# friends\n10.0.0.0/8\n\n  192.168.1.1  \r\n";
+	static const char *const packets[] = { A, B, LOCAL, NULL };
+	struct buf by_rules = { 0 }, by_program = { 0 };
+	int fd = mkstemp(path);
+	struct model *m;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, lines, sizeof(lines) - 1), sizeof(lines) - 1);
+	close(fd);
+	snprintf(text, sizeof(text),
+		 "frontend f\n bind :80\n acl friend src -f %s\n tcp-request connection reject if !friend !{ src -f %s "
+		 "9.9.9.9 }\n"
+		 " acl unused src 1.1.1.1\nlisten l\n bind :81\n tcp-request connection reject if { src 8.8.8.8 }\n"
+		 " server s 1.1.1.1:80\n",
+		 path, path);
+	m = load(text);
+	unlink(path);
+	assert_non_null(m);
+	judge(m, packets, 0, &by_rules, &by_program);
+	assert_string_equal(by_rules.data, "nothing nothing reject");
+	assert_string_equal(by_program.data, "nothing nothing reject");
+	/* The file, 9.9.9.9 and 8.8.8.8, numbered; the set that nothing uses is gone. */
+	assert_string_equal(TAILQ_FIRST(&m->acl_sets)->file, path);
+	assert_int_equal(TAILQ_FIRST(&m->acl_sets)->nr, 2);
+	assert_int_equal(TAILQ_LAST(&m->acl_sets, acl_set_list)->id, 2);
+	buf_fini(&by_rules);
+	buf_fini(&by_program);
+	model_free(m);
+}
+
+/* --- the two forms against each other ----------------------------------------------------------------------------- */
+
+static unsigned int pick(unsigned int n)
+{
+	return (unsigned int)rand() % n;
+}
+
+static void random_test(struct buf *out)
+{
+	switch (pick(7)) {
+	case 0:
+		buf_printf(out, "src 10.%u.0.0/%u 10.%u.%u.0/24", pick(4), 8 + pick(10), pick(4), pick(4));
+		break;
+	case 1:
+		buf_printf(out, "dst 10.9.%u.0/%u", pick(4), 16 + pick(16));
+		break;
+	case 2:
+		buf_printf(out, "dst_port %u:%u %u", pick(10), 5 + pick(10), pick(20));
+		break;
+	case 3:
+		buf_printf(out, "src_port %s %u", pick(2) ? "gt" : "le", pick(20));
+		break;
+	case 4:
+		buf_printf(out, "sc%u_conn_cnt gt %u", pick(2), pick(4));
+		break;
+	case 5:
+		buf_printf(out, "src_get_gpc0 ge %u", pick(3));
+		break;
+	default:
+		buf_puts(out, pick(2) ? "always_true" : "always_false");
+		break;
+	}
+}
+
+static void random_cond(struct buf *out)
+{
+	unsigned int nr = 1 + pick(4);
+
+	buf_puts(out, pick(4) ? " if" : " unless");
+	for (unsigned int i = 0; i < nr; i++) {
+		if (i && pick(3) == 0)
+			buf_puts(out, " or");
+		if (pick(2)) {
+			buf_printf(out, " %sn%u", pick(3) ? "" : "!", pick(4));
+			continue;
+		}
+		buf_puts(out, pick(3) ? " { " : " !{ ");
+		random_test(out);
+		buf_puts(out, " }");
+	}
+	buf_puts(out, "\n");
+}
+
+static void random_rules(struct buf *out)
+{
+	static const char *const actions[] = { "accept",	"reject",	 "silent-drop",
+					       "track-sc0 src", "track-sc1 dst", "sc-inc-gpc0(0)" };
+	unsigned int nr = 1 + pick(8);
+
+	buf_puts(out, "frontend f\n bind :80\n stick-table type ip size 1k store conn_cnt,gpc0\n default_backend d\n");
+	for (unsigned int i = 0; i < 6; i++) {
+		buf_printf(out, " acl n%u ", i % 4);
+		random_test(out);
+		buf_puts(out, "\n");
+	}
+	for (unsigned int i = 0; i < nr; i++) {
+		if (pick(3) == 0)
+			buf_printf(out, " use_backend %c", "abc"[pick(3)]);
+		else
+			buf_printf(out, " tcp-request %s %s", pick(3) ? "connection" : "session", actions[pick(6)]);
+		random_cond(out);
+	}
+	buf_puts(out, "backend a\nbackend b\nbackend c\nbackend d\n");
+}
+
+static void compiled__random_rules_and_packets__same_verdict(void **state)
+{
+	enum { ROUNDS = 400, PACKETS = 40 };
+	const char *seed_text = getenv("XLB_SEED");
+	unsigned int seed = seed_text ? (unsigned int)strtoul(seed_text, NULL, 10) : 20261125;
+	char texts[PACKETS][64];
+	const char *packets[PACKETS + 1] = { NULL };
+
+	(void)state;
+	srand(seed);
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		struct buf text = { 0 }, by_rules = { 0 }, by_program = { 0 };
+		struct model *m;
+
+		random_rules(&text);
+		for (unsigned int i = 0; i < PACKETS; i++) {
+			snprintf(texts[i], sizeof(texts[i]), "10.%u.%u.%u-%u>10.9.%u.1-%u", pick(4), pick(4), pick(2),
+				 pick(20), pick(4), pick(20));
+			packets[i] = texts[i];
+		}
+		m = load(text.data);
+		assert_non_null(m);
+		judge(m, packets, 1, &by_rules, &by_program);
+		if (strcmp(by_rules.data, by_program.data) != 0)
+			fail_msg("seed %u, round %u:\n%srules   %s\nprogram %s\n", seed, round, text.data,
+				 by_rules.data, by_program.data);
+		model_free(m);
+		buf_fini(&text);
+		buf_fini(&by_rules);
+		buf_fini(&by_program);
+	}
+}
+
+static void compiled__nested_networks__hold_the_atoms_around_them(void **state)
+{
+	struct model *m = load("frontend f\n bind :80\n acl a src 10.0.0.0/8\n acl b src 10.1.0.0/16 10.1.2.0/24\n"
+			       " acl c src 10.1.2.3\n default_backend d\n use_backend d if a b c\nbackend d\n");
+	struct fake fake = { 0 };
+	struct policy_counters c = counters_of(&fake);
+	struct policy_program *prog = NULL;
+
+	(void)state;
+	assert_non_null(m);
+	assert_int_equal(policy_compile(model_frontend_find(m, "f"), &c, &prog), 0);
+	assert_int_equal(prog->nr_src, 4);
+	assert_int_equal(prog->src[0].atoms, 1);
+	assert_int_equal(prog->src[1].atoms, 3);
+	assert_int_equal(prog->src[2].atoms, 3);
+	assert_int_equal(prog->src[3].atoms, 7);
+	policy_program_free(prog);
+	model_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(routes__by_addresses_and_ports__first_true_one_wins),
+		cmocka_unit_test(conditions__and_or_not__as_in_haproxy),
+		cmocka_unit_test(rules__in_order__accept_and_refuse),
+		cmocka_unit_test(counters__of_clients__as_in_haproxy),
+		cmocka_unit_test(set__edited__keeps_what_is_left),
+		cmocka_unit_test(network__texts__parsed_or_refused),
+		cmocka_unit_test(pattern_file__shared_by_lines__read_once),
+		cmocka_unit_test(compiled__random_rules_and_packets__same_verdict),
+		cmocka_unit_test(compiled__nested_networks__hold_the_atoms_around_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
