@@ -165,6 +165,7 @@ static int server_add(void *arg, struct backend *b, const char *name, const char
 	server_run_init(s, h->now_ms);
 	s->run.admin |= SERVER_FMAINT;
 	s->run.check_enabled = false;
+	s->run.agent_enabled = false;
 	return 0;
 }
 
@@ -193,6 +194,15 @@ static int check_set(void *arg, struct server *s, bool enabled, struct diag_list
 	if (!err)
 		s->run.check_enabled = enabled;
 	return err;
+}
+
+static int agent_send(void *arg, struct server *s, const char *text, struct diag_list *diags)
+{
+	struct fake_host *h = arg;
+
+	(void)s;
+	snprintf(h->sent, sizeof(h->sent), "%s", text);
+	return action(h, diags);
 }
 
 static size_t kill_flows(void *arg, struct server *s)
@@ -359,6 +369,7 @@ const struct runtime_host fake_host_ops = {
 	.server_del = server_del,
 	.frontend_set = frontend_set,
 	.check_set = check_set,
+	.agent_send = agent_send,
 	.kill_flows = kill_flows,
 	.kill_matching = kill_matching,
 	.clear_counters = clear_counters,

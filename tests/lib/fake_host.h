@@ -15,6 +15,7 @@ struct fake_host {
 	unsigned int changes; /* calls of servers_changed */
 	unsigned int kills, clears;
 	bool cleared_all;
+	char sent[64];	   /* what an agent is told */
 	char attached[16]; /* the last interface attached */
 	bool reloaded;
 	char logged[256]; /* the last line for the log */

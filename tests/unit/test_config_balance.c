@@ -76,21 +76,21 @@ static void stick__tables_and_rules__reach_the_model(void **state)
 		  " stick-table type ip size 100k expire 30m nopurge store conn_cur,conn_rate(10s),gpc0_rate(1s),gpc0\n"
 		  " stick on src\n" SERVER,
 		  "",
-		  "table b ip size=102400 expire=1800000 nopurge store=3c rates=10000,1000\n" FRONT_MODEL
+		  "table b ip size=102400 expire=1800000 nopurge store=3d rates=10000,1000\n" FRONT_MODEL
 		  "backend b#2 stick=b,110\n" SERVER_MODEL,
 		  0 },
 		{ "table of another section, and only to match",
 		  FRONT " stick match dst table t\n" SERVER "backend t\n stick-table type ipv6 size 1m\n", "",
-		  "table t ipv6 size=1048576 expire=0 store=0\n" FRONT_MODEL "backend b#2 stick=t,101\n" SERVER_MODEL
+		  "table t ipv6 size=1048576 expire=0 store=1\n" FRONT_MODEL "backend b#2 stick=t,101\n" SERVER_MODEL
 		  "backend t#3\n",
 		  0 },
 		{ "both halves",
 		  FRONT " stick-table type ip size 1\n stick match src\n stick store-request src\n" SERVER, "",
-		  "table b ip size=1 expire=0 store=0\n" FRONT_MODEL "backend b#2 stick=b,110\n" SERVER_MODEL, 0 },
+		  "table b ip size=1 expire=0 store=1\n" FRONT_MODEL "backend b#2 stick=b,110\n" SERVER_MODEL, 0 },
 		{ "peers",
 		  "peers p\n peer me 1.1.1.1:1\n" FRONT " stick-table type ip size 1 peers p\n stick on src\n" SERVER,
 		  "N C0501 1:1\n",
-		  "table b ip size=1 expire=0 store=0 peers=p\n" FRONT_MODEL "backend b#2 stick=b,110\n" SERVER_MODEL,
+		  "table b ip size=1 expire=0 store=1 peers=p\n" FRONT_MODEL "backend b#2 stick=b,110\n" SERVER_MODEL,
 		  0 },
 		{ "faults",
 		  FRONT

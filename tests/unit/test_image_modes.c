@@ -597,6 +597,11 @@ static void image_build__stick_table__numbered_and_told(void **state)
 	img = build(t);
 	assert_int_equal(img->backends[1].stick_expire, XLB_TICK_MAX);
 	image_free(img);
+	t->b->stick.by_dst = true;
+	assert_int_equal(build_fails(t), -EINVAL);
+	t->b->stick.by_dst = false;
+	t->b->stick.store = false;
+	assert_int_equal(build_fails(t), -EINVAL);
 }
 
 int main(void)

@@ -132,6 +132,7 @@ static int build_stick(struct backend *b, const struct proxy *x)
 
 	/* HAProxy tries rule after rule; one key and one table are what a packet can be looked up in. */
 	TAILQ_FOREACH(s, &x->sticks, next) {
+		s->found->made->store |= TABLE_SERVER_ID;
 		b->stick.table = s->found->made;
 		b->stick.match |= s->match;
 		b->stick.store |= s->store;

@@ -147,6 +147,8 @@ static int complete(struct parser *p, const char *name, struct model **ret)
 			    "begin with global, defaults, frontend, backend or listen",
 			    "the configuration holds no section", "");
 	err = p->arena.failed ? -ENOMEM : finish(p);
+	if (!verdicts_finish(p))
+		err = -ENOMEM;
 	diag_sort(p->diags);
 	if (!err) {
 		*ret = p->model;

@@ -12,14 +12,16 @@
 #include <stddef.h>
 
 #include "base/diag.h"
+#include "config/verdict.h"
 #include "model/model.h"
 
 struct conf_options {
-	bool strict;		    /* a frontend that needs layer 7 is an error */
-	bool numeric;		    /* a host name is an error, and no question to the resolver */
-	bool no_files;		    /* files that the text names (acl -f) are not read */
-	const bool *can;	    /* what is in force, by enum capability; NULL: as model/capability.h says */
-	const char *default_source; /* text used instead of files when nr_paths is 0, or NULL */
+	bool strict;			/* a frontend that needs layer 7 is an error */
+	bool numeric;			/* a host name is an error, and no question to the resolver */
+	bool no_files;			/* files that the text names (acl -f) are not read */
+	const bool *can;		/* what is in force, by enum capability; NULL: as model/capability.h says */
+	struct conf_verdicts *verdicts; /* filled, also on failure, with what became of each line; NULL: nobody asks */
+	const char *default_source;	/* text used instead of files when nr_paths is 0, or NULL */
 };
 
 /*

@@ -355,6 +355,19 @@ static bool is_aside(const struct proxy *x)
 	return x->is_left || need_of(x) || x->is_used_by_left;
 }
 
+/* Why lines of the section are the proxy's, or NULL. */
+static const char *left_why(struct parser *p, const struct proxy *x)
+{
+	const struct need *need = need_of(x);
+
+	if (x->is_left)
+		return arena_printf(&p->arena, "its frontend is left to the stack: %s", x->left_reason);
+	if (need)
+		return arena_printf(&p->arena, "its backend is left out: %s:%u: '%s' needs a proxy: %s",
+				    need->place.file, need->place.line, need->word, need->why);
+	return is_aside(x) ? "only frontends that are left to the stack use it" : NULL;
+}
+
 /* Those of the section and of the defaults that it inherits, each once. */
 static void report_refusals(struct parser *p, const struct proxy *x)
 {
@@ -439,6 +452,7 @@ int finish(struct parser *p)
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)
 			continue;
+		x->left_why = left_why(p, x);
 		report_refusals(p, x);
 		remark_http(p, x);
 		if (has_front(x))

@@ -198,6 +198,7 @@ static void act(struct parser *p, const struct keyword *kw, size_t at, size_t ar
 		break;
 	case KW_IGNORED:
 		ignore_word(p, strchr(kw->word, ' ') ? kw->word : parser_word(p, at));
+		verdict_raise(p, FATE_IGNORED, kw->note);
 		break;
 	case KW_WARNED:
 		if (!off)
@@ -216,6 +217,8 @@ static void act(struct parser *p, const struct keyword *kw, size_t at, size_t ar
 			refuse(p, at, kw->note, "'%s' is not available in this version", kw->word);
 		break;
 	case KW_ACCEPT:
+		if (kw->note)
+			verdict_raise(p, FATE_MAPPED, kw->note);
 		break;
 	}
 	if (kw->handle)
@@ -256,6 +259,8 @@ void keyword_pragma(struct parser *p)
 	static const struct keyword *const pragmas[] = { keywords_pragma };
 
 	p->negated = p->to_default = false;
+	if (p->verdict)
+		p->verdict->proxy = p->proxy;
 	if (p->section == SECTION_SKIPPED)
 		return;
 	if (!parser_word(p, 1)) {
@@ -309,6 +314,7 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 			break;
 		case KW_IGNORED:
 			ignore_word(p, row->word);
+			verdict_param(p, row->word, row->note);
 			break;
 		case KW_WARNED:
 			caution(p, at, CODE_NOT_ENFORCED, NULL, "'%s' is ignored: %s", row->word, row->note);
@@ -321,6 +327,9 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 			refuse(p, at, row->note, "'%s' is not available in this version", row->word);
 			break;
 		case KW_ACCEPT:
+			if (row->note)
+				verdict_raise(p, FATE_MAPPED,
+					      arena_printf(&p->arena, "'%s': %s", row->word, row->note));
 			break;
 		}
 		if (row->handle)

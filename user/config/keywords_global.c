@@ -272,13 +272,16 @@ static void on_external_check(struct parser *p, size_t at)
 		refuse(p, at, "remove it", "the environment of xlbd is not handed to checks in this version");
 }
 
+static const char of_process[] =
+	"it is about HAProxy's own process; packets enter none, and xlbd has a service manager";
+
 #define PROCESS(word, min, max)                                                                                        \
 	{                                                                                                              \
-		word, IN_GLOBAL, min, max, KW_IGNORED, NULL, NULL, false                                               \
+		word, IN_GLOBAL, min, max, KW_IGNORED, NULL, of_process, false                                         \
 	}
 #define FLAG(word)                                                                                                     \
 	{                                                                                                              \
-		word, IN_GLOBAL, 0, 0, KW_IGNORED, NULL, NULL, true                                                    \
+		word, IN_GLOBAL, 0, 0, KW_IGNORED, NULL, of_process, true                                              \
 	}
 
 const struct keyword keywords_global[] = {
@@ -398,7 +401,7 @@ const struct keyword keywords_global[] = {
 	FLAG("zero-warning"),
 	PROCESS("warn-blocked-traffic-after", 1, 1),
 	PROCESS("limited-quic", 0, 0),
-	{ "httpclient.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
-	{ "tune.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, NULL, true },
+	{ "httpclient.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, of_process, true },
+	{ "tune.*", IN_GLOBAL, 1, ARGS_ANY, KW_IGNORED, NULL, of_process, true },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

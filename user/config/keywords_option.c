@@ -32,10 +32,12 @@ static void on_forwardfor(struct parser *p, size_t at)
 		"balancer's address");
 }
 
+static const char of_proxy[] = "it tunes a proxy's sockets, requests or log lines; packets pass without";
+
 /* Options that tune a proxy, its log or its sockets. */
 #define TUNING(name, where)                                                                                            \
 	{                                                                                                              \
-		"option " name, where, 0, ARGS_ANY, KW_IGNORED, NULL, NULL, true                                       \
+		"option " name, where, 0, ARGS_ANY, KW_IGNORED, NULL, of_proxy, true                                   \
 	}
 #define REQUESTS(name, where)                                                                                          \
 	{                                                                                                              \

@@ -143,7 +143,7 @@ const struct keyword keywords_stats[] = {
 	{ "stats scope", IN_ANY_PROXY, 1, 1, KW_ACCEPT, on_stats_scope, NULL, false },
 	{ "stats hide-version", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_stats_hide_version, NULL, false },
 	{ "stats show-legends", IN_ANY_PROXY, 0, 0, KW_ACCEPT, on_stats_show_legends, NULL, false },
-	{ "stats show-modules", IN_ANY_PROXY, 0, 0, KW_IGNORED, turn_on, NULL, false },
+	{ "stats show-modules", IN_ANY_PROXY, 0, 0, KW_IGNORED, turn_on, "HAProxy's modules are not here", false },
 	{ "stats show-node", IN_ANY_PROXY, 0, 1, KW_ACCEPT, on_stats_show_node, NULL, false },
 	{ "stats show-desc", IN_ANY_PROXY, 0, ARGS_ANY, KW_ACCEPT, on_stats_show_desc, NULL, false },
 	{ "stats http-request", IN_PROXY, 1, ARGS_ANY, KW_HTTP, NULL, "rules for requests of the page are HAProxy's",

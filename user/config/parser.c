@@ -20,6 +20,7 @@ void parser_init(struct parser *p, const struct conf_options *opt, struct diag_l
 	p->errors_before = diags->nr[DIAG_ERROR];
 	TAILQ_INIT(&p->proxies);
 	TAILQ_INIT(&p->env);
+	TAILQ_INIT(&p->verdicts);
 	SLIST_INIT(&p->scripts);
 	p->model = model_new();
 	if (!p->model)
@@ -137,6 +138,7 @@ static void set_need(struct parser *p, struct need *need, size_t at, const char 
 
 void need_proxy(struct parser *p, size_t at, const char *why)
 {
+	verdict_raise(p, FATE_LEFT, why);
 	if (p->proxy)
 		set_need(p, &p->proxy->set.need, at, why);
 	else
@@ -146,6 +148,7 @@ void need_proxy(struct parser *p, size_t at, const char *why)
 void need_http(struct parser *p, size_t at, const char *why)
 {
 	set_need(p, &p->proxy->set.need_http, at, why);
+	verdict_http(p, why);
 }
 
 /* 'text' lives as long as the parse. */
@@ -439,6 +442,7 @@ static bool begin_section(struct parser *p)
 	case SECTION_SKIPPED:
 		if (!strcmp(word, "peers"))
 			remember_peers(p);
+		p->skipped_note = sections[i].note;
 		remark(p, 0, CODE_IGNORED, NULL, "section '%s' is ignored: %s", word, sections[i].note);
 		break;
 	case SECTION_NONE:
@@ -466,12 +470,19 @@ static void run_line(struct parser *p)
 	const char *word = parser_word(p, 0);
 	size_t at = 0;
 
-	if (begin_section(p))
+	if (begin_section(p)) {
+		if (p->verdict)
+			p->verdict->proxy = p->proxy;
 		return;
+	}
+	if (p->verdict)
+		p->verdict->proxy = p->proxy;
 	if (p->section == SECTION_NONE) {
 		unknown_section(p);
 		return;
 	}
+	if (p->section == SECTION_SKIPPED)
+		verdict_raise(p, FATE_IGNORED, p->skipped_note);
 	if (p->section == SECTION_SKIPPED || (p->section != SECTION_GLOBAL && !p->proxy))
 		return;
 	p->negated = !strcmp(word, "no");
@@ -499,6 +510,7 @@ static void read_line(struct parser *p, const char *text)
 
 	p->source_line = text;
 	p->line.nr = 0;
+	verdict_begin(p, text);
 	if (pragma) {
 		/* Same columns, but no comment any more. */
 		copy = arena_copy(&p->arena, text, strlen(text));
@@ -507,8 +519,10 @@ static void read_line(struct parser *p, const char *text)
 		copy[first - text] = ' ';
 	}
 	/* A branch that does not count may hold what only another version can read, but it has its dots. */
-	if (!preproc_is_active(p) && *first != '.')
+	if (!preproc_is_active(p) && *first != '.') {
+		verdict_raise(p, FATE_UNREAD, "its branch of '.if' is not taken");
 		return;
+	}
 	rc = lex_line(&p->arena, copy ? copy : text, preproc_getenv, p, &p->line, &err);
 	if (rc == -EINVAL) {
 		struct diag_place place = { p->file, p->line_nr, err.col, err.len, text };

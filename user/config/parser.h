@@ -21,6 +21,7 @@
 #include "config/conf.h"
 #include "config/lexer.h"
 #include "config/names.h"
+#include "config/verdict.h"
 #include "model/capability.h"
 #include "model/model.h"
 
@@ -259,6 +260,7 @@ struct proxy {
 	bool is_stats;	      /* xlbd serves the page */
 	bool is_left;	      /* to the stack, for 'left_reason' */
 	const char *left_reason;
+	const char *left_why;	       /* verdict of its lines when they are the proxy's, or NULL */
 	bool is_left_out;	       /* the backend half: it needs a proxy */
 	bool is_used, is_used_by_left; /* as a target, by a frontend that xlb serves, or that it does not */
 	/* Made by build.c. */
@@ -285,6 +287,19 @@ struct script_owner {
 
 SLIST_HEAD(script_owners, script_owner);
 
+/* What became of a line, while files are read. */
+struct verdict_decl {
+	TAILQ_ENTRY(verdict_decl) next;
+	const char *file, *text;
+	unsigned int line;
+	enum conf_fate fate;
+	const char *why;
+	const struct proxy *proxy; /* the section's, or NULL */
+	const char *http_why;	   /* the line counts in mode http only, and then needs a proxy for this reason */
+};
+
+TAILQ_HEAD(verdict_decls, verdict_decl);
+
 enum { COND_DEPTH_MAX = 16 };
 
 /* A .if that is open. */
@@ -307,6 +322,7 @@ struct parser {
 	size_t keyword_words;	  /* of these the keyword has 1 or 2, the prefix not counted */
 	bool negated, to_default; /* prefix 'no', 'default' */
 	enum section section;
+	const char *skipped_note;  /* why a section is SECTION_SKIPPED */
 	const char *section_label; /* its name, or its word when it has none */
 	struct proxy *proxy;	   /* the section's, or NULL */
 	struct proxy *last_defaults;
@@ -326,7 +342,9 @@ struct parser {
 	unsigned int nr_ignored;
 	const char *ignored_word; /* a run of lines that is not in the list yet */
 	unsigned int ignored_from, ignored_to;
-	size_t errors_before; /* errors that the list held when the parse began */
+	struct verdict_decls verdicts;
+	struct verdict_decl *verdict; /* of the present line, NULL: nobody asks */
+	size_t errors_before;	      /* errors that the list held when the parse began */
 };
 
 /* parser.c */
@@ -373,6 +391,16 @@ bool require_at(struct parser *p, struct proxy *x, const struct diag_place *plac
 void refuse(struct parser *p, size_t at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Adds word 'at' to the note on ignored words. */
 void ignore_word(struct parser *p, const char *word);
+
+/* verdict.c: what becomes of the present line. */
+void verdict_begin(struct parser *p, const char *text);
+void verdict_raise(struct parser *p, enum conf_fate fate, const char *why);
+/* One of its parameters is ignored. */
+void verdict_param(struct parser *p, const char *word, const char *note);
+/* It counts in mode http only, which is known at the end. */
+void verdict_http(struct parser *p, const char *why);
+/* Fills opt->verdicts when all is decided. False: out of memory. */
+bool verdicts_finish(struct parser *p);
 
 /* preproc.c: lines that begin with a dot, and the environment. */
 bool preproc_is_active(const struct parser *p);

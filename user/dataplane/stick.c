@@ -2,12 +2,13 @@
 /*
  * Tables of sticking clients: inner maps of xlb_sticks, made in the configured size.
  *
- * The kernel keeps an inner map as long as the outer one names it. Its own name tells the table's identity, so that a
- * daemon that takes over knows which is which.
+ * Each is pinned beside the outer map: asking that for an inner map takes a privilege that the daemon gives up. Its name
+ * in the kernel tells the table's identity, so that a daemon that takes over knows which is which.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,15 +18,20 @@
 
 static const char name_prefix[] = "stick_";
 
+static void pin_name(uint32_t number, char *ret, size_t cap)
+{
+	snprintf(ret, cap, "stick-%" PRIu32, number);
+}
+
 /* Descriptor of the inner map, or a negative errno. */
 static int open_inner(const struct dp *dp, uint32_t number)
 {
-	uint32_t id;
+	char name[32], path[PATHS_MAX + 64];
 	int fd;
 
-	if (bpf_map_lookup_elem(dp->map_fd[DP_MAP_sticks], &number, &id))
-		return -errno;
-	fd = bpf_map_get_fd_by_id(id);
+	pin_name(number, name, sizeof(name));
+	pin_path(&dp->paths, name, path, sizeof(path));
+	fd = bpf_obj_get(path);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -70,8 +76,8 @@ static void copy_entries(int from, int to)
 int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick)
 {
 	struct image_stick was = stick_read(dp, number);
-	char name[BPF_OBJ_NAME_LEN];
-	int fd, old, err = 0;
+	char name[BPF_OBJ_NAME_LEN], pin[32];
+	int fd, old, err;
 
 	if (was.identity == stick->identity && was.size == stick->size)
 		return 0;
@@ -85,7 +91,9 @@ int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick)
 		copy_entries(old, fd);
 		close(old);
 	}
-	if (bpf_map_update_elem(dp->map_fd[DP_MAP_sticks], &number, &fd, BPF_ANY))
+	pin_name(number, pin, sizeof(pin));
+	err = pin_replace(&dp->paths, fd, pin);
+	if (!err && bpf_map_update_elem(dp->map_fd[DP_MAP_sticks], &number, &fd, BPF_ANY))
 		err = -errno;
 	close(fd);
 	return err;
@@ -93,5 +101,154 @@ int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick)
 
 void stick_del(struct dp *dp, uint32_t number)
 {
+	char name[32], path[PATHS_MAX + 64];
+
 	(void)bpf_map_delete_elem(dp->map_fd[DP_MAP_sticks], &number);
+	pin_name(number, name, sizeof(name));
+	pin_path(&dp->paths, name, path, sizeof(path));
+	(void)unlink(path);
+}
+
+/* --- entries ------------------------------------------------------------------------------------------------------ */
+
+enum { BATCH = 1024 }; /* entries that are read by one system call */
+
+struct batch {
+	struct xlb_stick_key keys[BATCH];
+	struct xlb_stick values[BATCH];
+	uint32_t nr;
+	uint32_t token; /* the kernel's: where the next batch begins */
+	bool is_last;
+};
+
+/* Reads the batch that begins at 'token', NULL: the first. 0 or a negative errno. */
+static int read_batch(int fd, const uint32_t *token, struct batch *ret)
+{
+	uint32_t in = token ? *token : 0, count = BATCH;
+	int err = bpf_map_lookup_batch(fd, token ? &in : NULL, &ret->token, ret->keys, ret->values, &count, NULL);
+
+	if (err && errno != ENOENT)
+		return -errno;
+	ret->nr = count;
+	ret->is_last = err != 0;
+	return 0;
+}
+
+uint64_t dp_stick_used(const struct dp *dp, uint32_t number)
+{
+	struct batch *b = malloc(sizeof(*b));
+	int fd = number ? open_inner(dp, number) : -1;
+	uint32_t token, *at = NULL;
+	uint64_t nr = 0;
+
+	while (b && fd >= 0 && !read_batch(fd, at, b)) {
+		nr += b->nr;
+		token = b->token;
+		at = &token;
+		if (b->is_last)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
+	free(b);
+	return nr;
+}
+
+static struct dp_stick describe_entry(struct dp *dp, const struct xlb_stick_key *key, const struct xlb_stick *value,
+				      int family)
+{
+	return (struct dp_stick){
+		.key = words_get(key->addr, family == AF_INET ? 4 : 6),
+		.server = value->server,
+		.age_ticks = dp->last_tick - value->tick,
+	};
+}
+
+/* The cursor is the token of a batch + 1, 0 for the first one, above the number of entries of it that were told. */
+bool dp_stick_entries(struct dp *dp, uint32_t number, int family, uint64_t *cursor,
+		      bool (*fn)(void *arg, const struct dp_stick *entry), void *arg)
+{
+	uint32_t token = (uint32_t)(*cursor >> 16) - 1, i = *cursor & 0xffff;
+	struct batch *b = malloc(sizeof(*b));
+	int fd = number ? open_inner(dp, number) : -1;
+	bool more = false;
+
+	(void)dp_now_tick(dp);
+	if (b && fd >= 0 && !read_batch(fd, *cursor >> 16 ? &token : NULL, b)) {
+		for (; i < b->nr; i++) {
+			struct dp_stick entry = describe_entry(dp, &b->keys[i], &b->values[i], family);
+
+			if (!fn(arg, &entry))
+				break;
+		}
+		more = i < b->nr || !b->is_last;
+		*cursor = i < b->nr ? (*cursor & ~0xffffull) | (i + 1) : ((uint64_t)b->token + 1) << 16;
+	}
+	if (fd >= 0)
+		close(fd);
+	free(b);
+	return more;
+}
+
+static struct xlb_stick_key key_of(const struct addr *addr)
+{
+	struct xlb_stick_key key;
+
+	words_put(key.addr, addr);
+	return key;
+}
+
+bool dp_stick_find(struct dp *dp, uint32_t number, const struct addr *addr, struct dp_stick *ret)
+{
+	struct xlb_stick_key key = key_of(addr);
+	int fd = number ? open_inner(dp, number) : -1;
+	struct xlb_stick value;
+	bool found;
+
+	if (fd < 0)
+		return false;
+	found = !bpf_map_lookup_elem(fd, &key, &value);
+	close(fd);
+	(void)dp_now_tick(dp);
+	if (found)
+		*ret = describe_entry(dp, &key, &value, addr->family);
+	return found;
+}
+
+int dp_stick_set(struct dp *dp, uint32_t number, const struct addr *addr, uint16_t server)
+{
+	struct xlb_stick_key key = key_of(addr);
+	struct xlb_stick value = { .server = server, .tick = dp_now_tick(dp) };
+	int fd = number ? open_inner(dp, number) : -ENOENT, err;
+
+	if (fd < 0)
+		return fd;
+	err = bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static void clear_all(int fd)
+{
+	struct xlb_stick_key key;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key) && !bpf_map_delete_elem(fd, &key))
+		;
+}
+
+int dp_stick_clear(struct dp *dp, uint32_t number, const struct addr *addr)
+{
+	int fd = number ? open_inner(dp, number) : -ENOENT, err = 0;
+	struct xlb_stick_key key;
+
+	if (fd < 0)
+		return fd;
+	if (addr) {
+		key = key_of(addr);
+		err = bpf_map_delete_elem(fd, &key) ? -errno : 0;
+	} else {
+		clear_all(fd);
+	}
+	close(fd);
+	return err;
 }

@@ -156,6 +156,9 @@ struct image *image_new(size_t nr_services, size_t nr_backends, size_t nr_server
 /* Puts binds and addresses into their order. */
 void image_sort(struct image *img);
 
+/* What image_stick.identity is of a table's name. */
+uint32_t image_stick_identity(const char *name);
+
 /* Order of binds: by family, address, port and protocol as they lie in memory. */
 int image_bind_cmp(const struct image_bind *a, const struct image_bind *b);
 

@@ -67,15 +67,26 @@ static void put_hash(const struct model *m, const struct backend *be, struct xlb
 							       DRAWS_MAX);
 }
 
+uint32_t image_stick_identity(const char *name)
+{
+	return (uint32_t)model_identity("table", name, NULL) | 1;
+}
+
 /* Persistence: the table of the name gets a number. -ENOSPC: there are too many of them. */
 static int put_stick(struct image_builder *b, const struct backend *be, struct xlb_backend *rec)
 {
 	const struct stick_table *t = be->stick.table;
 	uint32_t identity;
 
-	if (!t || !(be->stick.match || be->stick.store))
+	if (!t)
 		return 0;
-	identity = (uint32_t)model_identity("table", t->name, NULL) | 1;
+	if (be->stick.by_dst || !be->stick.match || !be->stick.store) {
+		diag_add(b->diags, DIAG_ERROR, NULL, "M0215", "use 'stick on src'",
+			 "backend '%s': the data plane finds and enters a client by its own address, both or neither",
+			 be->name);
+		return -EINVAL;
+	}
+	identity = image_stick_identity(t->name);
 	rec->stick = image_ids_get(b->ids, 't', identity);
 	if (!rec->stick) {
 		diag_add(b->diags, DIAG_ERROR, NULL, "M0213", "let backends share a table: 'stick on src table NAME'",

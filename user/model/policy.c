@@ -181,6 +181,14 @@ void acl_set_clear(struct acl_set *set)
 
 void acl_set_free(struct acl_set *set)
 {
+	struct acl_set *v;
+
+	if (!set)
+		return;
+	while ((v = set->prepared)) {
+		set->prepared = v->older;
+		acl_set_free(v);
+	}
 	acl_set_clear(set);
 	free(set->file);
 	free(set->where);

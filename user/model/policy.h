@@ -49,6 +49,9 @@ struct acl_set {
 	struct num_range *ranges;
 	size_t nr;   /* of either */
 	bool in_use; /* some frontend of the model refers to it */
+	/* Of runtime commands: versions that are being written, 'id' is their number, the youngest first. */
+	unsigned int curr_ver, next_ver;
+	struct acl_set *prepared, *older;
 };
 
 TAILQ_HEAD(acl_set_list, acl_set);

@@ -55,6 +55,7 @@ int change_state(const struct change *ch, struct server *s, enum change_state to
 	struct server_run saved = s->run;
 	bool was = takes_part(s);
 	unsigned int admin = s->run.admin & ~(SERVER_FMAINT | SERVER_FDRAIN);
+	int err;
 
 	switch (to) {
 	case CHANGE_READY:
@@ -74,7 +75,12 @@ int change_state(const struct change *ch, struct server *s, enum change_state to
 		check_set_health(&s->run.check, &s->check, (int)s->check.rise);
 	s->run.admin = admin;
 	note_change(ch, s, was);
-	return apply_run(ch, s, &saved);
+	if (s->nr_trackers)
+		(void)model_follow_tracks(ch->host->model(ch->arg));
+	err = apply_run(ch, s, &saved);
+	if (err && s->nr_trackers)
+		(void)model_follow_tracks(ch->host->model(ch->arg));
+	return err;
 }
 
 int change_weight(const struct change *ch, struct server *s, unsigned int weight)
@@ -99,6 +105,17 @@ int change_health(const struct change *ch, struct server *s, enum change_health 
 	return apply_run(ch, s, &saved);
 }
 
+int change_agent(const struct change *ch, struct server *s, bool up)
+{
+	struct server_run saved = s->run;
+	bool was = takes_part(s);
+
+	check_set_health(&s->run.agent, &s->agent, up ? (int)(s->agent.rise + s->agent.fall) - 1 : 0);
+	if (was != takes_part(s))
+		note_change(ch, s, was);
+	return apply_run(ch, s, &saved);
+}
+
 int change_addr(const struct change *ch, struct server *s, const struct addr *addr, uint16_t port)
 {
 	struct addr old_addr = s->addr;
@@ -118,20 +135,20 @@ int change_addr(const struct change *ch, struct server *s, const struct addr *ad
 	return 0;
 }
 
-int change_check_target(const struct change *ch, struct server *s, const struct addr *addr, unsigned int port)
+int change_target(const struct change *ch, struct check_conf *conf, const struct addr *addr, unsigned int port)
 {
-	struct addr old_addr = s->check.addr;
-	unsigned int old_port = s->check.port;
+	struct addr old_addr = conf->addr;
+	unsigned int old_port = conf->port;
 	int err;
 
 	if (addr->family)
-		s->check.addr = *addr;
+		conf->addr = *addr;
 	if (port)
-		s->check.port = port;
+		conf->port = port;
 	err = ch->host->servers_changed(ch->arg, ch->diags);
 	if (err) {
-		s->check.addr = old_addr;
-		s->check.port = old_port;
+		conf->addr = old_addr;
+		conf->port = old_port;
 	}
 	return err;
 }

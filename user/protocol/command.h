@@ -138,6 +138,15 @@ void run_set_rate_limit(struct call *c);
 /* commands_wait.c */
 void run_wait(struct call *c);
 
+/* commands_acl.c */
+void run_show_acl(struct call *c);
+void run_get_acl(struct call *c);
+void run_add_acl(struct call *c);
+void run_del_acl(struct call *c);
+void run_clear_acl(struct call *c);
+void run_prepare_acl(struct call *c);
+void run_commit_acl(struct call *c);
+
 /* commands_table.c */
 void run_show_table(struct call *c);
 void run_set_table(struct call *c);
@@ -165,8 +174,10 @@ int change_addr(const struct change *ch, struct server *s, const struct addr *ad
 /* As if it had passed all its checks, passed them but asked for no new flows, or failed them; checks go on from there.
  */
 int change_health(const struct change *ch, struct server *s, enum change_health to);
-/* Where to check: family 0 and port 0 are left as they are. */
-int change_check_target(const struct change *ch, struct server *s, const struct addr *addr, unsigned int port);
+/* What the agent's word would be; it may say another with its next answer. */
+int change_agent(const struct change *ch, struct server *s, bool up);
+/* Where to check or to ask an agent: family 0 and port 0 are left as they are. */
+int change_target(const struct change *ch, struct check_conf *conf, const struct addr *addr, unsigned int port);
 
 /* Reads a weight, absolute or in per cent of the configured one. Returns NULL, or HAProxy's text of what is wrong. */
 const char *weight_parse(const struct server *s, const char *text, unsigned int *ret_weight);

@@ -95,16 +95,40 @@ void run_disable_health(struct call *c)
 	run_check(c, false);
 }
 
-/* There are no agent checks: none is configured on any server, which is a case that HAProxy's clients know. */
+/* As for checks. */
+static void run_agent(struct call *c, bool enabled)
+{
+	struct server *s = call_server(c, 2, "\n");
+	struct diag_list diags;
+	bool saved;
+	int err;
+
+	if (!s)
+		return;
+	if (s->agent.type == CHECK_NONE) {
+		if (enabled)
+			call_say(c, CALL_ERROR, "Agent was not configured on this server, cannot enable.\n");
+		return;
+	}
+	diag_init(&diags);
+	saved = s->run.agent_enabled;
+	s->run.agent_enabled = enabled;
+	err = c->host->servers_changed(c->arg, &diags);
+	if (err) {
+		s->run.agent_enabled = saved;
+		call_say_diags(c, &diags, err);
+	}
+	diag_fini(&diags);
+}
+
 void run_enable_agent(struct call *c)
 {
-	if (call_server(c, 2, "\n"))
-		call_say(c, CALL_ERROR, "Agent was not configured on this server, cannot enable.\n");
+	run_agent(c, true);
 }
 
 void run_disable_agent(struct call *c)
 {
-	(void)call_server(c, 2, "\n");
+	run_agent(c, false);
 }
 
 /*
@@ -160,6 +184,12 @@ void run_del_server(struct call *c)
 		return;
 	if (!(s->run.admin & SERVER_MAINT)) {
 		call_say(c, CALL_ERROR, "Only servers in maintenance mode can be deleted.");
+		return;
+	}
+	if (s->nr_trackers) {
+		call_say(
+			c, CALL_ERROR,
+			"This server cannot be removed at runtime due to other configuration elements pointing to it.");
 		return;
 	}
 	diag_init(&diags);

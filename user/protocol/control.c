@@ -201,6 +201,11 @@ static void set_health(struct request *r, const struct change *ch, struct server
 		request_fail(r, CONTROL_USAGE, "The health is up, stopping or down, not '%s'.", value);
 		return;
 	}
+	if (s->track) {
+		request_fail(r, CONTROL_FAILED, "%s/%s tracks %s/%s: change the health of that one.", s->backend->name,
+			     s->name, s->track->backend->name, s->track->name);
+		return;
+	}
 	err = change_health(ch, s, (enum change_health)to);
 	finish_action(r, err, exit_of(err));
 }
@@ -233,7 +238,7 @@ static void set_check_port(struct request *r, const struct change *ch, struct se
 		request_fail(r, CONTROL_USAGE, "A port is a number from 1 to 65535, not '%s'.", value);
 		return;
 	}
-	err = change_check_target(ch, s, &none, port);
+	err = change_target(ch, &s->check, &none, port);
 	finish_action(r, err, exit_of(err));
 }
 

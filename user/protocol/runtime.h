@@ -98,6 +98,8 @@ struct runtime_host {
 	int (*server_del)(void *arg, struct server *s, struct diag_list *diags);
 	int (*frontend_set)(void *arg, struct frontend *f, bool enabled, struct diag_list *diags);
 	int (*check_set)(void *arg, struct server *s, bool enabled, struct diag_list *diags);
+	/* What is said to the agent from now on. */
+	int (*agent_send)(void *arg, struct server *s, const char *text, struct diag_list *diags);
 	size_t (*kill_flows)(void *arg, struct server *s);
 	/* Ends the flows that 'match' returns true for; returns their number. */
 	size_t (*kill_matching)(void *arg, bool (*match)(void *match_arg, const struct runtime_flow *flow),

@@ -40,6 +40,10 @@ static int set_health(struct call *c, const struct change *ch, struct server *s)
 {
 	const char *word = c->argv[4];
 
+	if (s->track) {
+		call_say(c, CALL_ERROR, "cannot change health on a tracking server.\n");
+		return 0;
+	}
 	if (strcmp(word, "up") == 0)
 		return change_health(ch, s, CHANGE_UP);
 	if (strcmp(word, "stopping") == 0)
@@ -64,7 +68,7 @@ static int set_check_addr(struct call *c, const struct change *ch, struct server
 	else if (strcmp(c->argv[5], "port") == 0 && !port_parse(c->argv[6], &port))
 		call_say(c, CALL_WARNING, "provided port is not an integer");
 	else
-		return change_check_target(ch, s, &addr, port);
+		return change_target(ch, &s->check, &addr, port);
 	return 0;
 }
 
@@ -82,7 +86,7 @@ static int set_check_port(struct call *c, const struct change *ch, struct server
 	else if (!port_parse(c->argv[4], &port) || !port)
 		call_say(c, CALL_WARNING, "provided port is invalid");
 	else
-		return change_check_target(ch, s, &none, port);
+		return change_target(ch, &s->check, &none, port);
 	return 0;
 }
 
@@ -151,25 +155,67 @@ static int set_addr(struct call *c, const struct change *ch, struct server *s)
 	return err;
 }
 
-static int refuse_agent(struct call *c, const struct change *ch, struct server *s)
+static bool has_agent(const struct server *s)
 {
-	(void)ch;
-	(void)s;
-	call_say(c, CALL_ERROR, "agent checks are not enabled on this server.\n");
+	return s->agent.type != CHECK_NONE && s->run.agent_enabled;
+}
+
+static int set_agent(struct call *c, const struct change *ch, struct server *s)
+{
+	const char *word = c->argv[4];
+
+	if (!has_agent(s))
+		call_say(c, CALL_ERROR, "agent checks are not enabled on this server.\n");
+	else if (strcmp(word, "up") == 0)
+		return change_agent(ch, s, true);
+	else if (strcmp(word, "down") == 0)
+		return change_agent(ch, s, false);
+	else
+		call_say(c, CALL_ERROR, "'set server <srv> agent' expects 'up' or 'down'.\n");
 	return 0;
 }
 
-/* The two that HAProxy answers without a full stop. */
-static int refuse_agent_target(struct call *c, const struct change *ch, struct server *s)
+static int set_agent_addr(struct call *c, const struct change *ch, struct server *s)
 {
-	(void)ch;
-	(void)s;
-	if (c->argv[4][0])
-		call_say(c, CALL_WARNING, "agent checks are not enabled on this server");
-	else if (strcmp(c->argv[3], "agent-addr") == 0)
+	unsigned int port = 0;
+	struct addr addr;
+
+	if (!c->argv[4][0])
 		call_say(c, CALL_ERROR, "set server <b>/<s> agent-addr requires an address and optionally a port.\n");
+	else if (!has_agent(s))
+		call_say(c, CALL_WARNING, "agent checks are not enabled on this server");
+	else if (addr_parse(c->argv[4], &addr))
+		call_say(c, CALL_WARNING, "invalid addr '%s'", c->argv[4]);
+	else if (strcmp(c->argv[5], "port") == 0 && !port_parse(c->argv[6], &port))
+		call_say(c, CALL_WARNING, "provided port is not an integer");
 	else
+		return change_target(ch, &s->agent, &addr, port);
+	return 0;
+}
+
+static int set_agent_port(struct call *c, const struct change *ch, struct server *s)
+{
+	struct addr none = { 0 };
+	unsigned int port;
+
+	if (!c->argv[4][0])
 		call_say(c, CALL_ERROR, "set server <b>/<s> agent-port requires a port.\n");
+	else if (!has_agent(s))
+		call_say(c, CALL_WARNING, "agent checks are not enabled on this server");
+	else if (strspn(c->argv[4], "0123456789") != strlen(c->argv[4]))
+		call_say(c, CALL_WARNING, "provided port is not an integer");
+	else if (!port_parse(c->argv[4], &port))
+		call_say(c, CALL_WARNING, "provided port is invalid");
+	else
+		return change_target(ch, &s->agent, &none, port);
+	return 0;
+}
+
+static int set_agent_send(struct call *c, const struct change *ch, struct server *s)
+{
+	if (has_agent(s))
+		return ch->host->agent_send(ch->arg, s, c->argv[4], ch->diags);
+	call_say(c, CALL_ERROR, "agent checks are not enabled on this server.\n");
 	return 0;
 }
 
@@ -194,10 +240,10 @@ static const struct {
 	property_fn *set;
 } properties[] = {
 	{ "addr", set_addr },
-	{ "agent", refuse_agent },
-	{ "agent-addr", refuse_agent_target },
-	{ "agent-port", refuse_agent_target },
-	{ "agent-send", refuse_agent },
+	{ "agent", set_agent },
+	{ "agent-addr", set_agent_addr },
+	{ "agent-port", set_agent_port },
+	{ "agent-send", set_agent_send },
 	{ "check-addr", set_check_addr },
 	{ "check-port", set_check_port },
 	{ "fqdn", refuse_fqdn },

@@ -16,7 +16,7 @@ static const char state_header[] =
 	"srv_agent_addr srv_agent_port\n";
 
 /* Bits of srv_check_state. Paused: by maintenance, also when the file begins with it. */
-enum { STATE_INPROGRESS = 1, STATE_CONFIGURED = 2, STATE_ENABLED = 4, STATE_PAUSED = 8 };
+enum { STATE_INPROGRESS = 1, STATE_CONFIGURED = 2, STATE_ENABLED = 4, STATE_PAUSED = 8, STATE_AGENT = 16 };
 /* srv_check_result */
 enum { RESULT_UNKNOWN, RESULT_NEUTRAL, RESULT_FAILED, RESULT_PASSED, RESULT_CONDPASS };
 
@@ -101,6 +101,14 @@ static unsigned int check_state_bits(const struct server *s)
 	return bits;
 }
 
+static unsigned int agent_state_bits(const struct server *s)
+{
+	if (s->agent.type == CHECK_NONE)
+		return 0;
+	return STATE_AGENT | STATE_CONFIGURED | (s->run.agent_enabled ? STATE_ENABLED : 0) |
+	       (s->run.agent_running ? STATE_INPROGRESS : 0);
+}
+
 /* A server that the file disables carries both reasons in HAProxy. */
 static unsigned int admin_bits(const struct server *s)
 {
@@ -125,13 +133,15 @@ static int op_state(const struct server *s)
 
 static void print_state(struct call *c, const struct backend *b, const struct server *s, uint64_t now_ms)
 {
-	char addr[ADDR_TEXT_MAX], check_addr[ADDR_TEXT_MAX];
+	char addr[ADDR_TEXT_MAX], check_addr[ADDR_TEXT_MAX], agent_addr[ADDR_TEXT_MAX];
 
-	buf_printf(c->out, "%u %s %u %s %s %d %u %u %u %llu %d %d %d %u 0 0 %d %s %u - 0 %u %s - 0\n", b->id, b->name,
-		   s->id, s->name, addr_format(&s->addr, addr), op_state(s), admin_bits(s), s->run.weight, s->weight,
-		   (unsigned long long)(now_ms - s->run.last_change_ms) / 1000, status_number(s->run.check.code),
-		   result_number(s->run.check.code), shown_health(s), check_state_bits(s), s->id_forced,
-		   s->host ? s->host : "-", s->port, s->check.port, addr_format(&s->check.addr, check_addr));
+	buf_printf(c->out, "%u %s %u %s %s %d %u %u %u %llu %d %d %d %u %u 0 %d %s %u - 0 %u %s %s %u\n", b->id,
+		   b->name, s->id, s->name, addr_format(&s->addr, addr), op_state(s), admin_bits(s), s->run.weight,
+		   s->weight, (unsigned long long)(now_ms - s->run.last_change_ms) / 1000,
+		   status_number(s->run.check.code), result_number(s->run.check.code), shown_health(s),
+		   check_state_bits(s), agent_state_bits(s), s->id_forced, s->host ? s->host : "-", s->port,
+		   s->check.port, addr_format(&s->check.addr, check_addr), addr_format(&s->agent.addr, agent_addr),
+		   s->agent.port);
 }
 
 /* Idle connections to servers, most of this table, do not exist here: only the flows in use are counted. */

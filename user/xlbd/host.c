@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/check_decl.h"
 #include "config/conf.h"
+#include "model/script.h"
 #include "xlbd/checks.h"
 #include "xlbd/counters.h"
 #include "xlbd/events.h"
@@ -23,6 +25,7 @@
 #include "xlbd/reload.h"
 #include "xlbd/statefile.h"
 #include "xlbd/state.h"
+#include "xlbd/sticks.h"
 
 static struct model *host_model(void *arg)
 {
@@ -230,6 +233,45 @@ static int host_servers_changed(void *arg, struct diag_list *diags)
 	return rc;
 }
 
+static void forget_server(struct server *s)
+{
+	if (s->track)
+		s->track->nr_trackers--;
+	model_server_del(s);
+}
+
+/* 'track' among the words of a new server, which the reading of a single line leaves to us. 0 or -EINVAL. */
+static int follow_track(struct state *st, struct server *s, const char *const *words, size_t nr_words,
+			struct diag_list *diags)
+{
+	const char *name, *slash;
+	struct server *tracked;
+	struct backend *b = s->backend;
+	char backend[MODEL_NAME_MAX];
+
+	for (size_t i = 1; i + 1 < nr_words; i++) {
+		if (strcmp(words[i], "track") != 0)
+			continue;
+		name = words[i + 1];
+		slash = strchr(name, '/');
+		if (slash && (size_t)(slash - name) < sizeof(backend)) {
+			snprintf(backend, sizeof(backend), "%.*s", (int)(slash - name), name);
+			b = model_backend_find(st->model, backend);
+			name = slash + 1;
+		}
+		tracked = b ? model_server_find(b, name) : NULL;
+		if (!tracked || tracked == s) {
+			diag_add(diags, DIAG_ERROR, NULL, NULL, NULL,
+				 "unable to find required server '%s' for tracking", words[i + 1]);
+			return -EINVAL;
+		}
+		s->track = tracked;
+		tracked->nr_trackers++;
+		(void)model_follow_tracks(st->model);
+	}
+	return 0;
+}
+
 static int host_server_add(void *arg, struct backend *b, const char *name, const char *const *words, size_t nr_words,
 			   struct diag_list *diags)
 {
@@ -240,12 +282,18 @@ static int host_server_add(void *arg, struct backend *b, const char *name, const
 	if (rc)
 		return rc;
 	server_run_init(s, state_now_ms());
+	rc = follow_track(st, s, words, nr_words, diags);
+	if (rc) {
+		model_server_del(s);
+		return rc;
+	}
 	/* As in HAProxy: in maintenance and unchecked until told otherwise. */
 	s->run.admin |= SERVER_FMAINT;
 	s->run.check_enabled = false;
+	s->run.agent_enabled = false;
 	rc = host_servers_changed(st, diags);
 	if (rc) {
-		model_server_del(s);
+		forget_server(s);
 		return rc;
 	}
 	log_msg(LOG_L_NOTICE, "control", "server %s/%s was added by command; it is not in the configuration file",
@@ -262,7 +310,7 @@ static int host_server_del(void *arg, struct server *s, struct diag_list *diags)
 		return -EBUSY;
 	log_msg(LOG_L_NOTICE, "control", "server %s/%s was deleted by command", s->backend->name, s->name);
 	checks_forget(st->checks, s);
-	model_server_del(s);
+	forget_server(s);
 	return host_servers_changed(st, diags);
 }
 
@@ -290,6 +338,19 @@ static int host_check_set(void *arg, struct server *s, bool enabled, struct diag
 	}
 	s->run.check_enabled = enabled;
 	checks_sync(st->checks);
+	return 0;
+}
+
+static int host_agent_send(void *arg, struct server *s, const char *text, struct diag_list *diags)
+{
+	struct check_script *script = check_script_agent(text), *old = s->agent.script;
+
+	(void)diags;
+	if (!script)
+		return -ENOMEM;
+	s->agent.script = script;
+	checks_sync(((struct state *)arg)->checks);
+	script_put(old);
 	return 0;
 }
 
@@ -331,58 +392,6 @@ static int host_reload(void *arg, bool dry_run, struct diag_list *diags)
 	return rc;
 }
 
-/*
- * Stick tables belong to the data plane, and this one has none: the configuration says so where a file asks for one,
- * and so that nobody believes to have counted or blocked a client, so does a change.
- */
-static uint64_t host_table_used(void *arg, const struct stick_table *t)
-{
-	(void)arg;
-	(void)t;
-	return 0;
-}
-
-static bool host_table_entries(void *arg, const struct stick_table *t, uint64_t *cursor,
-			       bool (*fn)(void *fn_arg, const struct runtime_table_entry *entry), void *fn_arg)
-{
-	(void)arg;
-	(void)t;
-	(void)cursor;
-	(void)fn;
-	(void)fn_arg;
-	return false;
-}
-
-static bool host_table_find(void *arg, const struct stick_table *t, const struct addr *key,
-			    struct runtime_table_entry *ret)
-{
-	(void)arg;
-	(void)t;
-	(void)key;
-	(void)ret;
-	return false;
-}
-
-static int host_table_set(void *arg, const struct stick_table *t, const struct addr *key, unsigned int mask,
-			  const uint64_t values[RUNTIME_TABLE_NR_VALUES], struct diag_list *diags)
-{
-	(void)arg;
-	(void)key;
-	(void)mask;
-	(void)values;
-	diag_add(diags, DIAG_ERROR, NULL, NULL, NULL, "the data plane keeps no entries of table '%s'", t->name);
-	return -EOPNOTSUPP;
-}
-
-static int host_table_clear(void *arg, const struct stick_table *t, const struct addr *key, struct diag_list *diags)
-{
-	(void)arg;
-	(void)t;
-	(void)key;
-	(void)diags;
-	return -ENOENT;
-}
-
 static const char *host_event(void *arg, uint64_t *seq, uint64_t *ret_lost)
 {
 	struct state *st = arg;
@@ -421,17 +430,18 @@ const struct runtime_host host_ops = {
 	.server_del = host_server_del,
 	.frontend_set = host_frontend_set,
 	.check_set = host_check_set,
+	.agent_send = host_agent_send,
 	.kill_flows = host_kill_flows,
 	.kill_matching = host_kill_matching,
 	.clear_counters = host_clear_counters,
 	.attach = host_attach,
 	.detach = host_detach,
 	.reload = host_reload,
-	.table_used = host_table_used,
-	.table_entries = host_table_entries,
-	.table_find = host_table_find,
-	.table_set = host_table_set,
-	.table_clear = host_table_clear,
+	.table_used = sticks_used,
+	.table_entries = sticks_entries,
+	.table_find = sticks_find,
+	.table_set = sticks_set,
+	.table_clear = sticks_clear,
 	.event = host_event,
 	.startup_log = host_startup_log,
 	.log = host_log,

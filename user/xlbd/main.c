@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/version.h"
+#include "xlbd/checkonly.h"
 #include "xlbd/place.h"
 #include "xlbd/reload.h"
 #include "xlbd/state.h"
@@ -30,27 +31,6 @@ static void print_diags(const struct diag_list *diags, bool quiet)
 {
 	if (!quiet || diags->nr[DIAG_ERROR])
 		diag_print(diags, stderr, isatty(STDERR_FILENO));
-}
-
-/* -c: as `haproxy -c` does. */
-static int check(const struct options *opt)
-{
-	struct diag_list diags;
-	struct model *m = NULL;
-	int rc;
-
-	diag_init(&diags);
-	rc = reload_read(opt, &diags, &m);
-	print_diags(&diags, opt->quiet);
-	if (rc)
-		fprintf(stderr, "Fatal errors found in configuration.\n");
-	else if (!opt->quiet && diags.nr[DIAG_WARNING])
-		printf("Warnings were found.\n");
-	if (!rc && !opt->quiet)
-		printf("Configuration file is valid\n");
-	diag_fini(&diags);
-	model_free(m);
-	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static void close_signals(struct signals *s)
@@ -121,7 +101,7 @@ static int start_signals(struct signals *s, struct state *st)
 static int start(struct state *st, struct diag_list *diags)
 {
 	struct model *m = NULL;
-	int rc = reload_read(&st->opt, diags, &m);
+	int rc = reload_read(&st->opt, diags, NULL, &m);
 
 	if (rc)
 		return rc;
@@ -193,7 +173,7 @@ int main(int argc, char **argv)
 	log_init(st.opt.verbose ? LOG_L_DEBUG : st.opt.quiet ? LOG_L_WARNING : LOG_L_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	if (st.opt.check)
-		return check(&st.opt);
+		return check_only(&st.opt);
 	if (paths_init(st.opt.instance, st.opt.run_dir, st.opt.bpffs, st.opt.state_dir, &st.paths)) {
 		fprintf(stderr,
 			"xlbd: the instance name or a directory is too long, or the name has other characters than "

@@ -17,7 +17,7 @@
 enum option_kind { OPT_FLAG, OPT_TEXT, OPT_PATH, OPT_HELP, OPT_VERSION };
 
 /* Long options without a letter are numbered from here. */
-enum { OPT_RUN_DIR = 256, OPT_BPFFS, OPT_STATE_DIR, OPT_STRICT };
+enum { OPT_RUN_DIR = 256, OPT_BPFFS, OPT_STATE_DIR, OPT_STRICT, OPT_JSON };
 
 static const struct row {
 	int letter;
@@ -44,7 +44,8 @@ static const struct row {
 	{ OPT_STATE_DIR, OPT_TEXT, "state-dir", offsetof(struct options, state_dir), "DIR",
 	  "what outlives a restart, default /var/lib/xlb" },
 	{ 'v', OPT_VERSION, "version", 0, NULL, "print the version" },
-	{ 'V', OPT_FLAG, NULL, offsetof(struct options, version), NULL, "the same; with -c nothing, as haproxy -c -V" },
+	{ 'V', OPT_FLAG, NULL, offsetof(struct options, version), NULL, "the same; with -c a verdict on each line" },
+	{ OPT_JSON, OPT_FLAG, "json", offsetof(struct options, json), NULL, "with -c: all that was found as JSON" },
 	{ 'h', OPT_HELP, "help", 0, NULL, "this text" },
 };
 

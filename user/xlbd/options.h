@@ -15,7 +15,8 @@ struct options {
 	bool check;					    /* -c: read the files, say what is wrong with them, leave */
 	bool quiet;					    /* -q: errors only */
 	bool verbose;					    /* -d: debug lines */
-	bool version; /* -V: the version, or with -c nothing: scripts call 'haproxy -c -V -f FILE' */
+	bool version; /* -V: the version, or with -c a verdict per line: scripts call 'haproxy -c -V -f FILE' */
+	bool json;    /* --json: with -c all that was found as one object */
 	bool strict;
 	bool background; /* -D */
 };

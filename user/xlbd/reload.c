@@ -30,10 +30,10 @@ static const char built_in[] = "global\n"
 			       "    timeout client 1m\n"
 			       "    timeout server 1m\n";
 
-int reload_read(const struct options *opt, struct diag_list *diags, struct model **ret)
+int reload_read(const struct options *opt, struct diag_list *diags, struct conf_verdicts *verdicts, struct model **ret)
 {
 	static const char *const standard[] = { "/etc/xlb/xlb.cfg", "/etc/xlb/conf.d" };
-	struct conf_options conf = { .strict = opt->strict, .default_source = built_in };
+	struct conf_options conf = { .strict = opt->strict, .default_source = built_in, .verdicts = verdicts };
 	const char *found[2];
 	size_t nr = 0;
 
@@ -107,7 +107,7 @@ int reload_run(struct state *st, bool dry_run, struct diag_list *diags)
 {
 	struct model *m = NULL;
 	size_t errors;
-	int rc = reload_read(&st->opt, diags, &m);
+	int rc = reload_read(&st->opt, diags, NULL, &m);
 
 	if (rc || dry_run) {
 		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL,

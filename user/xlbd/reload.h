@@ -5,8 +5,10 @@
 
 #include "xlbd/state.h"
 
-/* Reads the files that the daemon was started with, or the default ones. As conf_load(). */
-int reload_read(const struct options *opt, struct diag_list *diags, struct model **ret);
+struct conf_verdicts;
+
+/* Reads the files that the daemon was started with, or the default ones. As conf_load(); 'verdicts' may be NULL. */
+int reload_read(const struct options *opt, struct diag_list *diags, struct conf_verdicts *verdicts, struct model **ret);
 
 /*
  * Reads the configuration again and puts it in force; 'dry_run': only reads it. The last message in 'diags' says what

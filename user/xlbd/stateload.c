@@ -34,7 +34,8 @@ enum {
 	F_AGE = 9,
 	F_CHECK_STATUS = 10,
 	F_HEALTH = 12,
-	F_CHECK_STATE = 13
+	F_CHECK_STATE = 13,
+	F_AGENT_STATE = 14
 };
 
 enum { STATE_CONFIGURED = 2, STATE_ENABLED = 4 };
@@ -85,7 +86,7 @@ static bool number(const char *text, unsigned long max, unsigned int *ret)
 }
 
 struct row {
-	unsigned int op_state, admin, weight, file_weight, age_s, check_status, health, check_state;
+	unsigned int op_state, admin, weight, file_weight, age_s, check_status, health, check_state, agent_state;
 };
 
 static bool parse_row(char *fields[], unsigned int nr, struct row *ret)
@@ -96,7 +97,8 @@ static bool parse_row(char *fields[], unsigned int nr, struct row *ret)
 	       number(fields[F_AGE], UINT32_MAX, &ret->age_s) &&
 	       number(fields[F_CHECK_STATUS], 0xff, &ret->check_status) &&
 	       number(fields[F_HEALTH], 1 << 20, &ret->health) &&
-	       number(fields[F_CHECK_STATE], 0xff, &ret->check_state);
+	       number(fields[F_CHECK_STATE], 0xff, &ret->check_state) &&
+	       number(fields[F_AGENT_STATE], 0xff, &ret->agent_state);
 }
 
 /* The server that a line names, if the file may speak of it. */
@@ -140,6 +142,8 @@ static void enter_row(const struct load *l, char *fields[], const struct row *ro
 	s->run.weight = row->file_weight == s->weight ? row->weight : s->weight;
 	if (s->check.type != CHECK_NONE && row->check_state & STATE_CONFIGURED)
 		s->run.check_enabled = row->check_state & STATE_ENABLED;
+	if (s->agent.type != CHECK_NONE && row->agent_state & STATE_CONFIGURED)
+		s->run.agent_enabled = row->agent_state & STATE_ENABLED;
 	/* Where no check speaks, health is the operator's word; in maintenance the file does not tell it. */
 	check_decides = s->run.check_enabled;
 	if (!(row->admin & SERVER_MAINT) && (l->with_health || !check_decides))
