@@ -71,7 +71,7 @@ FUZZ_SRC_stateload := user/xlbd/stateload.c
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
 FUZZ_LDFLAGS_server := -Wl,--wrap=getaddrinfo
 
-RUN = O=$(O) SAN=$(SAN) T='$(T)' tests/run
+RUN = O=$(O) SAN=$(SAN) T='$(T)' BUILDS='$(VM_BUILDS)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
 RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%)
 RUN_NETNS := $(patsubst %,netns:%,$(wildcard tests/netns/t_*))
