@@ -25,6 +25,7 @@ $(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
 $(O)/tests/unit/events: $(call obj,user/xlbd/events.c)
 $(O)/tests/unit/peer: $(call obj,user/xlbd/peer.c)
 $(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
+$(O)/tests/unit/syslog: $(call obj,user/xlbd/syslog.c)
 $(O)/tests/unit/options: $(call obj,user/xlbd/options.c)
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
