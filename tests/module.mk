@@ -107,3 +107,16 @@ check-compat: all $(TEST_TOOLS) lab-programs ## side by side with HAProxy and it
 
 check-fuzz: $(fuzz_programs) ## a few seconds of each fuzz harness
 	@$(RUN) $(RUN_FUZZ)
+
+# The differential test: tests/model, an independent model of the data plane, against the program. Needs root.
+MODEL_OBJ := $(call obj,$(filter-out %.bpf.c,$(wildcard tests/model/*.c)))
+$(MODEL_OBJ): $(O)/gen/xlb.skel.h $(O)/gen/model_poison.skel.h
+
+$(O)/gen/model_%.skel.h: $(O)/tests/model/%.bpf.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name model_$*_bpf > $@
+
+$(O)/tests/model/run: $(MODEL_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pkg_libs,libbpf)
