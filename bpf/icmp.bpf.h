@@ -249,7 +249,7 @@ static __always_inline enum xlb_reason icmp_error(struct xdp_md *ctx, struct xlb
 		return reason;
 	if (!addr_same(pkt->daddr, s->peer.daddr, true) && !pkt->from_server)
 		return XLB_R_ICMP_BAD; /* about a packet that did not come from the address it is sent to */
-	pkt->dont_frag = 0; /* too big for a tunnel: no error is sent about an error, RFC 1122, 3.2.2 */
+	pkt->is_error = 1;
 	request_entry(&s->request, pkt, v6);
 	pkt->hash = key_hash(&s->request, v6);
 	pkt->slot = flow_find(&s->request, pkt->hash, v6);

@@ -84,25 +84,31 @@ static __always_inline __u32 track_clears(const struct xlb_pkt *pkt, __u32 kind,
 	return XLB_F_RST | XLB_F_SERVER_RST;
 }
 
-/* Looks the client's next hop up anew, for both entries. */
+/*
+ * Looks the client's next hop up anew, for both entries. Where the routing table does not know it, only the client's
+ * own packet can tell: after one of the server the request entry stays an epoch behind, and asks with its next packet.
+ */
 static __always_inline void track_hop(struct xdp_md *ctx, struct xlb_pkt *pkt, void *f, struct xlb_flow_body *peer,
 				      __u32 now, bool v6)
 {
 	struct xlb_flow_body *b = flow_body(f, v6);
+	bool request = flow_kind(b) == XLB_FLOW_REQUEST;
 	struct xlb_scratch *s = scratch();
+	int result;
 
 	if (!s)
 		return;
 	addr_fill(s->request.client, flow_client(f), v6);
 	addr_fill(s->request.vip, flow_vip(f, v6), v6);
-	if (xlb_nexthop(ctx, &s->request, pkt, flow_kind(b) == XLB_FLOW_REQUEST) == NEXTHOP_FOUND) {
+	result = xlb_nexthop(ctx, &s->request, pkt, request);
+	if (result == NEXTHOP_FOUND) {
 		b->hop = s->request.b.hop;
 		if (peer)
 			peer->hop = s->request.b.hop;
 	}
 	WRITE_ONCE(b->seen, now);
 	if (peer)
-		WRITE_ONCE(peer->seen, now);
+		WRITE_ONCE(peer->seen, request || result != NEXTHOP_UNKNOWN ? now : XLB_SEEN(now >> 8, now - 1));
 }
 
 /* One to a counter of the service and of the server. */

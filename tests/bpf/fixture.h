@@ -147,7 +147,8 @@ uint16_t establish(struct fix *f, uint16_t sport, int *ret_server);
 extern uint64_t fix_seen_reasons;
 
 /* The groups of cases, each a file: rows of name and array. */
-#define FIX_GROUPS(X) X(pass) X(flow) X(bad) X(answer) X(table) X(mode) X(icmp) X(frag) X(ip6)
+#define FIX_GROUPS(X)                                                                                                  \
+	X(pass) X(flow) X(bad) X(answer) X(table) X(mode) X(icmp) X(frag) X(ip6) X(select) X(range) X(stateless) X(life)
 #define FIX_GROUP(name)                                                                                                \
 	extern const struct CMUnitTest name##_tests[];                                                                 \
 	extern const size_t nr_##name##_tests;
