@@ -80,13 +80,13 @@ FUZZ_LDFLAGS_server := -Wl,--wrap=getaddrinfo
 
 RUN = O=$(O) SAN=$(SAN) T='$(T)' BUILDS='$(VM_BUILDS)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
-RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%)
+RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%) bpf:$(O)/tests/model/model
 RUN_NETNS := $(patsubst %,netns:%,$(wildcard tests/netns/t_*))
 RUN_COMPAT := $(patsubst %,compat:%,$(wildcard tests/compat/t_*))
 RUN_FUZZ := $(if $(FUZZ),fuzz:tests/fuzz/smoke)
 
 unit_programs := $(UNIT_TESTS:%=$(O)/tests/unit/%)
-bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%)
+bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%) $(O)/tests/model/model
 fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 
 .PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz
@@ -124,6 +124,17 @@ $(O)/gen/model_%.skel.h: $(O)/tests/model/%.bpf.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name model_$*_bpf > $@
 
-$(O)/tests/model/run: $(MODEL_OBJ)
+$(O)/tests/model/model: $(MODEL_OBJ)
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pkg_libs,libbpf)
+
+# The same for longer, with seeds of the day.
+MODEL_PACKETS ?= 100000000
+MODEL_SEED ?= $(shell date +%s)
+
+.PHONY: check-model mutants
+check-model: $(O)/tests/model/model ## the program against its model, 10^8 packets (root; MODEL_PACKETS, MODEL_SEED)
+	$(Q)$(O)/tests/model/model -s $(MODEL_SEED) -n $(MODEL_PACKETS)
+
+mutants: $(bpf_programs) ## defects planted in bpf/, one at a time: do the tests see them? (root; M=word selects)
+	$(Q)O=$(O) M='$(M)' CLANG='$(CLANG)' BPF_CFLAGS='$(filter-out -MMD -MP,$(BPF_CFLAGS))' tools/dev/mutants
