@@ -149,48 +149,36 @@ static __always_inline bool hit_too_big(void *data, const struct xlb_server *srv
 	return srv->mode == XLB_MODE_IPIP && srv->mtu && hit_len(data, v6) + tunnel_len(srv) > srv->mtu;
 }
 
-/* The service that a packet to an address with XLB_ADDR_STATELESS is for, if it is a stateless one; else 0. */
-static __always_inline __u32 hit_stateless_service(void *data, __u32 addr_slot, bool v6)
+/* A service of which all packets go by the table alone. */
+static __always_inline bool is_stateless(const struct xlb_service *svc)
 {
-	__u32 id = vip_find(addr_slot, hit_dport(data, v6), hit_proto(data, v6));
-	struct xlb_service *svc = service_at(id);
-
-	return id && svc &&
-			       (svc->flags & (XLB_SVC_STATELESS | XLB_SVC_ENABLED)) ==
-				       (XLB_SVC_STATELESS | XLB_SVC_ENABLED) ?
-		       id :
-		       0;
+	return (svc->flags & (XLB_SVC_STATELESS | XLB_SVC_ENABLED)) == (XLB_SVC_STATELESS | XLB_SVC_ENABLED);
 }
 
-/* Number of the server of a stateless service's packet; 0: the stages must look. */
-static __always_inline __u32 hit_stateless_server(void *data, __u32 service, bool v6)
+/* The ring entry for a packet of backend 'be': a server's number, perhaps with a mark; 0: the stages must look. */
+static __always_inline __u32 hit_slot(void *data, const struct xlb_backend *be, bool v6)
 {
-	struct xlb_service *svc = service_at(service);
-	__u32 ports = hit_ports(data, v6), hash, entry;
-	struct xlb_backend *be;
-	struct xlb_server *srv;
-	__u64 ring;
+	__u64 ring = READ_ONCE(be->ring);
+	__u32 ports = hit_ports(data, v6), hash;
 
-	if (!(__u16)ports || !(ports >> 16))
-		return 0;
-	if (v6 ? !source_is_sound6(hit_saddr(data, true), hit_daddr(data, true)) :
-		 !source_is_sound4(*hit_saddr(data, false), *hit_daddr(data, false)))
-		return 0;
-	be = svc ? XLB_AT(xlb_backends, svc->backend) : NULL;
-	if (!be)
-		return 0;
-	ring = READ_ONCE(be->ring);
 	if (!XLB_RING_LEN(ring))
 		return 0;
 	if (v6)
 		hash = xlb_select_hash6(be, hit_saddr(data, true), hit_daddr(data, true), ports, ports >> 16);
 	else
 		hash = xlb_select_hash4(be, *hit_saddr(data, false), *hit_daddr(data, false), ports, ports >> 16);
-	entry = ring_entry(ring, xlb_select_pos(hash, XLB_RING_LEN(ring)));
-	if (entry & XLB_SLOT_MARK)
-		return 0;
-	srv = server_at(entry);
-	return srv && server_fit(entry, srv) != FIT_UNREACHABLE && !hit_too_big(data, srv, v6) ? entry : 0;
+	return ring_entry(ring, xlb_select_pos(hash, XLB_RING_LEN(ring)));
+}
+
+/* Could a client have sent it? What opens a flow elsewhere is asked this once; here there are no flows. */
+static __always_inline bool hit_is_sound(void *data, __u32 flags, bool v6)
+{
+	__u32 ports = hit_ports(data, v6);
+
+	if (!(__u16)ports || !(ports >> 16) || (hit_proto(data, v6) == IPPROTO_TCP && tcp_flags_bad(flags)))
+		return false;
+	return v6 ? source_is_sound6(hit_saddr(data, true), hit_daddr(data, true)) :
+		    source_is_sound4(*hit_saddr(data, false), *hit_daddr(data, false));
 }
 
 static __always_inline void hit_count_syn(__u32 service, __u32 server)
@@ -204,18 +192,27 @@ static __always_inline void hit_count_syn(__u32 service, __u32 server)
 		s->connections++;
 }
 
-/* A packet of a stateless service. */
-static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 service, __u32 flags, bool v6)
+/* A packet of stateless service number 'id'. */
+static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 id, const struct xlb_service *svc,
+					 __u32 flags, bool v6)
 {
-	__u32 id = hit_stateless_server(data, service, v6), ports = hit_ports(data, v6);
-	struct xlb_server *srv = server_at(id);
+	struct xlb_backend *be = XLB_AT(xlb_backends, svc->backend);
+	struct xlb_server *srv;
+	__u32 entry;
 
-	if (!id || !srv || (hit_proto(data, v6) == IPPROTO_TCP && tcp_flags_bad(flags)))
+	if (!be || !hit_is_sound(data, flags, v6))
+		return HIT_SLOW;
+	entry = hit_slot(data, be, v6);
+	if (!entry || entry & XLB_SLOT_MARK)
+		return HIT_SLOW;
+	srv = server_at(entry);
+	if (!srv || !srv->oif || !(*(const __u64 *)srv->dmac << 16) || hit_too_big(data, srv, v6))
 		return HIT_SLOW;
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-		hit_count_syn(service, id);
-	count_flow(service, id, false, ETH_LEN + hit_len(data, v6));
-	return hit_to_server(ctx, srv, ports, tunnel_flow(ports, id), XLB_R_STATELESS, v6);
+		hit_count_syn(id, entry);
+	count_flow(id, entry, false, ETH_LEN + hit_len(data, v6));
+	return hit_to_server(ctx, srv, hit_ports(data, v6), tunnel_flow(hit_ports(data, v6), entry), XLB_R_STATELESS,
+			     v6);
 }
 
 /* The live entry of the packet's flow, or NULL; its word by *ret_word. */
@@ -313,6 +310,7 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u32 addr_slot = 0, flags = 0, service;
+	struct xlb_service *svc;
 	struct xlb_addr *addr;
 
 	if (hit_l4(data, v6) > end)
@@ -329,9 +327,10 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 	if (!hit_plain_l4(data, end, v6, &flags))
 		return HIT_SLOW;
 	if (addr->flags & XLB_ADDR_STATELESS) {
-		service = hit_stateless_service(data, addr_slot, v6);
-		if (service)
-			return hit_stateless(ctx, data, service, flags, v6);
+		service = vip_find(addr_slot, hit_dport(data, v6), hit_proto(data, v6));
+		svc = service_at(service);
+		if (service && svc && is_stateless(svc))
+			return hit_stateless(ctx, data, service, svc, flags, v6);
 	}
 	if (hit_proto(data, v6) == IPPROTO_TCP && (flags & PLAIN_FLAGS) != TCP_ACK)
 		return HIT_SLOW;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Benches: see tools/bench/README.md. BENCH_ARGS goes to bench-packets.
 
-.PHONY: bench bench-packets bench-e2e bench-checks
+.PHONY: bench bench-packets bench-ways bench-checks bench-e2e
 
 BENCH_ARGS ?=
 BENCH_SRC := $(wildcard tools/bench/*.c)
@@ -22,6 +22,23 @@ $(O)/bench-packets: $(BENCH_OBJ)
 bench-packets: $(O)/bench-packets ## nanoseconds per packet beside the yardstick (root)
 	$(Q)mkdir -p $(O)/bench
 	$(Q)$(O)/bench-packets -o $(O)/bench/packets.csv $(BENCH_ARGS)
+
+# Every way of forwarding, and how they grow.
+$(O)/gen/bench_ways_front.skel.h: $(O)/tools/bench/ways/front.bpf.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name bench_ways_front_bpf > $@
+
+WAYS_OBJ := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/ways/*.c)))
+$(WAYS_OBJ): $(O)/gen/bench_ways_front.skel.h $(O)/gen/xlb.skel.h
+
+$(O)/bench-ways: $(WAYS_OBJ) $(call obj,tools/bench/scene.c)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
+
+bench-ways: $(O)/bench-ways ## nanoseconds per packet of every way of forwarding (root)
+	$(Q)mkdir -p $(O)/bench
+	$(Q)$(O)/bench-ways $(O)/bench/ways.csv
 
 # Small programs of the end-to-end bench.
 $(call obj,tools/bench/net/bare_attach.c): $(O)/gen/bench_bare.skel.h
@@ -46,4 +63,4 @@ bench-checks: $(O)/bench-checks ## what 10 000 health checks every 2 s cost (BEN
 
 bench: ## what a packet and a request cost, beside others; tables here and CSV in $(O)/bench (root)
 	@tools/install-packages build test
-	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-e2e
+	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-ways bench-e2e
