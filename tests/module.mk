@@ -18,6 +18,9 @@ $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 
 # This one stands in for the allocator.
 UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
+# And this one for the kernel.
+UNIT_LDFLAGS_features := $(addprefix -Wl$(comma)--wrap=,bpf_prog_load bpf_map_create libbpf_probe_bpf_prog_type \
+	libbpf_probe_bpf_map_type libbpf_probe_bpf_helper)
 
 # Modules above model and config that a test links besides.
 $(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
@@ -25,7 +28,10 @@ $(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
 $(O)/tests/unit/events: $(call obj,user/xlbd/events.c)
 $(O)/tests/unit/peer: $(call obj,user/xlbd/peer.c)
 $(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
+$(O)/tests/unit/syslog: $(call obj,user/xlbd/syslog.c)
 $(O)/tests/unit/options: $(call obj,user/xlbd/options.c)
+PKGS_features := libbpf
+$(O)/tests/unit/features: $(call obj,user/dataplane/features.c user/dataplane/bpflog.c)
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
 PKGS_health := libcurl libuv
@@ -45,7 +51,8 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf libpcre2-8 cmocka)
 
-$(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows $(O)/tests/bpf/dp_crash $(O)/tests/bpf/dp_marks: $(call obj,$(wildcard user/dataplane/*.c))
+# These test user/dataplane as well.
+$(addprefix $(O)/tests/bpf/,dp dp_tables dp_flows dp_crash dp_marks features): $(call obj,$(wildcard user/dataplane/*.c))
 
 # Programs that network tests run: tests/X.c.
 TEST_TOOLS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*.c))
@@ -73,15 +80,15 @@ FUZZ_SRC_stateload := user/xlbd/stateload.c
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
 FUZZ_LDFLAGS_server := -Wl,--wrap=getaddrinfo
 
-RUN = O=$(O) SAN=$(SAN) T='$(T)' tests/run
+RUN = O=$(O) SAN=$(SAN) T='$(T)' BUILDS='$(VM_BUILDS)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
-RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%)
+RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%) bpf:$(O)/tests/model/model
 RUN_NETNS := $(patsubst %,netns:%,$(wildcard tests/netns/t_*))
 RUN_COMPAT := $(patsubst %,compat:%,$(wildcard tests/compat/t_*))
 RUN_FUZZ := $(if $(FUZZ),fuzz:tests/fuzz/smoke)
 
 unit_programs := $(UNIT_TESTS:%=$(O)/tests/unit/%)
-bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%)
+bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%) $(O)/tests/model/model
 fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 
 .PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz
@@ -109,3 +116,27 @@ check-compat: all $(TEST_TOOLS) lab-programs ## side by side with HAProxy and it
 
 check-fuzz: $(fuzz_programs) ## a few seconds of each fuzz harness
 	@$(RUN) $(RUN_FUZZ)
+
+# The differential test: tests/model, an independent model of the data plane, against the program. Needs root.
+MODEL_OBJ := $(call obj,$(filter-out %.bpf.c,$(wildcard tests/model/*.c)))
+$(MODEL_OBJ): $(O)/gen/xlb.skel.h $(O)/gen/model_poison.skel.h
+
+$(O)/gen/model_%.skel.h: $(O)/tests/model/%.bpf.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name model_$*_bpf > $@
+
+$(O)/tests/model/model: $(MODEL_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pkg_libs,libbpf)
+
+# The same for longer, with seeds of the day.
+MODEL_PACKETS ?= 100000000
+MODEL_SEED ?= $(shell date +%s)
+
+.PHONY: check-model mutants
+check-model: $(O)/tests/model/model ## the program against its model, 10^8 packets (root; MODEL_PACKETS, MODEL_SEED)
+	$(Q)$(O)/tests/model/model -s $(MODEL_SEED) -n $(MODEL_PACKETS)
+
+mutants: $(bpf_programs) ## defects planted in bpf/, one at a time: do the tests see them? (root; M=word selects)
+	$(Q)O=$(O) M='$(M)' CLANG='$(CLANG)' BPF_CFLAGS='$(filter-out -MMD -MP,$(BPF_CFLAGS))' tools/dev/mutants

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Lab, demo, lint, installation: what people run besides the build itself.
 
-.PHONY: packages demo lint tidy format cdb install uninstall lab-programs
+.PHONY: verifier packages demo lint tidy format cdb install uninstall lab-programs
 
 # Names what `make` lacks on this machine before a compiler does it less clearly.
 $(O)/.packages: tools/packages.txt tools/install-packages
@@ -19,7 +19,7 @@ lab-programs: $(LAB_PROGRAMS)
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # With sudo the build belongs to who called it, so that the next plain make can go on.
-GIVE_BACK = $(if $(SUDO_UID),chown -R $(SUDO_UID):$(SUDO_GID) $(O),:)
+GIVE_BACK = $(if $(SUDO_UID),chown -R $(SUDO_UID):$(SUDO_GID) $(wildcard $(O) $(O_19)),:)
 
 demo: ## the whole story in a minute: two servers, one dies, one returns (root)
 	@tools/install-packages build test
@@ -61,3 +61,13 @@ uninstall: ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/sbin/xlbd $(DESTDIR)$(PREFIX)/bin/xlbctl $(DESTDIR)$(PREFIX)/share/man/man8/xlbctl.8 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xlbctl $(DESTDIR)$(PREFIX)/share/man/man8/xlbd.8 \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/xlb.service
+
+# What the verifier says: the data plane of the daemon, with a hand between it and libbpf.
+$(O)/tools/dev/verifier: $(call obj,tools/dev/verifier.c $(wildcard user/dataplane/*.c)) $(O)/tests/libunit.a
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -Wl,--wrap=bpf_object__load_skeleton -o $@ $^ $(call pkg_libs,libbpf libpcre2-8)
+
+VERIFIER = tools/dev/verifier $(O)/bpf/xlb.bpf.o bpf/budget.txt $(if $(K),vm/run $(K)) $(O)/tools/dev/verifier
+
+verifier: $(O)/tools/dev/verifier ## what the kernel's verifier does for the program, beside the budget (root; K=6.1)
+	@O=$(O) $(VERIFIER)

@@ -25,7 +25,7 @@ struct config_case {
 	const char *text;
 	const char *diags; /* expected */
 	const char *model; /* expected, NULL: must not load */
-	unsigned int how; /* CASE_* */
+	unsigned int how;  /* CASE_* */
 };
 
 /* Prints what differs. */

@@ -153,15 +153,31 @@ static struct addr loopback(void)
 	return (struct addr){ .family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
-static void owner_init(struct owner *o, enum check_type type)
+/* 'option httpchk' alone. */
+static struct check_script *plain_http;
+
+static int group_setup(void **state)
 {
 	static const struct check_decl http = { .option = OPTION_HTTP };
 
+	(void)state;
+	return check_script_build(&http, &plain_http);
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	script_put(plain_http);
+	return 0;
+}
+
+static void owner_init(struct owner *o, enum check_type type)
+{
 	*o = (struct owner){ .next_ms = LONG_MS };
 	check_conf_init(&o->conf);
 	o->conf.type = type;
 	if (type == CHECK_HTTP)
-		assert_int_equal(check_script_build(&http, &o->conf.script), 0);
+		o->conf.script = plain_http; /* borrowed */
 	o->conf.inter = LONG_MS;
 	check_init(&o->state, &o->conf);
 }
@@ -448,6 +464,7 @@ static void http__each_configuration__haproxys_request(void **state)
 		probe_once(*state, &o, w->port);
 		assert_int_equal(o.code, CHECK_L7OK);
 		assert_string_equal(w->request, rows[i].expect);
+		script_put(o.conf.script);
 	}
 	unsetenv("http_proxy");
 	unsetenv("ALL_PROXY");
@@ -741,5 +758,5 @@ int main(void)
 		WITH_LOOP(deadline__answer_unread_after_a_stall__answer_counts),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

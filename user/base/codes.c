@@ -5,11 +5,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/codes_daemon.h"
+
 static const struct {
 	const char *name, *help;
 } codes[] = {
 #define X(ident, code, help) { code, help },
 	DIAG_CODES(X)
+#undef X
+#define X(code, help) { code, help },
+		DAEMON_CODES(X)
 #undef X
 };
 

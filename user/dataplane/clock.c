@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "dataplane/dp_priv.h"
+#include "dataplane/features.h"
 #include "xlb.skel.h"
 
 /* As map xlb_time holds it. */
@@ -105,7 +106,7 @@ int clock_measure_hz(struct diag_list *diags, unsigned int *ret_hz)
 		diag_add(diags, DIAG_ERROR, NULL, "D0301",
 			 "start it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
 			 "the kernel does not allow this process to load the XDP program");
-	else if (err)
+	else if (err && !features_explain(skel->obj, err, diags))
 		diag_add(diags, DIAG_ERROR, NULL, "D0303", NULL, "cannot measure the kernel's clock: %s",
 			 strerror(-err));
 	xlb_bpf__destroy(skel);

@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "dataplane/dp_priv.h"
+#include "dataplane/features.h"
 #include "xlb.skel.h"
 
 enum {
@@ -118,7 +119,7 @@ static int load_object(struct dp *dp, struct diag_list *diags)
 	bpflog_capture(&log);
 	err = xlb_bpf__load(dp->skel);
 	bpflog_capture(NULL);
-	if (err)
+	if (err && !features_explain(dp->skel->obj, err, diags))
 		bpflog_report_load(&dp->paths, &log, err, diags);
 	buf_fini(&log);
 	return err;

@@ -17,6 +17,7 @@
 
 #include "health/curl_loop.h"
 #include "health/probe.h"
+#include "health/ready.h"
 
 enum { NS_PER_MS = 1000000, MAX_ASKING = 30000 };
 
@@ -356,8 +357,14 @@ int health_new(uv_loop_t *loop, struct health **ret)
 	h->loop = loop;
 	h->max_asking = default_limit();
 	TAILQ_INIT(&h->queue);
+	err = ready_set_new(loop, &h->ready);
+	if (err) {
+		free(h);
+		return err;
+	}
 	err = curl_loop_new(loop, &h->curl);
 	if (err) {
+		ready_set_free(h->ready);
 		free(h);
 		return err;
 	}
@@ -370,5 +377,6 @@ void health_free(struct health *h)
 	if (!h)
 		return;
 	curl_loop_free(h->curl);
+	ready_set_free(h->ready);
 	free(h);
 }

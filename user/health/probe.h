@@ -21,6 +21,7 @@
 #include "model/script_run.h"
 
 struct curl_loop;
+struct ready_set;
 
 enum probe_phase { PROBE_WAITING, PROBE_QUEUED, PROBE_CONNECTING, PROBE_CONNECTED, PROBE_STOPPED };
 
@@ -56,6 +57,7 @@ TAILQ_HEAD(probe_list, health_probe);
 struct health {
 	uv_loop_t *loop;
 	struct curl_loop *curl;
+	struct ready_set *ready;
 	unsigned int nr_asking, max_asking;
 	struct probe_list queue; /* those whose time has come while all slots were taken */
 };

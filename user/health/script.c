@@ -104,7 +104,7 @@ static void connect_next(struct script_question *q)
 	q->stream = NULL;
 	q->sent = 0;
 	probe_connecting(q->probe);
-	err = stream_open(p->health->loop, p->health->curl, &target, rule && rule->connect.linger, is_last(&q->run),
+	err = stream_open(p->health->ready, p->health->curl, &target, rule && rule->connect.linger, is_last(&q->run),
 			  &stream_ops, q, &q->stream);
 	if (err)
 		break_off(q, LAYER_CONNECT, -err, strerror(-err));

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,39 +17,29 @@
 
 struct stream {
 	struct curl_transfer transfer; /* first: what libcurl hands back */
-	uv_poll_t poll;
-	uv_loop_t *loop;
+	struct ready ready;	       /* its descriptor is -1 while libcurl is still connecting */
+	struct ready_set *set;
 	struct curl_loop *curl;
 	struct tls_target target;
 	const struct stream_ops *ops;
 	void *arg;
 	struct curl_slist *route;
-	int fd; /* -1: libcurl is still connecting */
-	bool is_polled, is_open;
+	bool is_open;
 };
-
-static void on_poll_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
 
 void stream_close(struct stream *s)
 {
 	if (!s)
 		return;
-	if (s->is_polled)
-		uv_poll_stop(&s->poll);
+	ready_forget(&s->ready, !s->transfer.easy); /* libcurl closes its own when it likes */
 	if (s->transfer.easy) {
 		curl_loop_del(s->curl, &s->transfer);
 		curl_easy_cleanup(s->transfer.easy);
 		curl_slist_free_all(s->route);
-	} else if (s->fd >= 0) {
-		close(s->fd);
+	} else if (s->ready.fd >= 0) {
+		close(s->ready.fd);
 	}
-	if (s->is_polled)
-		uv_close((uv_handle_t *)&s->poll, on_poll_closed);
-	else
-		free(s);
+	free(s);
 }
 
 enum script_layer stream_layer(const struct stream *s)
@@ -59,28 +50,24 @@ enum script_layer stream_layer(const struct stream *s)
 }
 
 /* What connecting has come to; positive errno. */
-static int connect_error(int fd, int status)
+static int connect_error(int fd)
 {
 	socklen_t len = sizeof(int);
 	int err = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
-		err = errno;
-	return !err && status < 0 ? -status : err;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_ready(struct ready *r)
 {
-	struct stream *s = poll->data;
+	struct stream *s = (struct stream *)((char *)r - offsetof(struct stream, ready));
 	int err;
 
-	(void)events;
 	if (s->is_open) {
 		s->ops->ready(s->arg);
 		return;
 	}
-	err = connect_error(s->fd, status);
-	uv_poll_stop(&s->poll);
+	err = connect_error(r->fd);
 	if (err) {
 		s->ops->failed(s->arg, LAYER_CONNECT, err, strerror(err));
 		return;
@@ -89,20 +76,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	s->ops->opened(s->arg);
 }
 
-static int start_poll(struct stream *s)
-{
-	int err = uv_poll_init(s->loop, &s->poll, s->fd);
-
-	if (err)
-		return err;
-	s->poll.data = s;
-	s->is_polled = true;
-	return 0;
-}
-
 int stream_watch(struct stream *s, bool writing)
 {
-	return uv_poll_start(&s->poll, writing ? UV_WRITABLE : UV_READABLE, on_poll);
+	return ready_watch(s->set, &s->ready, writing);
 }
 
 /* --- plain ------------------------------------------------------------------------------------------------------- */
@@ -112,20 +88,18 @@ static int open_plain(struct stream *s, bool linger, bool lazy_ack)
 	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 	const int off = 0;
 	socklen_t len = s->target.to->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-	int err;
 
-	s->fd = probe_socket(s->target.to->ss_family);
-	if (s->fd < 0)
-		return s->fd;
+	s->ready.fd = probe_socket(s->target.to->ss_family);
+	if (s->ready.fd < 0)
+		return s->ready.fd;
 	/* Both are courtesies: a check without them is as true. */
 	if (!linger)
-		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		(void)setsockopt(s->ready.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	if (lazy_ack)
-		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
-	if (connect(s->fd, (const struct sockaddr *)s->target.to, len) && errno != EINPROGRESS)
+		(void)setsockopt(s->ready.fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+	if (connect(s->ready.fd, (const struct sockaddr *)s->target.to, len) && errno != EINPROGRESS)
 		return -errno;
-	err = start_poll(s);
-	return err ? err : uv_poll_start(&s->poll, UV_WRITABLE, on_poll);
+	return stream_watch(s, true);
 }
 
 /* --- TLS --------------------------------------------------------------------------------------------------------- */
@@ -136,21 +110,17 @@ static void on_done(struct curl_transfer *t, CURLcode result)
 	enum script_layer layer = LAYER_TLS;
 	curl_socket_t fd = CURL_SOCKET_BAD;
 	const char *words;
-	int err = 0;
+	int err;
 
 	if (result == CURLE_OK)
 		curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
 	if (fd != CURL_SOCKET_BAD) {
-		s->fd = (int)fd;
-		err = -start_poll(s);
-	}
-	if (fd != CURL_SOCKET_BAD && !err) {
+		s->ready.fd = (int)fd;
 		s->is_open = true;
 		s->ops->opened(s->arg);
 		return;
 	}
-	if (!err)
-		err = s->target.err;
+	err = s->target.err;
 	words = err ? strerror(err) : tls_failure(t->easy, result, &s->target, &layer, &err);
 	s->ops->failed(s->arg, err ? LAYER_CONNECT : layer, err, words);
 }
@@ -178,20 +148,21 @@ static int open_tls(struct stream *s)
 
 /* --- both -------------------------------------------------------------------------------------------------------- */
 
-int stream_open(uv_loop_t *loop, struct curl_loop *curl, const struct tls_target *target, bool linger, bool lazy_ack,
-		const struct stream_ops *ops, void *arg, struct stream **ret)
+int stream_open(struct ready_set *ready, struct curl_loop *curl, const struct tls_target *target, bool linger,
+		bool lazy_ack, const struct stream_ops *ops, void *arg, struct stream **ret)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	int err;
 
 	if (!s)
 		return -ENOMEM;
-	s->loop = loop;
+	s->set = ready;
+	s->ready.on_ready = on_ready;
 	s->curl = curl;
 	s->target = *target;
 	s->ops = ops;
 	s->arg = arg;
-	s->fd = -1;
+	s->ready.fd = -1;
 	err = target->tls ? open_tls(s) : open_plain(s, linger, lazy_ack);
 	if (err) {
 		stream_close(s);
@@ -222,7 +193,7 @@ ssize_t stream_read(struct stream *s, void *buf, size_t cap)
 		code = curl_easy_recv(s->transfer.easy, buf, cap, &got);
 		return code ? curl_error(s, code) : (ssize_t)got;
 	}
-	len = recv(s->fd, buf, cap, 0);
+	len = recv(s->ready.fd, buf, cap, 0);
 	return len < 0 ? -errno : len;
 }
 
@@ -236,6 +207,6 @@ ssize_t stream_write(struct stream *s, const void *data, size_t len)
 		code = curl_easy_send(s->transfer.easy, data, len, &sent);
 		return code ? curl_error(s, code) : (ssize_t)sent;
 	}
-	got = send(s->fd, data, len, MSG_NOSIGNAL);
+	got = send(s->ready.fd, data, len, MSG_NOSIGNAL);
 	return got < 0 ? -errno : got;
 }

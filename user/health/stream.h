@@ -3,9 +3,8 @@
 #ifndef HEALTH_STREAM_H
 #define HEALTH_STREAM_H
 
-#include <uv.h>
-
 #include "health/curl_loop.h"
+#include "health/ready.h"
 #include "health/tls.h"
 
 struct stream;
@@ -20,12 +19,12 @@ struct stream_ops {
 };
 
 /*
- * Opens a connection. 'linger': it will end by FIN, else by a reset, which leaves no TIME-WAIT anywhere. 'lazy_ack': the
- * acknowledgement that completes the handshake may wait, for nothing is expected. Strings of 'target' and 'ops' must
- * outlive the stream. No callback comes before this returns. Returns 0 or -errno, also of connecting at once.
+ * Opens a connection. 'linger': it will end by FIN, else by a reset, which leaves no TIME-WAIT anywhere. 'lazy_ack':
+ * the acknowledgement that completes the handshake may wait, for nothing is expected. Strings of 'target' and 'ops'
+ * must outlive the stream. No callback comes before this returns. Returns 0 or -errno, also of connecting at once.
  */
-int stream_open(uv_loop_t *loop, struct curl_loop *curl, const struct tls_target *target, bool linger, bool lazy_ack,
-		const struct stream_ops *ops, void *arg, struct stream **ret);
+int stream_open(struct ready_set *ready, struct curl_loop *curl, const struct tls_target *target, bool linger,
+		bool lazy_ack, const struct stream_ops *ops, void *arg, struct stream **ret);
 
 /* No callback comes after this. NULL is fine. */
 void stream_close(struct stream *s);

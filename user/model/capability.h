@@ -61,7 +61,7 @@ enum capability_state {
 	X(STATS_LOOK, NOTED, "what the page shows and hides", "the page looks the same for all")                       \
 	X(SOCKET_STATS, NOTED, "'option socket-stats'", "'show stat' has no rows for bind lines")                      \
 	X(LOG_HEALTH_CHECKS, NOTED, "'option log-health-checks'", "only changes of a server's state are logged")       \
-	X(LOG_TAG, NOTED, "'log-tag' and 'log-send-hostname'", "log lines carry the name xlb")                         \
+	X(LOG_TAG, IN_FORCE, "'log-tag' and 'log-send-hostname'", "log lines carry the name xlb")                      \
 	X(MAX_SPREAD_CHECKS, NOTED, "'max-spread-checks'", "'spread-checks' alone counts")                             \
 	X(STATE_FILE, IN_FORCE, "'load-server-state-from-file'",                                                       \
 	  "servers keep their state over a restart through the data plane, which is adopted")

@@ -175,9 +175,9 @@ static bool same_word(const struct rule_word *a, const struct rule_word *b)
 
 static bool same_connect(const struct rule_connect *a, const struct rule_connect *b)
 {
-	return addr_equal(&a->addr, &b->addr) && a->port == b->port && a->tls == b->tls && a->as_server == b->as_server &&
-	       a->linger == b->linger &&
-	       same_text(a->sni, b->sni) && same_text(a->alpn, b->alpn);
+	return addr_equal(&a->addr, &b->addr) && a->port == b->port && a->tls == b->tls &&
+	       a->as_server == b->as_server && a->linger == b->linger && same_text(a->sni, b->sni) &&
+	       same_text(a->alpn, b->alpn);
 }
 
 static bool same_expect(const struct rule_expect *a, const struct rule_expect *b)

@@ -13,10 +13,10 @@ enum { SCRIPT_INPUT_MAX = 16384 };
 
 struct script_run {
 	const struct check_script *script;
-	size_t at;	 /* the rule under way */
+	size_t at;	  /* the rule under way */
 	bool is_implicit; /* it is the connection that no rule asks for */
 	bool is_tls;	  /* the connection has TLS; set by who connects */
-	char *in; /* received since the last connect or send */
+	char *in;	  /* received since the last connect or send */
 	size_t in_len;
 	bool has_ended; /* the server has closed, or has sent as much as is looked at */
 };
@@ -38,7 +38,7 @@ struct script_result {
 enum script_layer { LAYER_CONNECT, LAYER_TLS, LAYER_DATA };
 
 void script_begin(struct script_run *r, const struct check_script *script); /* keeps no reference of its own */
-void script_end(struct script_run *r);					     /* frees; also after script_begin() alone */
+void script_end(struct script_run *r);					    /* frees; also after script_begin() alone */
 
 /* What to do now. SCRIPT_DONE: 'ret' is filled. */
 enum script_want script_next(struct script_run *r, struct script_result *ret);

@@ -75,8 +75,8 @@ static void maintenance_changed(const struct server *s, const struct announce_be
 	buf_puts(out, ".\n");
 }
 
-void announce_server(const struct server *s, const struct announce_before *before, enum announce_why why, unsigned int active,
-		     struct buf *out)
+void announce_server(const struct server *s, const struct announce_before *before, enum announce_why why,
+		     unsigned int active, struct buf *out)
 {
 	bool up = server_is_up(s), drain = s->run.admin & SERVER_DRAIN;
 	bool maint = s->run.admin & SERVER_MAINT, was_maint = before->admin & SERVER_MAINT;

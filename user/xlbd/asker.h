@@ -15,9 +15,9 @@ int askers_new(struct health *h, struct askers **ret);
 void askers_free(struct askers *a); /* nobody asks any more; NULL is fine */
 
 /*
- * Asks as health_start() does: 'delay_ms' counts only if nobody else asks the same yet. 'state' is the caller's, and the
- * caller must leave before it goes. 'ops' are called for each who asks; the shortest time that finished() returns holds
- * for all. Returns 0, -EINVAL or -ENOMEM.
+ * Asks as health_start() does: 'delay_ms' counts only if nobody else asks the same yet. 'state' is the caller's, and
+ * the caller must leave before it goes. 'ops' are called for each who asks; the shortest time that finished() returns
+ * holds for all. Returns 0, -EINVAL or -ENOMEM.
  */
 int asker_join(struct askers *a, const struct check_conf *conf, const struct check_state *state,
 	       const struct addr *addr, uint16_t port, unsigned int delay_ms, const struct health_ops *ops, void *arg,

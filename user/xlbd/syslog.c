@@ -8,6 +8,7 @@
 #include "xlbd/syslog.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ struct target {
 struct syslog {
 	struct target *targets;
 	size_t nr;
+	char host[HOST_NAME_MAX + 2]; /* with a blank behind it, or "": lines carry none */
+	char tag[64];
 };
 
 /* After "level module: ". */
@@ -57,8 +60,8 @@ static void on_line(void *arg, enum log_level level, const char *line)
 
 		if ((int)level > t->max_level)
 			continue;
-		len = snprintf(out, sizeof(out), "<%d>%s xlbd[%d]: %s", t->facility | (int)level, stamp, (int)getpid(),
-			       without_prefix(line));
+		len = snprintf(out, sizeof(out), "<%d>%s %s%s[%d]: %s", t->facility | (int)level, stamp, s->host,
+			       s->tag, (int)getpid(), without_prefix(line));
 		if (len < 0)
 			continue;
 		if ((size_t)len >= sizeof(out))
@@ -97,33 +100,47 @@ void syslog_stop(struct syslog *s)
 	free(s);
 }
 
+/* Copied as bytes: a pointer of another type into the storage may not be relied on to be the same memory. */
+static void set_storage(struct target *t, const void *addr, socklen_t len)
+{
+	memcpy(&t->to, addr, len);
+	t->to_len = len;
+}
+
 /* Address of a target; false if it has none that can be used. */
 static bool set_address(struct target *t, const struct log_target *l)
 {
-	struct sockaddr_un *sun = (struct sockaddr_un *)&t->to;
-	struct sockaddr_in *sin = (struct sockaddr_in *)&t->to;
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)&t->to;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(l->port), .sin_addr = l->addr.v4 };
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(l->port), .sin6_addr = l->addr.v6 };
 
 	if (l->path) {
-		if (strlen(l->path) >= sizeof(sun->sun_path))
+		if (strlen(l->path) >= sizeof(sun.sun_path))
 			return false;
-		sun->sun_family = AF_UNIX;
-		strcpy(sun->sun_path, l->path);
-		t->to_len = sizeof(*sun);
+		strcpy(sun.sun_path, l->path);
+		set_storage(t, &sun, sizeof(sun));
 	} else if (l->addr.family == AF_INET) {
-		*sin = (struct sockaddr_in){ .sin_family = AF_INET,
-					     .sin_port = htons(l->port),
-					     .sin_addr = l->addr.v4 };
-		t->to_len = sizeof(*sin);
+		set_storage(t, &sin, sizeof(sin));
 	} else if (l->addr.family == AF_INET6) {
-		*sin6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
-					       .sin6_port = htons(l->port),
-					       .sin6_addr = l->addr.v6 };
-		t->to_len = sizeof(*sin6);
+		set_storage(t, &sin6, sizeof(sin6));
 	} else {
 		return false;
 	}
 	return true;
+}
+
+/* 'log-tag' and 'log-send-hostname'. */
+static void set_names(struct syslog *s, const struct model *m)
+{
+	char own[HOST_NAME_MAX + 1] = "";
+
+	snprintf(s->tag, sizeof(s->tag), "%s", m->log_tag ? m->log_tag : "xlbd");
+	s->host[0] = '\0';
+	if (!m->log_host)
+		return;
+	if (!m->log_hostname && gethostname(own, sizeof(own) - 1))
+		return;
+	snprintf(s->host, sizeof(s->host), "%.*s ", HOST_NAME_MAX, m->log_hostname ? m->log_hostname : own);
 }
 
 void syslog_sync(struct syslog *s, const struct model *m)
@@ -132,6 +149,7 @@ void syslog_sync(struct syslog *s, const struct model *m)
 	size_t nr = 0;
 
 	close_targets(s);
+	set_names(s, m);
 	TAILQ_FOREACH(l, &m->logs, next)
 		nr++;
 	if (!nr)
