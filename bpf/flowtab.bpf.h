@@ -207,6 +207,11 @@ static __always_inline bool peer_key(void *f, struct xlb_entry *key, bool v6)
 	struct xlb_server *srv;
 
 	key->b.proto = b->proto;
+	key->b.server = b->server;
+	key->b.sport = b->sport;
+	*(__u32 *)&key->cport = ports;
+	addr_copy(key->client, flow_client(f), v6);
+	addr_copy(key->vip, flow_vip(f, v6), v6);
 	if (flow_kind(b) == XLB_FLOW_REPLY) {
 		addr_copy(key->saddr, flow_client(f), v6);
 		addr_copy(key->daddr, flow_vip(f, v6), v6);
@@ -222,14 +227,27 @@ static __always_inline bool peer_key(void *f, struct xlb_entry *key, bool v6)
 	return true;
 }
 
+/*
+ * Is entry 'f' the one that peer_key() described? Under the same key another flow may lie by now: one entry of a flow
+ * can outlive the other, and the client come back to another server.
+ */
+static __always_inline bool is_peer(void *f, const struct xlb_entry *key, bool v6)
+{
+	return f && flow_body(f, v6)->server == key->b.server && flow_body(f, v6)->sport == key->b.sport &&
+	       flow_ports(f, v6) == *(const __u32 *)&key->cport && addr_same(flow_client(f), key->client, v6) &&
+	       addr_same(flow_vip(f, v6), key->vip, v6);
+}
+
 static __always_inline __u32 peer_find(__u32 slot, bool v6)
 {
 	struct xlb_scratch *s = scratch();
 	void *f = flow_at(slot, v6);
+	__u32 found;
 
 	if (!s || !f || !peer_key(f, &s->peer, v6))
 		return XLB_NO_SLOT;
-	return find_all(&s->peer, key_hash(&s->peer, v6), v6);
+	found = find_all(&s->peer, key_hash(&s->peer, v6), v6);
+	return is_peer(flow_at(found, v6), &s->peer, v6) ? found : XLB_NO_SLOT;
 }
 
 /* Number of the other entry of the flow that entry 'slot' belongs to, or XLB_NO_SLOT. */
@@ -554,7 +572,7 @@ static __always_inline void end_orphan(struct xlb_scratch *s, bool v6)
 	void *f = flow_at(v6 ? xlb_find6(&s->peer, hash) : xlb_find4(&s->peer, hash), v6);
 
 	s->orphan = 0;
-	if (f)
+	if (is_peer(f, &s->peer, v6))
 		entry_end(flow_body(f, v6));
 }
 

@@ -50,6 +50,7 @@ __noinline int xlb_frag_note(struct xlb_pkt *pkt, __u32 pass)
 __noinline enum xlb_reason xlb_frag_follow(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
 	struct xlb_scratch *s = scratch();
+	struct xlb_server *srv;
 	struct xlb_frag *v;
 
 	if (!pkt || !s)
@@ -69,6 +70,13 @@ __noinline enum xlb_reason xlb_frag_follow(struct xdp_md *ctx, struct xlb_pkt *p
 	pkt->aim.reply = v->reply;
 	pkt->server = v->server;
 	pkt->service = v->service;
+	srv = server_at(v->server);
+	if (!v->reply && srv) { /* it may have moved since */
+		__builtin_memcpy(pkt->aim.macs, srv->dmac, sizeof(v->macs));
+		pkt->aim.oif = srv->oif;
+	}
+	if (!pkt->aim.oif)
+		return XLB_R_NO_NEIGHBOUR;
 	return send_as(ctx, pkt, XLB_R_FRAGMENT_SENT);
 }
 

@@ -10,7 +10,10 @@
 #include "open.bpf.h"
 #include "send.bpf.h"
 
-enum { ICMP_CALL = 8 }; /* bytes of layer 4 that an error must quote: the ports, RFC 792 */
+enum {
+	ICMP_CALL = 8, /* bytes of layer 4 that an error must quote: the ports, RFC 792 */
+	TCP_CHECK_END = 18,
+};
 
 /* Is it an error that quotes a packet? RFC 792; RFC 4443, 2.1. */
 static __always_inline bool icmp_is_error(__u8 type, bool v6)
@@ -24,6 +27,7 @@ static __always_inline bool icmp_is_error(__u8 type, bool v6)
 struct quoted {
 	__u32 l4;
 	__u8 proto;
+	bool tcp_check; /* the checksum of TCP is quoted too */
 };
 
 /*
@@ -43,9 +47,12 @@ static __always_inline enum xlb_reason icmp_quoted(struct xdp_md *ctx, struct xl
 	l3 = data + at;
 	ip6h = l3;
 	iph = l3;
-	if (l3 + (v6 ? IP6_LEN : IP4_LEN) > end)
+	/* What lies behind the IP packet is padding, and quotes nothing. */
+	if (l3 + (v6 ? IP6_LEN : IP4_LEN) > end || at + (v6 ? IP6_LEN : IP4_LEN) > pkt->l3 + pkt->tot_len)
 		return XLB_R_ICMP_BAD;
 	if (v6) {
+		if (*(__u8 *)ip6h >> 4 != 6)
+			return XLB_R_ICMP_BAD;
 		ret->proto = ip6h->nexthdr;
 		ret->l4 = IP6_LEN;
 		addr_copy(pkt->saddr, ip6h->daddr.in6_u.u6_addr32, true);
@@ -58,13 +65,14 @@ static __always_inline enum xlb_reason icmp_quoted(struct xdp_md *ctx, struct xl
 		pkt->saddr[0] = iph->daddr;
 		pkt->daddr[0] = iph->saddr;
 	}
-	if (ret->proto == IPPROTO_FRAGMENT)
+	if (v6 && ret->proto == IPPROTO_FRAGMENT)
 		return XLB_R_ICMP_BAD;
 	if (ret->proto != IPPROTO_TCP && ret->proto != IPPROTO_UDP)
 		return XLB_R_NOT_TCP_UDP;
 	l4 = l3 + (ret->l4 & 0x3c);
-	if (l4 + ICMP_CALL > end)
+	if (l4 + ICMP_CALL > end || at + ret->l4 + ICMP_CALL > pkt->l3 + pkt->tot_len)
 		return XLB_R_ICMP_BAD;
+	ret->tcp_check = at + ret->l4 + TCP_CHECK_END <= pkt->l3 + pkt->tot_len;
 	ports = *(__u32 *)l4;
 	pkt->ports = ports >> 16 | ports << 16;
 	pkt->proto = ret->proto;
@@ -110,7 +118,7 @@ static __always_inline bool icmp_rewrite_quote(void *l3, void *end, const struct
 		old = udp->check;
 		rewrite_l4_check(l4, IPPROTO_UDP, csum_fold(addrs));
 		all += (__u16)~old + (__u64)udp->check;
-	} else if ((void *)(tcp + 1) <= end) {
+	} else if (q->tcp_check && l4 + TCP_CHECK_END <= end) {
 		old = tcp->check;
 		rewrite_l4_check(l4, IPPROTO_TCP, csum_fold(addrs));
 		all += (__u16)~old + (__u64)tcp->check;
@@ -121,13 +129,14 @@ static __always_inline bool icmp_rewrite_quote(void *l3, void *end, const struct
 
 /*
  * Sends the error on by pkt->aim, which holds the addresses of the outer packet. The quoted packet becomes the one that
- * the receiver knows as its own: 'quote' has its addresses in client and vip, its ports in ports.
+ * the receiver knows as its own: 'quote' has its addresses in client and vip, its ports in ports; b.server and
+ * b.service are the members of struct quoted.
  */
 static __always_inline enum xlb_reason icmp_forward(struct xdp_md *ctx, struct xlb_pkt *pkt,
 						    const struct xlb_entry *quote, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *l3, *l4;
-	struct quoted q = { .l4 = quote->b.server, .proto = quote->b.proto };
+	struct quoted q = { .l4 = quote->b.server, .proto = quote->b.proto, .tcp_check = quote->b.service };
 	__u32 l4_off = pkt->l4;
 	__u64 change, outer;
 	struct icmp_head *icmp;
@@ -171,6 +180,7 @@ static __always_inline enum xlb_reason icmp_send(struct xdp_md *ctx, struct xlb_
 	addr_copy_all(s->peer.vip, daddr);
 	s->peer.ports = pkt->aim.ports >> 16 | pkt->aim.ports << 16;
 	s->peer.b.server = q->l4;
+	s->peer.b.service = q->tcp_check;
 	s->peer.b.proto = q->proto;
 	return v6 ? xlb_icmp_forward6(ctx, pkt, &s->peer) : xlb_icmp_forward4(ctx, pkt, &s->peer);
 }
@@ -191,20 +201,37 @@ static __always_inline enum xlb_reason icmp_to_server(struct xdp_md *ctx, struct
 	if (srv->mode == XLB_MODE_DNAT)
 		addr_copy_all(pkt->aim.saddr, s->peer.saddr);
 	err = icmp_send(ctx, pkt, s, q, pkt->aim.daddr, srv->mode == XLB_MODE_FULLNAT ? srv->source : pkt->saddr, v6);
-	return err ? err : XLB_R_ICMP_TO_SERVER;
+	if (err)
+		return err;
+	count_flow(pkt->service, pkt->server, false, pkt->l3 + pkt->tot_len);
+	return XLB_R_ICMP_TO_SERVER;
 }
 
-/* From the server's side: the client's packet to the server could not be delivered. To the flow's client. */
+/* From the server's side: the client's packet to the server could not be delivered. To the client, by pkt->aim. */
 static __always_inline enum xlb_reason icmp_to_client(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
 						      const struct quoted *q, bool v6)
 {
-	void *f = flow_at(pkt->slot, v6);
-	enum xlb_reason err;
+	enum xlb_reason err = icmp_send(ctx, pkt, s, q, pkt->aim.daddr, pkt->aim.saddr, v6);
 
-	if (!f || !aim_reply(pkt, f, v6))
-		return XLB_R_NO_ROUTE;
-	err = icmp_send(ctx, pkt, s, q, pkt->aim.daddr, pkt->aim.saddr, v6);
-	return err ? err : XLB_R_ICMP_TO_CLIENT;
+	if (err)
+		return err;
+	count_flow(pkt->service, pkt->server, true, pkt->l3 + pkt->tot_len);
+	return XLB_R_ICMP_TO_CLIENT;
+}
+
+/* An error of no flow's from a server in XLB_MODE_DNAT: does its service do without entries? */
+static __always_inline enum xlb_reason icmp_by_return(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
+						      const struct quoted *q, bool v6)
+{
+	__u32 id = vip_find(pkt->addr_slot, pkt->sport, pkt->proto);
+	struct xlb_return *ret = XLB_AT(xlb_returns, id & ~XLB_VIP_RETURN);
+	enum xlb_reason reason;
+
+	if (!(id & XLB_VIP_RETURN) || !ret || !ret->family || ret->flags & XLB_RETURN_STATE)
+		return XLB_R_NOT_OURS;
+	pkt->return_id = id & ~XLB_VIP_RETURN;
+	reason = xlb_aim_return(ctx, pkt);
+	return reason ? reason : icmp_to_client(ctx, pkt, s, q, v6);
 }
 
 /* The server that a stateless service sends the turned packet to, into pkt->server. */
@@ -245,15 +272,17 @@ static __always_inline enum xlb_reason icmp_error(struct xdp_md *ctx, struct xlb
 		      pkt->saddr); /* the outer source: flow_peer(), which uses s->peer, is not called here */
 	addr_copy_all(s->peer.daddr, pkt->daddr);
 	reason = icmp_quoted(ctx, pkt, pkt->l4 + ICMP_LEN, v6, &q);
-	if (reason)
-		return reason;
-	if (!addr_same(pkt->daddr, s->peer.daddr, true) && !pkt->from_server)
-		return XLB_R_ICMP_BAD; /* about a packet that did not come from the address it is sent to */
+	if (!reason && !addr_same(pkt->daddr, s->peer.daddr, true))
+		reason = XLB_R_ICMP_BAD; /* about a packet that did not come from the address it is sent to */
+	if (reason)			 /* what a server tells others is its own business */
+		return pkt->from_server ? XLB_R_NOT_OURS : reason;
 	pkt->is_error = 1;
 	request_entry(&s->request, pkt, v6);
 	pkt->hash = key_hash(&s->request, v6);
 	pkt->slot = flow_find(&s->request, pkt->hash, v6);
 	f = flow_at(pkt->slot, v6);
+	if (!f && pkt->from_server)
+		return icmp_by_return(ctx, pkt, s, &q, v6);
 	if (!f) {
 		pkt->service = service_find(pkt->addr_slot, pkt->dport, pkt->proto);
 		if (pkt->service && icmp_stateless(pkt))
@@ -264,7 +293,7 @@ static __always_inline enum xlb_reason icmp_error(struct xdp_md *ctx, struct xlb
 	pkt->server = b->server;
 	pkt->service = b->service;
 	if (flow_kind(b) == XLB_FLOW_REPLY)
-		return icmp_to_client(ctx, pkt, s, &q, v6);
+		return aim_reply(pkt, f, v6) ? icmp_to_client(ctx, pkt, s, &q, v6) : XLB_R_NO_ROUTE;
 	return icmp_to_server(ctx, pkt, s, &q, b->sport, v6);
 }
 
@@ -278,14 +307,16 @@ static __always_inline enum xlb_reason icmp(struct xdp_md *ctx, struct xlb_pkt *
 	if (!s || l4 > L4_MAX)
 		return XLB_R_BUG;
 	head = data + l4;
-	if ((void *)(head + 1) > end)
+	if ((void *)(head + 1) > end || l4 + ICMP_LEN > pkt->l3 + pkt->tot_len)
 		return XLB_R_NOT_TCP_UDP;
 	if (head->type == (v6 ? ICMP6_ECHO : ICMP4_ECHO) && !pkt->from_server && pkt->addr_flags & XLB_ADDR_ECHO &&
 	    pkt->frag == FRAG_NONE)
 		return pkt->bad ? pkt->bad : source_is_sound(pkt) ? xlb_answer(ctx, pkt, XLB_R_ECHO) : XLB_R_BAD_SOURCE;
 	if (!icmp_is_error(head->type, v6) || pkt->frag != FRAG_NONE)
 		return XLB_R_NOT_TCP_UDP;
-	return pkt->bad ? pkt->bad : icmp_error(ctx, pkt, s, v6);
+	if (pkt->bad)
+		return pkt->from_server ? XLB_R_NOT_OURS : pkt->bad;
+	return icmp_error(ctx, pkt, s, v6);
 }
 
 /* Decides about an ICMP packet to an address of ours, or from a server whose answers pass through us. */

@@ -144,16 +144,20 @@ static __always_inline bool rewrite_tunnel(struct xdp_md *ctx, const struct xlb_
 		return false;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	if (data + L3_MAX + IP6_LEN > end)
+	/* No more than this: a later fragment may be shorter than the headers of other packets. */
+	if (data + l3 + IP4_LEN > end)
 		return false;
 	rewrite_macs(data, srv->dmac);
 	if (l3 != ETH_LEN)
 		*(__u32 *)(data + 12) = vlan;
 	*(__be16 *)(data + l3 - 2) = outer6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
-	if (outer6)
-		rewrite_outer6(data + l3, srv, len, tos, flow, v6);
-	else
+	if (!outer6) {
 		rewrite_outer4(data + l3, srv, len, tos);
+		return true;
+	}
+	if (data + l3 + IP6_LEN > end)
+		return false;
+	rewrite_outer6(data + l3, srv, len, tos, flow, v6);
 	return true;
 }
 

@@ -124,12 +124,15 @@ __noinline __u32 xlb_least(__u64 ring, __u32 nr, __u32 pos, __u32 how)
 static __always_inline __u32 select_by_alg(const struct xlb_backend *be, __u64 ring, struct xlb_pkt *pkt,
 					   struct xlb_cursor *cursor)
 {
-	__u32 len = XLB_RING_LEN(ring), pos = 0;
+	__u32 len = XLB_RING_LEN(ring), pos = 0, found = 0;
 
 	switch ((enum xlb_alg)XLB_RING_ALG(ring)) {
 	case XLB_ALG_RANDOM:
 		if (be->draws > 1)
-			return xlb_least(ring, be->draws, 0, LEAST_DRAW);
+			found = xlb_least(ring, be->draws, 0, LEAST_DRAW);
+		/* Draws that meet only full or unreachable servers say nothing of the others. */
+		if (found && !(found >> 16))
+			return found;
 		pos = xlb_select_pos(bpf_get_prandom_u32(), len);
 		break;
 	case XLB_ALG_HASH:
@@ -149,9 +152,11 @@ static __always_inline __u32 select_by_alg(const struct xlb_backend *be, __u64 r
 
 /* --- persistence -------------------------------------------------------------------------------------------------- */
 
-/* The server that the source was sent to before, if it still may be; 0: none. A server of weight 0 keeps its sources.
+/*
+ * The server that the source was sent to before, if it still may be; 0: none. A server of weight 0 keeps its sources.
+ * One of another backend is none: its number was given away anew, or backends share the table.
  */
-static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb_pkt *pkt, __u32 now)
+static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb_pkt *pkt, __u32 backend, __u32 now)
 {
 	void *table = XLB_AT(xlb_sticks, be->stick);
 	struct xlb_server *srv;
@@ -163,7 +168,7 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 	if (!st || now - st->tick > be->stick_expire)
 		return 0;
 	srv = server_at(st->server);
-	if (!srv || !srv->backend || !(srv->flags & XLB_SRV_UP) || server_fit(st->server, srv) != FIT_GOOD)
+	if (!srv || srv->backend != backend || !(srv->flags & XLB_SRV_UP) || server_fit(st->server, srv) != FIT_GOOD)
 		return 0;
 	st->tick = now;
 	return st->server;
@@ -200,7 +205,7 @@ __noinline enum xlb_reason xlb_select(struct xdp_md *ctx, struct xlb_pkt *pkt)
 	if (!be || !cursor)
 		return XLB_R_BUG;
 	now = now_tick();
-	id = stick_find(be, pkt, now);
+	id = stick_find(be, pkt, svc->backend, now);
 	if (id) {
 		pkt->server = id;
 		return XLB_R_NONE;

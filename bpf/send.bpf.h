@@ -43,6 +43,35 @@ static __always_inline bool aim_reply(struct xlb_pkt *pkt, void *f, bool v6)
 	return true;
 }
 
+/* Aims an answer of a server whose service needs no entries, pkt->return_id, at the client pkt->daddr. */
+__noinline enum xlb_reason xlb_aim_return(struct xdp_md *ctx, struct xlb_pkt *pkt)
+{
+	struct xlb_return *ret = pkt ? XLB_AT(xlb_returns, pkt->return_id) : NULL;
+	struct xlb_scratch *s = scratch();
+	struct xlb_nexthop *hop;
+
+	if (!ret || !s || !ctx)
+		return XLB_R_BUG;
+	addr_copy_all(s->request.client, pkt->daddr);
+	addr_copy_all(s->request.vip, ret->vip);
+	if (xlb_nexthop(ctx, &s->request, pkt, false) != NEXTHOP_FOUND)
+		return XLB_R_NO_ROUTE;
+	hop = XLB_AT(xlb_nexthops, s->request.b.hop);
+	if (!hop)
+		return XLB_R_NO_ROUTE;
+	pkt->service = ret->service;
+	pkt->server = ret->server;
+	pkt->aim.mode = XLB_MODE_DNAT;
+	pkt->aim.reply = 1;
+	pkt->aim.oif = hop->oif;
+	__builtin_memcpy(pkt->aim.macs, hop->dmac, 12);
+	addr_copy_all(pkt->aim.saddr, ret->vip);
+	addr_copy_all(pkt->aim.daddr, pkt->daddr);
+	pkt->aim.sport = ret->vport;
+	pkt->aim.dport = pkt->dport;
+	return XLB_R_NONE;
+}
+
 /* Aims a packet by the entry pkt->slot of its flow. */
 static __always_inline enum xlb_reason aim_flow(struct xlb_pkt *pkt, bool v6)
 {

@@ -126,32 +126,14 @@ __noinline enum xlb_reason xlb_stateless6(struct xdp_md *ctx, struct xlb_pkt *pk
 /* Sends the answer of a server in XLB_MODE_DNAT whose service needs no entries: pkt->return_id. */
 __noinline enum xlb_reason xlb_return(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
-	struct xlb_return *ret = pkt ? XLB_AT(xlb_returns, pkt->return_id) : NULL;
-	struct xlb_scratch *s = scratch();
-	struct xlb_nexthop *hop;
+	enum xlb_reason reason;
 
-	if (!ret || !s)
+	if (!pkt)
 		return XLB_R_BUG;
 	if (pkt->bad)
 		return pkt->bad;
-	addr_copy_all(s->request.client, pkt->daddr);
-	addr_copy_all(s->request.vip, ret->vip);
-	if (xlb_nexthop(ctx, &s->request, pkt, false) != NEXTHOP_FOUND)
-		return XLB_R_NO_ROUTE;
-	hop = XLB_AT(xlb_nexthops, s->request.b.hop);
-	if (!hop)
-		return XLB_R_NO_ROUTE;
-	pkt->service = ret->service;
-	pkt->server = ret->server;
-	pkt->aim.mode = XLB_MODE_DNAT;
-	pkt->aim.reply = 1;
-	pkt->aim.oif = hop->oif;
-	__builtin_memcpy(pkt->aim.macs, hop->dmac, 12);
-	addr_copy_all(pkt->aim.saddr, ret->vip);
-	addr_copy_all(pkt->aim.daddr, pkt->daddr);
-	pkt->aim.sport = ret->vport;
-	pkt->aim.dport = pkt->dport;
-	return send_as(ctx, pkt, XLB_R_RETURN);
+	reason = xlb_aim_return(ctx, pkt);
+	return reason ? reason : send_as(ctx, pkt, XLB_R_RETURN);
 }
 
 #endif

@@ -34,10 +34,14 @@ static __always_inline bool track_server(const struct xlb_server *srv, __u8 prot
  */
 static __always_inline bool track_tick(struct xlb_flow_body *b, const struct xlb_control *control, __u32 now)
 {
-	__u32 seen = READ_ONCE(b->seen);
+	__u32 seen = READ_ONCE(b->seen), word;
 
 	if (seen == now)
 		return true;
+	/* In other states shorter timeouts hold than those that idle_free is the least of. */
+	word = READ_ONCE(b->word);
+	if (!(word & XLB_F_ANSWERED) || word & (XLB_F_CLIENT_FIN | XLB_F_SERVER_FIN))
+		return false;
 	if ((__u8)seen != (__u8)now || xlb_flow_idle(seen, now >> 8) > READ_ONCE(control->idle_free) ||
 	    ((now ^ seen) >> 8) / TICKS_OF_HOPS)
 		return false;
@@ -211,6 +215,7 @@ static __always_inline enum xlb_reason track_dead_server(struct xlb_pkt *pkt, st
 {
 	bool request = flow_kind(b) == XLB_FLOW_REQUEST;
 	struct xlb_server *srv = server_at(b->server);
+	void *peer;
 
 	if (!srv || (srv->flags & (XLB_SRV_UP | XLB_SRV_SHUT)) == XLB_SRV_UP)
 		return XLB_R_NONE;
@@ -225,6 +230,12 @@ static __always_inline enum xlb_reason track_dead_server(struct xlb_pkt *pkt, st
 	if (!(srv->flags & XLB_SRV_SHUT) || pkt->proto == IPPROTO_UDP)
 		return XLB_R_NONE;
 	entry_end(b);
+	/* The other side, which may never speak, holds up neither a source port nor the client's next attempt. */
+	peer = flow_at(flow_peer(pkt->slot, v6), v6);
+	if (peer && request)
+		flow_mark(flow_body(peer, v6), READ_ONCE(flow_body(peer, v6)->word), XLB_F_RST, 0);
+	else if (peer) /* without the reply entry the source port is not the flow's any more */
+		entry_end(flow_body(peer, v6));
 	return pkt->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : XLB_R_SHUT_RST;
 }
 

@@ -51,13 +51,16 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf libpcre2-8 cmocka)
 
-$(O)/tests/bpf/dp $(O)/tests/bpf/dp_tables $(O)/tests/bpf/dp_flows $(O)/tests/bpf/dp_crash $(O)/tests/bpf/dp_marks $(O)/tests/bpf/features: $(call obj,$(wildcard user/dataplane/*.c))
+# These test user/dataplane as well.
+$(addprefix $(O)/tests/bpf/,dp dp_tables dp_flows dp_crash dp_marks features): $(call obj,$(wildcard user/dataplane/*.c))
 
 # Programs that network tests run: tests/X.c.
 TEST_TOOLS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*.c))
 $(TEST_TOOLS): $(O)/tests/%: $(O)/tests/%.o
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $< $(if $(PKGS_$(@F)),$(call pkg_libs,$(PKGS_$(@F))))
+
+PKGS_flood := libbpf
 
 # Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -65,13 +68,25 @@ FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAG
 	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
 FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fake_host.c
 
-$(O)/tests/fuzz/stateload: user/xlbd/stateload.c
-$(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
+# What they are linked with is compiled once, with the same sanitizers and coverage.
+FUZZ_LIB := $(patsubst %.c,$(O)/fuzz/%.o,$(FUZZ_SRC))
+
+$(O)/fuzz/%.o: %.c Makefile | $(O)/.packages
+	$(say) FUZZ-CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(subst -fsanitize=fuzzer$(comma),-fsanitize=fuzzer-no-link$(comma),$(FUZZ_CFLAGS)) -c -o $@ $<
+
+$(O)/tests/libfuzz.a: $(FUZZ_LIB)
+	$(say) AR $@
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/tests/libfuzz.a
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_SRC_$*) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libfuzz.a $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
 
-FUZZ_SRC_stateload := user/xlbd/stateload.c
+$(O)/tests/fuzz/stateload: $(O)/fuzz/user/xlbd/stateload.o
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
@@ -79,13 +94,13 @@ FUZZ_LDFLAGS_server := -Wl,--wrap=getaddrinfo
 
 RUN = O=$(O) SAN=$(SAN) T='$(T)' BUILDS='$(VM_BUILDS)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
-RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%)
+RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%) bpf:$(O)/tests/model/model
 RUN_NETNS := $(patsubst %,netns:%,$(wildcard tests/netns/t_*))
 RUN_COMPAT := $(patsubst %,compat:%,$(wildcard tests/compat/t_*))
 RUN_FUZZ := $(if $(FUZZ),fuzz:tests/fuzz/smoke)
 
 unit_programs := $(UNIT_TESTS:%=$(O)/tests/unit/%)
-bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%)
+bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%) $(O)/tests/model/model
 fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 
 .PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz
@@ -113,3 +128,27 @@ check-compat: all $(TEST_TOOLS) lab-programs ## side by side with HAProxy and it
 
 check-fuzz: $(fuzz_programs) ## a few seconds of each fuzz harness
 	@$(RUN) $(RUN_FUZZ)
+
+# The differential test: tests/model, an independent model of the data plane, against the program. Needs root.
+MODEL_OBJ := $(call obj,$(filter-out %.bpf.c,$(wildcard tests/model/*.c)))
+$(MODEL_OBJ): $(O)/gen/xlb.skel.h $(O)/gen/model_poison.skel.h
+
+$(O)/gen/model_%.skel.h: $(O)/tests/model/%.bpf.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name model_$*_bpf > $@
+
+$(O)/tests/model/model: $(MODEL_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pkg_libs,libbpf)
+
+# The same for longer, with seeds of the day.
+MODEL_PACKETS ?= 100000000
+MODEL_SEED ?= $(shell date +%s)
+
+.PHONY: check-model mutants
+check-model: $(O)/tests/model/model ## the program against its model, 10^8 packets (root; MODEL_PACKETS, MODEL_SEED)
+	$(Q)$(O)/tests/model/model -s $(MODEL_SEED) -n $(MODEL_PACKETS)
+
+mutants: $(bpf_programs) ## defects planted in bpf/, one at a time: do the tests see them? (root; M=word selects)
+	$(Q)O=$(O) M='$(M)' CLANG='$(CLANG)' BPF_CFLAGS='$(filter-out -MMD -MP,$(BPF_CFLAGS))' tools/dev/mutants

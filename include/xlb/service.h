@@ -85,8 +85,8 @@ struct xlb_range {
 };
 
 /*
- * Where the answers of a server in XLB_MODE_DNAT come from as clients see it. Only made where it can be told from the
- * server's address and port alone, i.e. one service address and port leads there; its flows then need no reply entries.
+ * Where the answers of a server in XLB_MODE_DNAT come from as clients see it. Where the service keeps no flows, and its
+ * address and port alone lead to the server, the answers are known by the server's address and port.
  */
 struct xlb_return {
 	__be32 vip[4];
@@ -99,7 +99,7 @@ struct xlb_return {
 };
 
 enum {
-	XLB_RETURN_STATE = 1u << 0, /* several services share the server: look for a reply entry, not at 'vip' */
+	XLB_RETURN_STATE = 1u << 0, /* the service keeps flows, or several share the server: look for a reply entry */
 };
 
 /* A frontend as the program sees it. Timeouts in ticks. */

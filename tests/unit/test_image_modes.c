@@ -251,6 +251,7 @@ static void image_build__dnat__way_back_for_each_server(void **state)
 	struct image *img;
 
 	use(t, FORWARD_DNAT);
+	t->b->balance = (struct balance){ .alg = BALANCE_SOURCE, .consistent = true, .mask4 = 32 };
 	img = build(t);
 	assert_int_equal(img->nr_binds, 3);
 	way = find_bind(img, "10.211.55.5", 30808);
@@ -269,6 +270,23 @@ static void image_build__dnat__way_back_for_each_server(void **state)
 	t->s1->port_offset = 100;
 	img = build(t);
 	assert_non_null(find_bind(img, "10.211.55.5", 8180));
+	image_free(img);
+}
+
+/* A flow whose answers are not entered would look half open, and have the time of one that is. */
+static void image_build__dnat_with_flows__answers_are_looked_up(void **state)
+{
+	struct scene *t = *state;
+	const struct image_bind *way;
+	struct image *img;
+
+	use(t, FORWARD_DNAT);
+	img = build(t);
+	assert_int_equal(img->backends[t->b->dp_id].flags & XLB_BE_STATELESS, 0);
+	way = find_bind(img, "10.211.55.5", 30808);
+	assert_int_equal(way->service, XLB_VIP_RETURN);
+	assert_int_equal(way->ret.flags, XLB_RETURN_STATE);
+	assert_int_equal(way->ret.server, t->s1->run.dp_id);
 	image_free(img);
 }
 
@@ -616,6 +634,7 @@ int main(void)
 		CASE(image_build__any_port__one_range),
 		CASE(image_build__too_many_ranges_of_an_address__refused),
 		CASE(image_build__dnat__way_back_for_each_server),
+		CASE(image_build__dnat_with_flows__answers_are_looked_up),
 		CASE(image_build__dnat_from_two_services__state_needed),
 		CASE(image_build__dnat_to_an_address_of_our_own__warned),
 		CASE(image_build__maglev__stateless_unless_something_must_be_remembered),

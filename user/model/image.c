@@ -263,12 +263,22 @@ static void build_services(struct image_builder *b)
 	}
 }
 
-/* The service says itself whether its backend is stateless, to spare packets a look. */
+/*
+ * The service says itself whether its backend is stateless, to spare packets a look. Where it is not, the answers of
+ * servers in mode dnat are looked up in the flow table, though their address and port would tell where they belong: a
+ * flow whose answers nobody sees would count as half open for all its life, and end as such.
+ */
 static void mark_stateless(struct image *img)
 {
 	for (size_t i = 1; i < img->nr_services; i++)
 		if (img->backends[img->services[i].backend].flags & XLB_BE_STATELESS)
 			img->services[i].flags |= XLB_SVC_STATELESS;
+	for (size_t i = 0; i < img->nr_binds; i++) {
+		struct image_bind *bind = &img->binds[i];
+
+		if (bind->service == XLB_VIP_RETURN && !(img->services[bind->ret.service].flags & XLB_SVC_STATELESS))
+			bind->ret.flags |= XLB_RETURN_STATE;
+	}
 }
 
 static int hop_cmp(const void *a, const void *b)

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The differential test: random sequences of packets and changes run through the model and through the program, and
+ * verdict, bytes, reasons, flows and counters must be the same. A sequence that differs is made as short as it can be
+ * and shown.
+ *
+ * model [-s SEED] [-n PACKETS] [-p PROCESSES] [-o OBJECT]
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "prog.h"
+#include "show.h"
+#include "world.h"
+
+enum {
+	SEQUENCE = 3000, /* steps */
+	BUCKETS = 512,
+	CHECK_ALL = 32, /* steps between looks at all counters */
+	MAX_PROCESSES = 16,
+	CANNOT_LOAD = 3, /* exit status */
+};
+
+/* What processes tell the one that started them. */
+struct result {
+	uint64_t packets, reasons[XLB_R_MAX];
+};
+
+struct test {
+	struct prog prog;
+	struct model model;
+	uint64_t world_seed;
+	struct step *steps;
+	unsigned int nr_steps;
+	bool careful; /* look at everything after each step */
+	bool loud;    /* say what differs */
+	bool trace;   /* and what each packet came to */
+};
+
+/* --- state ---------------------------------------------------------------------------------------------------------
+ */
+
+static void prime_tokens(struct test *t)
+{
+	unsigned int i;
+
+	t->model.answers = 50;
+	*t->prog.limits = (struct prog_tokens){ .jiffies = t->prog.jiffies, .tokens = 50 };
+	for (i = 0; i < M_SERVICES; i++) {
+		t->model.rate[i] = 50;
+		t->prog.rates[i] = (struct prog_tokens){ .jiffies = t->prog.jiffies, .tokens = 50 };
+	}
+}
+
+/*
+ * Reads the program's clock: an answer, to a ping, notes it beside the tokens. (Tokens of rate limits are noted so,
+ * too: with the clock in them none is gained while a sequence runs.) Any configuration answers this ping.
+ */
+static void read_clock(struct test *t)
+{
+	static const uint8_t ping[] = {
+		2, 0, 0,  0, 1, 1, 2,  0, 0, 0, 2, 1, 8,    0,	  0x45, 0, 0, 28, 0, 0, 0, 0, 64, IPPROTO_ICMP,
+		0, 0, 10, 1, 0, 1, 10, 0, 0, 4, 8, 0, 0xf7, 0xff, 0,	0, 0, 0,
+	};
+	static struct frame in, out;
+
+	*t->prog.limits = (struct prog_tokens){ 0 };
+	memcpy(in.data, ping, sizeof(ping));
+	in.len = sizeof(ping);
+	if (prog_run(&t->prog, &in, &out) == M_TX)
+		t->prog.jiffies = t->prog.limits->jiffies;
+}
+
+static void restart(struct test *t)
+{
+	struct model *m = &t->model;
+
+	prog_reset(&t->prog, m);
+	memset(m, 0, sizeof(*m));
+	world_make(&m->c, t->world_seed);
+	prog_write_all(&t->prog, &m->c);
+	read_clock(t);
+	prog_reset(&t->prog, m);
+	m->tick = (uint32_t)(t->prog.jiffies >> 16) & XLB_TICK_MASK;
+	m->peek = prog_peek;
+	m->peek_ctx = &t->prog;
+	prime_tokens(t);
+}
+
+static void apply_event(struct test *t, const struct step *s)
+{
+	struct model *m = &t->model;
+	uint32_t ticks;
+	unsigned int i;
+
+	world_event(m, s, &ticks);
+	if (ticks) {
+		prog_age(&t->prog, m, ticks);
+		model_age(m, ticks);
+	}
+	t->prog.limits->tokens = m->answers;
+	for (i = 0; i < M_SERVICES; i++)
+		t->prog.rates[i].tokens = m->rate[i];
+	prog_write_records(&t->prog, &m->c);
+}
+
+/* --- comparison ----------------------------------------------------------------------------------------------------
+ */
+
+static bool differ(struct test *t, const char *what, uint64_t seen, uint64_t expected)
+{
+	if (seen == expected)
+		return false;
+	if (t->loud)
+		printf("# %s: program %llx, model %llx\n", what, (unsigned long long)seen,
+		       (unsigned long long)expected);
+	return true;
+}
+
+static bool hop_is(const struct xlb_nexthop *seen, const struct m_hop *hop)
+{
+	return seen->oif == hop->oif && !memcmp(seen->dmac, hop->dmac, 6) && !memcmp(seen->smac, hop->smac, 6);
+}
+
+/*
+ * Some changes the document leaves to the program: what it chose is taken over. Where it did not, what is expected
+ * stays as it is.
+ */
+static void take_over(struct test *t, struct m_entry *e, const struct xlb_flow_body *b)
+{
+	if (!e->may_refresh)
+		return;
+	e->may_refresh = false;
+	if (b->seen >> 8 == t->model.tick)
+		e->tick = t->model.tick;
+	if (hop_is(&t->prog.nexthops[b->hop], &e->may_hop))
+		e->hop = e->may_hop;
+}
+
+static bool entry_differs(struct test *t, struct m_flow *f, int kind)
+{
+	struct m_entry *e = &f->e[kind];
+	const struct xlb_flow_body *b = prog_find(&t->prog, &e->key, kind);
+	bool bad;
+	int other;
+
+	if (!e->key.family || (!e->live && model_find(&t->model, &e->key, &other)))
+		return false;
+	bad = differ(t, "entry exists", !!b, e->live);
+	if (b && !bad) {
+		take_over(t, e, b);
+		bad = differ(t, "flags", b->word & XLB_F_FLAGS, e->flags);
+		bad |= differ(t, "server", b->server, f->server);
+		bad |= differ(t, "service", b->service, f->service);
+		bad |= differ(t, "source port", ntohs(b->sport), ntohs(f->sport));
+		bad |= differ(t, "tick", b->seen >> 8, e->tick);
+		if (!(e->flags & XLB_F_ONE_WAY))
+			bad |= differ(t, "next hop", hop_is(&t->prog.nexthops[b->hop], &e->hop), true);
+	}
+	if (bad && t->loud)
+		show_flow(kind ? "reply entry" : "request entry", e, f);
+	return bad;
+}
+
+static bool stats_differ(struct test *t, const char *what, unsigned int nr, const struct xlb_stats *seen,
+			 const struct xlb_stats *expected)
+{
+	struct xlb_stats rest = *seen;
+	char label[64];
+
+	rest.connect_ns = expected->connect_ns;
+	rest.connect_nr = expected->connect_nr;
+	if (!memcmp(&rest, expected, sizeof(rest)))
+		return false;
+	if (!t->loud)
+		return true;
+#define FIELD(name)                                                                                                    \
+	snprintf(label, sizeof(label), "%s %u " #name, what, nr);                                                      \
+	differ(t, label, seen->name, expected->name)
+	FIELD(packets_in);
+	FIELD(bytes_in);
+	FIELD(packets_out);
+	FIELD(bytes_out);
+	FIELD(connections);
+	FIELD(refused);
+	FIELD(client_resets);
+	FIELD(server_resets);
+	FIELD(answered);
+	FIELD(unanswered);
+	FIELD(moved);
+#undef FIELD
+	return true;
+}
+
+/*
+ * Which of a random backend's servers refused a packet leaves no trace in the flow table: their counts are compared as
+ * a sum, and then taken over.
+ */
+static bool random_refusals_differ(struct test *t)
+{
+	uint64_t seen[M_BACKENDS] = { 0 }, expected[M_BACKENDS] = { 0 };
+	struct m_config *c = &t->model.c;
+	unsigned int i, backend;
+
+	for (i = 1; i <= c->nr_servers; i++) {
+		backend = c->servers[i].backend;
+		if (XLB_RING_ALG(c->backends[backend].ring) != XLB_ALG_RANDOM)
+			continue;
+		seen[backend] += t->prog.srv_stats[i].refused;
+		expected[backend] += t->model.srv[i].refused;
+		t->model.srv[i].refused = t->prog.srv_stats[i].refused;
+	}
+	for (i = 1; i <= c->nr_backends; i++)
+		if (differ(t, "refused by random servers", seen[i], expected[i]))
+			return true;
+	return false;
+}
+
+static bool counters_differ(struct test *t)
+{
+	struct model *m = &t->model;
+	bool bad = differ(t, "tokens for answers", t->prog.limits->tokens, m->answers);
+	unsigned int i;
+
+	bad |= random_refusals_differ(t);
+	for (i = 1; i <= m->c.nr_services; i++) {
+		bad |= differ(t, "active of service", t->prog.svc_load[i].active, m->svc_active[i]);
+		bad |= stats_differ(t, "service", i, &t->prog.svc_stats[i], &m->svc[i]);
+	}
+	for (i = 1; i <= m->c.nr_servers; i++) {
+		bad |= differ(t, "active of server", t->prog.load[i].active, m->srv_active[i]);
+		bad |= stats_differ(t, "server", i, &t->prog.srv_stats[i], &m->srv[i]);
+	}
+	for (i = 1; i <= m->c.nr_backends; i++)
+		bad |= differ(t, "cursor", t->prog.cursors[i].next, m->cursors[i]);
+	return bad;
+}
+
+/* Does the program hold as many entries as the model? */
+static bool tables_differ(struct test *t)
+{
+	uint64_t seen = 0, expected = 0;
+	unsigned int i, j;
+
+	for (i = 0; i < t->prog.nr_buckets; i++)
+		for (j = 0; j < XLB_BUCKET_LINES * XLB_FLOW4_WAYS; j++)
+			seen += t->prog.flows[i].slot[j].b.word & XLB_F_LIVE;
+	for (i = 0; i < t->prog.nr_buckets6; i++)
+		for (j = 0; j < XLB_BUCKET_LINES * XLB_FLOW6_WAYS; j++)
+			seen += t->prog.flows6[i].slot[j].b.word & XLB_F_LIVE;
+	for (i = 0; i < t->model.nr_flows; i++)
+		expected += t->model.flows[i].e[0].live + t->model.flows[i].e[1].live;
+	return differ(t, "live entries", seen, expected);
+}
+
+static bool reasons_differ(struct test *t)
+{
+	int i;
+
+	if (!memcmp(t->prog.reasons, t->model.reasons, sizeof(t->model.reasons)))
+		return false;
+	for (i = 0; i < XLB_R_MAX; i++)
+		differ(t, show_reason(i), t->prog.reasons[i], t->model.reasons[i]);
+	return true;
+}
+
+/* The flow label of an outer IPv6 header is the program's choice (RFC 6438): taken over. */
+static void take_flow_label(const struct step *s, const struct frame *seen, struct frame *expected)
+{
+	size_t l3 = s->frame.data[12] == 0x81 ? 18 : 14;
+
+	if (seen->len != s->frame.len + 40 || seen->len != expected->len || expected->data[l3] >> 4 != 6)
+		return;
+	expected->data[l3 + 1] |= seen->data[l3 + 1] & 0x0f;
+	memcpy(expected->data + l3 + 2, seen->data + l3 + 2, 2);
+}
+
+static bool packet_differs(struct test *t, const struct step *s)
+{
+	static struct frame seen, expected;
+	enum xlb_reason reason;
+	int verdict, got;
+	unsigned int i;
+	bool bad;
+
+	got = prog_run(&t->prog, &s->frame, &seen);
+	model_packet(&t->model, &s->frame, &expected, &verdict, &reason);
+	take_flow_label(s, &seen, &expected);
+	bad = got != verdict || seen.len != expected.len || memcmp(seen.data, expected.data, seen.len) != 0;
+	if (t->trace || (bad && t->loud))
+		printf("# program %s, model %s %s\n", show_verdict(got), show_verdict(verdict), show_reason(reason));
+	if (bad && t->loud) {
+		show_frame("program's", &seen);
+		show_frame("model's", &expected);
+	}
+	bad |= reasons_differ(t);
+	if (t->model.wrong[0] && t->loud)
+		printf("# %s\n", t->model.wrong);
+	bad |= t->model.wrong[0];
+	if ((t->trace || (bad && t->loud)) && t->model.service)
+		show_service(&t->model.c, t->model.service);
+	for (i = 0; i < t->model.nr_touched; i++)
+		bad |= entry_differs(t, &t->model.flows[t->model.touched[i]], XLB_FLOW_REQUEST) |
+		       entry_differs(t, &t->model.flows[t->model.touched[i]], XLB_FLOW_REPLY);
+	return bad;
+}
+
+/* Runs step 'i' on both. True: they differ. */
+static bool step_differs(struct test *t, unsigned int i, bool last)
+{
+	bool bad = false;
+
+	if (t->steps[i].is_packet)
+		bad = packet_differs(t, &t->steps[i]);
+	else
+		apply_event(t, &t->steps[i]);
+	if (t->careful || i % CHECK_ALL == 0 || last)
+		bad |= counters_differ(t);
+	if (last)
+		bad |= tables_differ(t);
+	return bad;
+}
+
+/* --- sequences -----------------------------------------------------------------------------------------------------
+ */
+
+static void make_step(struct test *t, struct gen *g, struct step *s)
+{
+	s->is_packet = !one_in(&g->r, 40);
+	s->event = rnd(&g->r, NR_EVENTS);
+	s->seed = rng_next(&g->r);
+	if (s->is_packet)
+		gen_packet(g, &t->model, &s->frame);
+}
+
+/* Makes and runs a sequence. False: it differs, and nr_steps says where. */
+static bool run_fresh(struct test *t, uint64_t seed)
+{
+	static struct gen g;
+	unsigned int i;
+
+	memset(&g, 0, sizeof(g));
+	g.r.state = seed ^ 0x5bd1e995;
+	t->world_seed = seed;
+	t->loud = true;
+	restart(t);
+	for (i = 0; i < SEQUENCE; i++) {
+		make_step(t, &g, &t->steps[i]);
+		t->nr_steps = i + 1;
+		if (step_differs(t, i, i == SEQUENCE - 1))
+			return false;
+	}
+	return true;
+}
+
+/* Runs the steps again. Returns the number of the one that differs plus one, or 0. */
+static unsigned int replay(struct test *t)
+{
+	unsigned int i;
+
+	restart(t);
+	for (i = 0; i < t->nr_steps; i++)
+		if (step_differs(t, i, i == t->nr_steps - 1))
+			return i + 1;
+	return 0;
+}
+
+/* Takes steps out, more at a time first, as long as something still differs. */
+static void shrink(struct test *t)
+{
+	struct step *kept = malloc(sizeof(*kept) * SEQUENCE);
+	unsigned int size, at, nr, end;
+
+	for (size = t->nr_steps / 2; kept && size; size /= 2) {
+		for (at = 0; at + size < t->nr_steps;) {
+			nr = t->nr_steps;
+			memcpy(kept, t->steps, sizeof(*kept) * nr);
+			memmove(t->steps + at, t->steps + at + size, sizeof(*kept) * (nr - at - size));
+			t->nr_steps -= size;
+			end = replay(t);
+			if (end) {
+				t->nr_steps = end;
+				continue;
+			}
+			memcpy(t->steps, kept, sizeof(*kept) * nr);
+			t->nr_steps = nr;
+			at += size;
+		}
+	}
+	free(kept);
+}
+
+static void explain(struct test *t, uint64_t seed)
+{
+	unsigned int end, i;
+
+	printf("# sequence with seed %llu differs at step %u\n", (unsigned long long)seed, t->nr_steps);
+	t->careful = true;
+	t->loud = false;
+	end = replay(t);
+	if (!end) {
+		printf("# ... but not again\n");
+		return;
+	}
+	t->nr_steps = end;
+	shrink(t);
+	printf("# shortest sequence that differs:\n");
+	for (i = 0; i < t->nr_steps; i++)
+		show_step(i + 1, &t->steps[i]);
+	t->loud = t->trace = true;
+	replay(t);
+}
+
+/* Sequences of one process until 'packets' are done. Returns 0 or 1. */
+static int run_process(uint64_t seed, uint64_t packets, const char *object, struct result *ret)
+{
+	struct test *t = calloc(1, sizeof(*t));
+	int error, i;
+
+	if (!t)
+		return 1;
+	t->steps = calloc(SEQUENCE, sizeof(*t->steps));
+	t->prog.object = object;
+	error = prog_open(&t->prog, BUCKETS);
+	if (error || !t->steps) {
+		printf("# cannot load: %s\n", strerror(-error));
+		return CANNOT_LOAD;
+	}
+	while (ret->packets < packets) {
+		if (!run_fresh(t, seed)) {
+			explain(t, seed);
+			return 1;
+		}
+		for (i = 0; i < XLB_R_MAX; i++) {
+			ret->packets += t->model.reasons[i];
+			ret->reasons[i] += t->model.reasons[i];
+		}
+		seed++;
+	}
+	prog_close(&t->prog);
+	return 0;
+}
+
+/* Reasons that do not come up here, and where they do. */
+static const struct {
+	enum xlb_reason reason;
+	const char *where;
+} elsewhere[] = {
+	{ XLB_R_NOT_RECORDED, "tests/bpf: a table without room" },
+	{ XLB_R_TABLE_FULL, "tests/bpf: a table without room" },
+	{ XLB_R_TABLE_BUSY, "tests/bpf: a lock that is taken" },
+	{ XLB_R_REJECTED, "no stage returns it yet" },
+	{ XLB_R_BUG, "cannot happen" },
+};
+
+/* How many reasons of reason.h no packet got, though it should have. Fewer packets than 'enough' prove nothing. */
+static int reasons_missing(const struct result *sum)
+{
+	const uint64_t enough = 1000000;
+	int missing = 0, i;
+	unsigned int j;
+
+	for (i = XLB_R_NONE + 1; i < XLB_R_MAX; i++) {
+		printf("# %-16s %llu\n", show_reason(i), (unsigned long long)sum->reasons[i]);
+		if (sum->reasons[i])
+			continue;
+		for (j = 0; j < sizeof(elsewhere) / sizeof(*elsewhere); j++)
+			if (elsewhere[j].reason == (enum xlb_reason)i)
+				break;
+		if (j < sizeof(elsewhere) / sizeof(*elsewhere))
+			printf("#   %s\n", elsewhere[j].where);
+		else
+			missing++;
+	}
+	return sum->packets < enough ? 0 : missing;
+}
+
+struct options {
+	uint64_t seed, packets;
+	unsigned int processes;
+	const char *object;
+};
+
+static bool read_options(struct options *o, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "s:n:p:o:")) != -1) {
+		switch (option) {
+		case 's':
+			o->seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'n':
+			o->packets = strtoull(optarg, NULL, 0);
+			break;
+		case 'p':
+			o->processes = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 'o':
+			o->object = optarg;
+			break;
+		default:
+			return false;
+		}
+	}
+	return o->processes && o->processes <= MAX_PROCESSES;
+}
+
+/* Runs all processes. Returns 0, or the exit status of one that failed. */
+static int run_all(const struct options *o, struct result *results)
+{
+	unsigned int i;
+	int status, failed = 0;
+
+	for (i = 0; i < o->processes; i++)
+		if (!fork()) {
+			status = run_process(o->seed + i * 1000000, o->packets / o->processes, o->object, &results[i]);
+			fflush(stdout);
+			_exit(status);
+		}
+	while (wait(&status) > 0)
+		if (status && (!failed || failed == CANNOT_LOAD))
+			failed = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .seed = 1, .packets = 10000000, .processes = 2 };
+	struct result *results, sum = { 0 };
+	unsigned int i, j;
+	int failed, missing;
+
+	if (!read_options(&o, argc, argv)) {
+		fprintf(stderr, "usage: model [-s SEED] [-n PACKETS] [-p PROCESSES] [-o OBJECT]\n");
+		return 2;
+	}
+	if (geteuid()) {
+		printf("skip: needs root: the kernel runs the program\n");
+		return 77;
+	}
+	results =
+		mmap(NULL, sizeof(*results) * MAX_PROCESSES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (results == MAP_FAILED)
+		return 1;
+	printf("# seed %llu, %llu packets\n", (unsigned long long)o.seed, (unsigned long long)o.packets);
+	fflush(stdout);
+	failed = run_all(&o, results);
+	printf("%sok 1 - the program does what the model does\n", failed ? "not " : "");
+	if (failed)
+		return failed;
+	for (i = 0; i < o.processes; i++) {
+		sum.packets += results[i].packets;
+		for (j = 0; j < XLB_R_MAX; j++)
+			sum.reasons[j] += results[i].reasons[j];
+	}
+	missing = reasons_missing(&sum);
+	printf("%sok 2 - every reason came up\n", missing ? "not " : "");
+	return missing != 0;
+}
