@@ -58,7 +58,9 @@ $(addprefix $(O)/tests/bpf/,dp dp_tables dp_flows dp_crash dp_marks features): $
 TEST_TOOLS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*.c))
 $(TEST_TOOLS): $(O)/tests/%: $(O)/tests/%.o
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $< $(if $(PKGS_$(@F)),$(call pkg_libs,$(PKGS_$(@F))))
+
+PKGS_flood := libbpf
 
 # Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
