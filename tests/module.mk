@@ -17,7 +17,7 @@ $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson libpcre2-8 cmocka $(PKGS_$*)) $(UNIT_LDFLAGS_$*)
 
 # This one stands in for the allocator.
-UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
+UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup)
 # And this one for the kernel.
 UNIT_LDFLAGS_features := $(addprefix -Wl$(comma)--wrap=,bpf_prog_load bpf_map_create libbpf_probe_bpf_prog_type \
 	libbpf_probe_bpf_map_type libbpf_probe_bpf_helper)

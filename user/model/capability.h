@@ -51,6 +51,8 @@ enum capability_state {
 	X(MAC, IN_FORCE, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")            \
 	X(NO_BACKEND, REFUSED, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")   \
 	X(FALLBACK_LOCAL, REFUSED, "'fallback local'", "remove it: a connection without server is refused")            \
+	X(REDISPATCH, IN_FORCE, "'option redispatch'",                                                                 \
+	  "a client that repeats its SYN gets the same server, while the flow lasts")                                  \
 	X(MSS, IN_FORCE, "'mss' of a bind line", "the segment size is left to the two ends")                           \
 	X(CHECK_VIA_PATH, REFUSED, "'check via-path'", "remove it: checks go to the server's own address")             \
 	X(ANY_PORT, IN_FORCE, "a bind of every port", "name the ports, or smaller ranges of them")                     \
