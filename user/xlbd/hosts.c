@@ -465,6 +465,23 @@ static void link_gone(struct hosts *h, const struct net_event *ev)
 	log_msg(LOG_L_WARNING, "attach", "%s is gone; it is attached again when it comes back", ev->ifname);
 }
 
+/* The link stays on an interface that is renamed; so does the wish for it, unless there is one for the new name. */
+static void link_renamed(struct hosts *h, const struct net_event *ev)
+{
+	struct wish *w;
+
+	if (attached(h, ev->ifname) || !dp_if_number(h->st->dp, ev->ifindex))
+		return;
+	dp_rename_if(h->st->dp, ev->ifindex, ev->ifname);
+	TAILQ_FOREACH(w, &h->wishes, next) {
+		if (w->ifindex != ev->ifindex || wish_find(h, ev->ifname))
+			continue;
+		log_msg(LOG_L_NOTICE, "attach", "%s is now called %s and stays attached", w->ifname, ev->ifname);
+		snprintf(w->ifname, sizeof(w->ifname), "%s", ev->ifname);
+		save_wishes(h);
+	}
+}
+
 void hosts_event(struct hosts *h, const struct net_event *ev)
 {
 	struct wish *w;
@@ -475,6 +492,7 @@ void hosts_event(struct hosts *h, const struct net_event *ev)
 		break;
 	case NET_LINK_NEW:
 	case NET_LINK_CHANGED:
+		link_renamed(h, ev);
 		w = wish_find(h, ev->ifname);
 		if (w)
 			retry(h, w);
