@@ -37,9 +37,12 @@ static __always_inline enum xlb_reason from_server(struct xdp_md *ctx, struct xl
 						   bool v6)
 {
 	__u32 id = vip_find(pkt->addr_slot, pkt->sport, pkt->proto);
-	struct xlb_return *ret = XLB_AT(xlb_returns, id & ~XLB_VIP_RETURN);
 	enum xlb_reason reason;
+	struct xlb_return *ret;
 
+	if (!id)
+		id = xlb_range_find(pkt->addr_slot, bpf_ntohs(pkt->sport), pkt->proto);
+	ret = XLB_AT(xlb_returns, id & ~XLB_VIP_RETURN);
 	if (!(id & XLB_VIP_RETURN) || !ret || !ret->family)
 		return XLB_R_NOT_OURS;
 	pkt->return_id = id & ~XLB_VIP_RETURN;

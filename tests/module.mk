@@ -58,7 +58,9 @@ $(addprefix $(O)/tests/bpf/,dp dp_tables dp_flows dp_crash dp_marks features): $
 TEST_TOOLS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*.c))
 $(TEST_TOOLS): $(O)/tests/%: $(O)/tests/%.o
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $< $(if $(PKGS_$(@F)),$(call pkg_libs,$(PKGS_$(@F))))
+
+PKGS_flood := libbpf
 
 # Fuzz harnesses: tests/fuzz/fuzz_X.c against the library of the unit tests, seeds in tests/fuzz/corpus/X.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -66,13 +68,25 @@ FUZZ_CFLAGS = $(filter-out -fstack-protector-strong -D_FORTIFY_SOURCE=2,$(XCFLAG
 	-fno-sanitize-recover=all -Wno-unused-parameter -Wno-unused-command-line-argument
 FUZZ_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) tests/lib/fake_host.c
 
-$(O)/tests/fuzz/stateload: user/xlbd/stateload.c
-$(O)/tests/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard user/*/*.h include/xlb/*.h)
+# What they are linked with is compiled once, with the same sanitizers and coverage.
+FUZZ_LIB := $(patsubst %.c,$(O)/fuzz/%.o,$(FUZZ_SRC))
+
+$(O)/fuzz/%.o: %.c Makefile | $(O)/.packages
+	$(say) FUZZ-CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(subst -fsanitize=fuzzer$(comma),-fsanitize=fuzzer-no-link$(comma),$(FUZZ_CFLAGS)) -c -o $@ $<
+
+$(O)/tests/libfuzz.a: $(FUZZ_LIB)
+	$(say) AR $@
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/tests/libfuzz.a
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -o $@ $< $(FUZZ_SRC) $(FUZZ_SRC_$*) $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libfuzz.a $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
 
-FUZZ_SRC_stateload := user/xlbd/stateload.c
+$(O)/tests/fuzz/stateload: $(O)/fuzz/user/xlbd/stateload.o
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo

@@ -3,7 +3,9 @@
  * Connections whose every byte is checked, for tests that ask whether a connection survived.
  *
  *   talk serve PORT ID                         answers on all addresses of both families, until it is killed
- *   talk ask ADDRESS PORT SHORT LONG SECONDS   SHORT connections over SECONDS, and LONG ones all the time
+ *   talk ask ADDRESS PORT SHORT LONG SECONDS [PAUSE]
+ *                                              SHORT connections over SECONDS, and LONG ones all the time, that speak
+ *                                              at least every PAUSE seconds
  *   talk count ADDRESS PORT NUMBER [SOURCE]    NUMBER connections in a row: prints who answered, an ID a line
  *   talk reuse ADDRESS PORT FROM NUMBER WAY    one client port NUMBER times; WAY is reset or orderly
  *
@@ -143,7 +145,7 @@ static _Noreturn void serve(const char *port, const char *id)
 
 struct talk {
 	int fd;
-	bool connected;
+	bool ready;	 /* there is something to read */
 	uint64_t server; /* 0 until it has said so */
 	uint64_t sent;	 /* numbers */
 	uint64_t got;
@@ -153,6 +155,8 @@ struct talk {
 	uint32_t number;
 };
 
+static int pause_ms = PAUSE_MS;
+static int readable; /* epoll set of all connections */
 static struct sockaddr_storage place;
 static socklen_t place_len;
 static struct talk *talks[MAX_FILES];
@@ -195,7 +199,7 @@ static bool talk_send(struct talk *t, double now)
 
 	for (unsigned int i = 0; i < nr; i++)
 		numbers[i] = (uint64_t)t->number << 32 | t->sent++;
-	t->next = now + dice(PAUSE_MS);
+	t->next = now + dice(pause_ms);
 	t->progress = now;
 	return send(t->fd, numbers, nr * sizeof(numbers[0]), MSG_NOSIGNAL) == (ssize_t)(nr * sizeof(numbers[0]));
 }
@@ -239,8 +243,9 @@ static const char *talk_read(struct talk *t, double now)
 /* One look at a connection: true while it goes on. */
 static bool talk_step(struct talk *t, double now)
 {
-	const char *why = talk_read(t, now);
+	const char *why = t->ready ? talk_read(t, now) : NULL;
 
+	t->ready = false;
 	if (why) {
 		talk_end(t, why);
 		return false;
@@ -275,17 +280,22 @@ static void talk_begin(double now, double ends)
 	t->began = now_s(CLOCK_REALTIME);
 	t->progress = now;
 	t->ends = ends;
-	if (connect(t->fd, (struct sockaddr *)&place, place_len) && errno != EINPROGRESS)
+	if (connect(t->fd, (struct sockaddr *)&place, place_len) && errno != EINPROGRESS) {
 		talk_end(t, "connect");
-	else
+	} else {
+		watch(readable, EPOLL_CTL_ADD, t->fd, EPOLLIN, t);
 		talks[nr_talks++] = t;
+	}
 }
 
 static int ask(unsigned int nr_short, unsigned int nr_long, double seconds)
 {
 	double start = now_s(CLOCK_MONOTONIC), now = start;
+	static struct epoll_event ready[MAX_FILES];
 	unsigned int begun = 0, servers = 0;
+	int nr;
 
+	readable = epoll_create1(EPOLL_CLOEXEC);
 	for (unsigned int i = 0; i < nr_long; i++)
 		talk_begin(now, start + seconds + 1);
 	while (now < start + seconds || nr_talks) {
@@ -294,7 +304,9 @@ static int ask(unsigned int nr_short, unsigned int nr_long, double seconds)
 			talk_begin(now, now + dice(LIFE_MS));
 			begun++;
 		}
-		/* All are looked at each turn: a few hundred stand at once, and a turn is a few milliseconds. */
+		nr = epoll_wait(readable, ready, MAX_FILES, 0);
+		for (int i = 0; i < nr; i++)
+			((struct talk *)ready[i].data.ptr)->ready = true;
 		for (unsigned int i = 0; i < nr_talks;) {
 			if (talk_step(talks[i], now))
 				i++;
@@ -412,13 +424,17 @@ int main(int argc, char **argv)
 		resolve(argv[2], argv[3]);
 		return count((unsigned int)atoi(argv[4]), argv[5]);
 	}
+	if (argc == 8 && !strcmp(argv[1], "ask")) {
+		pause_ms = (int)(atof(argv[7]) * 1000);
+		argc = 7;
+	}
 	if (argc == 7 && (!strcmp(argv[1], "ask") || !strcmp(argv[1], "reuse"))) {
 		resolve(argv[2], argv[3]);
 		if (!strcmp(argv[1], "ask"))
 			return ask((unsigned int)atoi(argv[4]), (unsigned int)atoi(argv[5]), atof(argv[6]));
 		return reuse((uint16_t)atoi(argv[4]), (unsigned int)atoi(argv[5]), !strcmp(argv[6], "reset"));
 	}
-	fputs("usage: talk serve PORT ID | talk ask ADDRESS PORT SHORT LONG SECONDS |\n"
+	fputs("usage: talk serve PORT ID | talk ask ADDRESS PORT SHORT LONG SECONDS [PAUSE] |\n"
 	      "       talk count ADDRESS PORT NUMBER [SOURCE] |\n"
 	      "       talk reuse ADDRESS PORT FROM NUMBER reset|orderly\n",
 	      stderr);

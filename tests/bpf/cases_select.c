@@ -93,15 +93,15 @@ static void round_robin__long_ring_replaced__cursor_goes_on(void **state)
 	static const unsigned int lengths[] = { 100, 7, 33, 1, 64 };
 	struct fix *f = *state;
 	uint16_t ring[100];
-	int i, step = 0;
+	int i;
 
 	add_servers(f);
 	for (i = 0; i < 100; i++)
 		ring[i] = FIRST + i * i % NR;
 	for (i = 0; i < 200; i++) {
 		if (i % 40 == 0)
-			fix_ring(f, BE_WEB, XLB_ALG_RR, ring, NULL, lengths[step++]);
-		assert_int_equal(pick(f, ip_client, 40000 + i), ring[i % lengths[step - 1]]);
+			fix_ring(f, BE_WEB, XLB_ALG_RR, ring, NULL, lengths[i / 40]);
+		assert_int_equal(pick(f, ip_client, 40000 + i), ring[i % lengths[i / 40]]);
 	}
 }
 
