@@ -148,7 +148,7 @@ MODEL_SEED ?= $(shell date +%s)
 
 .PHONY: check-model mutants
 check-model: $(O)/tests/model/model ## the program against its model, 10^8 packets (root; MODEL_PACKETS, MODEL_SEED)
-	$(Q)$(O)/tests/model/model -s $(MODEL_SEED) -n $(MODEL_PACKETS)
+	$(Q)$(O)/tests/model/model -s $(MODEL_SEED) -n $(MODEL_PACKETS) -t 0
 
 mutants: $(bpf_programs) ## defects planted in bpf/, one at a time: do the tests see them? (root; M=word selects)
 	$(Q)O=$(O) M='$(M)' CLANG='$(CLANG)' BPF_CFLAGS='$(filter-out -MMD -MP,$(BPF_CFLAGS))' tools/dev/mutants

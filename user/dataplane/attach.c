@@ -218,6 +218,13 @@ void dp_forget_if(struct dp *dp, uint32_t ifindex)
 	}
 }
 
+void dp_rename_if(struct dp *dp, uint32_t ifindex, const char *ifname)
+{
+	for (size_t i = 0; i < dp->nr_ifs; i++)
+		if (dp->ifs[i].ifindex == ifindex)
+			snprintf(dp->ifs[i].name, sizeof(dp->ifs[i].name), "%s", ifname);
+}
+
 static int unlink_pin(void *arg, const char *path)
 {
 	(void)arg;

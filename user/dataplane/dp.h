@@ -94,6 +94,9 @@ int dp_detach(struct dp *dp, const char *ifname, struct diag_list *diags);
 /* The interface is gone (RTM_DELLINK): drops the defunct link and its pin, keeps nothing. */
 void dp_forget_if(struct dp *dp, uint32_t ifindex);
 
+/* An attached interface has got another name. The link's pin keeps the old one: it is found by what it is. */
+void dp_rename_if(struct dp *dp, uint32_t ifindex, const char *ifname);
+
 /* Attached interfaces; pointer valid until the next call that changes them. */
 const struct dp_if *dp_ifs(const struct dp *dp, size_t *ret_nr);
 

@@ -417,6 +417,41 @@ void hosts_warn_listeners(const struct model *m, struct diag_list *diags)
 	}
 }
 
+/* Does the image have a way back that no flow remembers, for answers of the family? */
+static bool returns_without_state(const struct image *img, uint8_t family)
+{
+	for (size_t i = 0; img && i < img->nr_binds; i++)
+		if (img->binds[i].service & XLB_VIP_RETURN && img->binds[i].family == family &&
+		    !(img->binds[i].ret.flags & XLB_RETURN_STATE))
+			return true;
+	return false;
+}
+
+static void warn_interface(const struct state *st, const char *ifname, int family, struct diag_list *diags)
+{
+	char hint[96];
+
+	if (net_forwards(ifname, family) || !returns_without_state(st->image, family == AF_INET ? 4 : 6))
+		return;
+	snprintf(hint, sizeof(hint), "sysctl -w net.%s.conf.%s.forwarding=1", family == AF_INET ? "ipv4" : "ipv6",
+		 ifname);
+	diag_add(diags, DIAG_WARNING, NULL, NULL, hint,
+		 "interface %s does not forward %s: answers of servers in 'forward dnat' with 'hash-type consistent' "
+		 "find no way back to the clients",
+		 ifname, family == AF_INET ? "IPv4" : "IPv6");
+}
+
+void hosts_warn_forwarding(const struct state *st, struct diag_list *diags)
+{
+	size_t nr;
+	const struct dp_if *ifs = dp_ifs(st->dp, &nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		warn_interface(st, ifs[i].name, AF_INET, diags);
+		warn_interface(st, ifs[i].name, AF_INET6, diags);
+	}
+}
+
 static void link_gone(struct hosts *h, const struct net_event *ev)
 {
 	struct wish *w;
@@ -430,6 +465,23 @@ static void link_gone(struct hosts *h, const struct net_event *ev)
 	log_msg(LOG_L_WARNING, "attach", "%s is gone; it is attached again when it comes back", ev->ifname);
 }
 
+/* The link stays on an interface that is renamed; so does the wish for it, unless there is one for the new name. */
+static void link_renamed(struct hosts *h, const struct net_event *ev)
+{
+	struct wish *w;
+
+	if (attached(h, ev->ifname) || !dp_if_number(h->st->dp, ev->ifindex))
+		return;
+	dp_rename_if(h->st->dp, ev->ifindex, ev->ifname);
+	TAILQ_FOREACH(w, &h->wishes, next) {
+		if (w->ifindex != ev->ifindex || wish_find(h, ev->ifname))
+			continue;
+		log_msg(LOG_L_NOTICE, "attach", "%s is now called %s and stays attached", w->ifname, ev->ifname);
+		snprintf(w->ifname, sizeof(w->ifname), "%s", ev->ifname);
+		save_wishes(h);
+	}
+}
+
 void hosts_event(struct hosts *h, const struct net_event *ev)
 {
 	struct wish *w;
@@ -440,6 +492,7 @@ void hosts_event(struct hosts *h, const struct net_event *ev)
 		break;
 	case NET_LINK_NEW:
 	case NET_LINK_CHANGED:
+		link_renamed(h, ev);
 		w = wish_find(h, ev->ifname);
 		if (w)
 			retry(h, w);
@@ -470,7 +523,10 @@ int hosts_attach(struct hosts *h, const char *ifname, enum attach_mode mode, str
 		return rc;
 	}
 	save_wishes(h);
-	return state_apply(h->st, h->st->model, diags);
+	rc = state_apply(h->st, h->st->model, diags);
+	if (!rc)
+		hosts_warn_forwarding(h->st, diags);
+	return rc;
 }
 
 int hosts_detach(struct hosts *h, const char *ifname, struct diag_list *diags)
