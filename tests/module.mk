@@ -104,9 +104,9 @@ bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%) $(O)/tests/model/model
 fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 
 .PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz
-test: ## everything: unit, bpf, netns, compat, fuzz smoke (root; T=word selects, SAN=address,undefined)
-	@tools/install-packages build test
-	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs
+test: ## everything: unit, bpf, netns, compat, fuzz smoke, other kernels (root; T=word selects, SAN=address,undefined)
+	@tools/install-packages build test vm
+	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs $(if $(SAN),,vm-programs)
 	@$(MAKE) --no-print-directory O=$(O) run-tests; status=$$?; $(GIVE_BACK); exit $$status
 
 test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) $(TEST_TOOLS) lab-programs
