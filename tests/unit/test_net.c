@@ -264,6 +264,20 @@ static void net_resolve__ipv6__as_ipv4(void **state)
 	close_net(s);
 }
 
+static void net_forwards__by_interface_and_family__as_the_kernel_has_it(void **state)
+{
+	struct scene *s = open_net(state);
+
+	sh("sysctl -qw net.ipv4.conf.n0.forwarding=1 net.ipv6.conf.n0.forwarding=0");
+	assert_true(net_forwards("n0", AF_INET));
+	assert_false(net_forwards("n0", AF_INET6));
+	sh("sysctl -qw net.ipv4.conf.n0.forwarding=0 net.ipv6.conf.n0.forwarding=1");
+	assert_false(net_forwards("n0", AF_INET));
+	assert_true(net_forwards("n0", AF_INET6));
+	assert_true(net_forwards("nope", AF_INET)); /* nothing to warn of */
+	close_net(s);
+}
+
 static bool moved(struct scene *s)
 {
 	struct next_hop hop = hop_to("10.9.8.2");
@@ -385,6 +399,7 @@ int main(void)
 		cmocka_unit_test(net_resolve__neighbour_on_the_link__asked_for_and_found),
 		cmocka_unit_test(net_resolve__through_a_router__mac_of_the_router),
 		cmocka_unit_test(net_resolve__ipv6__as_ipv4),
+		cmocka_unit_test(net_forwards__by_interface_and_family__as_the_kernel_has_it),
 		cmocka_unit_test(net_resolve__server_moves_silently__new_mac_reported),
 		cmocka_unit_test(net_doubt__server_moves_silently__new_mac_reported),
 		cmocka_unit_test(net_events__address_then_device_goes__reported_by_name),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which ports this host uses itself, from /proc: they can never be source ports of balanced flows.
+ * What /proc tells: whether the host forwards, and which ports it uses itself: they can never be source ports of
+ * balanced flows.
  *
  * /proc/net/tcp lists listeners first, so reading stops at the first socket that is none; a host with many connections
  * costs no more than one without. /proc is of the network namespace that the process started in, as are our sockets.
@@ -13,6 +14,22 @@
 #include "net/net.h"
 
 enum { TCP_STATE_LISTEN = 0x0a };
+
+bool net_forwards(const char *ifname, int family)
+{
+	char path[96];
+	int c;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", family == AF_INET ? "ipv4" : "ipv6",
+		 ifname);
+	f = fopen(path, "re");
+	if (!f)
+		return true;
+	c = fgetc(f);
+	(void)fclose(f);
+	return c != '0';
+}
 
 int net_ephemeral_range(struct port_range *ret)
 {

@@ -71,6 +71,10 @@ int net_resolve(struct net *n, struct next_hop *hop, uint32_t *ret_ifindex);
  */
 void net_doubt(struct net *n, const struct addr *dst);
 
+/* Does the host forward packets of the family (AF_INET, AF_INET6) that come by the interface? True if it cannot be
+ * told. */
+bool net_forwards(const char *ifname, int family);
+
 /* net.ipv4.ip_local_port_range */
 int net_ephemeral_range(struct port_range *ret);
 

@@ -417,6 +417,41 @@ void hosts_warn_listeners(const struct model *m, struct diag_list *diags)
 	}
 }
 
+/* Does the image have a way back that no flow remembers, for answers of the family? */
+static bool returns_without_state(const struct image *img, uint8_t family)
+{
+	for (size_t i = 0; img && i < img->nr_binds; i++)
+		if (img->binds[i].service & XLB_VIP_RETURN && img->binds[i].family == family &&
+		    !(img->binds[i].ret.flags & XLB_RETURN_STATE))
+			return true;
+	return false;
+}
+
+static void warn_interface(const struct state *st, const char *ifname, int family, struct diag_list *diags)
+{
+	char hint[96];
+
+	if (net_forwards(ifname, family) || !returns_without_state(st->image, family == AF_INET ? 4 : 6))
+		return;
+	snprintf(hint, sizeof(hint), "sysctl -w net.%s.conf.%s.forwarding=1", family == AF_INET ? "ipv4" : "ipv6",
+		 ifname);
+	diag_add(diags, DIAG_WARNING, NULL, NULL, hint,
+		 "interface %s does not forward %s: answers of servers in 'forward dnat' with 'hash-type consistent' "
+		 "find no way back to the clients",
+		 ifname, family == AF_INET ? "IPv4" : "IPv6");
+}
+
+void hosts_warn_forwarding(const struct state *st, struct diag_list *diags)
+{
+	size_t nr;
+	const struct dp_if *ifs = dp_ifs(st->dp, &nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		warn_interface(st, ifs[i].name, AF_INET, diags);
+		warn_interface(st, ifs[i].name, AF_INET6, diags);
+	}
+}
+
 static void link_gone(struct hosts *h, const struct net_event *ev)
 {
 	struct wish *w;
@@ -488,7 +523,10 @@ int hosts_attach(struct hosts *h, const char *ifname, enum attach_mode mode, str
 		return rc;
 	}
 	save_wishes(h);
-	return state_apply(h->st, h->st->model, diags);
+	rc = state_apply(h->st, h->st->model, diags);
+	if (!rc)
+		hosts_warn_forwarding(h->st, diags);
+	return rc;
 }
 
 int hosts_detach(struct hosts *h, const char *ifname, struct diag_list *diags)

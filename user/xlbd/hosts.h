@@ -34,6 +34,12 @@ void hosts_follow_retired(struct hosts *h);
 /* Warns of frontends whose port a program of this host listens on: its packets on attached interfaces are balanced. */
 void hosts_warn_listeners(const struct model *m, struct diag_list *diags);
 
+/*
+ * Warns of attached interfaces that do not forward while a stateless backend has servers in 'forward dnat': the kernel
+ * then tells nobody the way back to a client. To be called when the image in force or the interfaces have changed.
+ */
+void hosts_warn_forwarding(const struct state *st, struct diag_list *diags);
+
 /* A network event. */
 void hosts_event(struct hosts *h, const struct net_event *ev);
 

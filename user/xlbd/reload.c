@@ -94,6 +94,7 @@ static void swap_model(struct state *st, struct model *m, struct diag_list *diag
 	note_detached(st, m, diags);
 	note_dropped(st, m, diags);
 	hosts_warn_listeners(m, diags);
+	hosts_warn_forwarding(st, diags);
 	st->model = m;
 	checks_sync(st->checks);
 	syslog_sync(st->syslog, m);

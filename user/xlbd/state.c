@@ -267,6 +267,7 @@ int state_start(struct state *st, struct model *m, struct diag_list *diags)
 	if (rc)
 		return rc;
 	hosts_warn_listeners(m, diags);
+	hosts_warn_forwarding(st, diags);
 	/* Addresses of an interface count as ours once it is attached: hosts_attach() applies again. */
 	hosts_attach_wanted(st->hosts, m, diags);
 	return open_services(st, diags);
