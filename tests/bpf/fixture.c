@@ -46,7 +46,17 @@ static void *map_memory(const struct bpf_map *map)
 	X(flows6)                                                                                                      \
 	X(addrs)                                                                                                       \
 	X(vips)                                                                                                        \
-	X(ranges) X(returns) X(services) X(backends) X(ring) X(marks) X(servers) X(load) X(svc_load) X(nexthops) X(busy)
+	X(ranges)                                                                                                      \
+	X(returns)                                                                                                     \
+	X(services)                                                                                                    \
+	X(backends)                                                                                                    \
+	X(ring)                                                                                                        \
+	X(marks)                                                                                                       \
+	X(servers)                                                                                                     \
+	X(load)                                                                                                        \
+	X(svc_load)                                                                                                    \
+	X(nexthops)                                                                                                    \
+	X(busy)
 
 static void map_all(struct fix *f)
 {
