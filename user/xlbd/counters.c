@@ -128,7 +128,8 @@ static void watch(struct counters *c, struct server *s)
 	struct xlb_stats now;
 	uint64_t open, silent, failed;
 
-	if (!s->observe.on || !id || !is_heard(c->st->image, id))
+	/* The first second is counted before there are checks. */
+	if (!c->st->checks || !s->observe.on || !id || !is_heard(c->st->image, id))
 		return;
 	now = read_stats(c, 'S', id);
 	open = now.connections - now.answered - now.unanswered;
