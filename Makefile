@@ -32,8 +32,9 @@ XCFLAGS := -std=gnu11 -MMD -MP -D_GNU_SOURCE -Iinclude -Iuser -I$(O)/gen $(WARN)
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 XLDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
-# UAPI headers for BPF: where clang and gcc say they are.
-BPF_INC := $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) /usr/include
+# UAPI headers for BPF: where clang and gcc say they are. Not every clang knows the second, should CC be one.
+MULTIARCH := $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell gcc -print-multiarch 2>/dev/null))
+BPF_INC := $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include /usr/include/$(MULTIARCH) /usr/include
 BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -fno-strict-aliasing -MMD -MP -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror=return-type \
 	-Werror=enum-conversion -Iinclude -Ibpf $(addprefix -idirafter ,$(BPF_INC))
 

@@ -9,6 +9,7 @@
 #include "addr.bpf.h"
 #include "answer.bpf.h"
 #include "flowtab.bpf.h"
+#include "mss.bpf.h"
 #include "nexthop.bpf.h"
 #include "options.bpf.h"
 #include "select.bpf.h"
@@ -186,6 +187,49 @@ __noinline long xlb_claim_port4(struct xlb_entry *e, __u32 start, __u32 lo, __u3
 __noinline long xlb_claim_port6(struct xlb_entry *e, __u32 start, __u32 lo, __u32 nr)
 {
 	return e && start < nr ? claim(e, start, lo, nr, true) : INSERT_EXISTS;
+}
+
+/* --- what an insertion pushed out ----------------------------------------------------------------------------------
+ */
+
+static __always_inline void end_orphan(struct xlb_scratch *s, bool v6)
+{
+	__u64 hash = key_hash(&s->peer, v6);
+	void *f = flow_at(v6 ? xlb_find6(&s->peer, hash) : xlb_find4(&s->peer, hash), v6);
+
+	s->orphan = 0;
+	if (is_peer(f, &s->peer, v6))
+		entry_end(flow_body(f, v6));
+}
+
+/* Ends the entry of key s->peer: the rest of a flow of which one entry was pushed out. Always 0. */
+__noinline int xlb_end_orphan4(struct xdp_md *ctx)
+{
+	struct xlb_scratch *s = scratch();
+
+	if (s && ctx)
+		end_orphan(s, false);
+	return 0;
+}
+
+__noinline int xlb_end_orphan6(struct xdp_md *ctx)
+{
+	struct xlb_scratch *s = scratch();
+
+	if (s && ctx)
+		end_orphan(s, true);
+	return 0;
+}
+
+/* To be called after an insertion that succeeded. */
+static __always_inline void flow_settle(struct xdp_md *ctx, struct xlb_scratch *s, bool v6)
+{
+	if (!s->orphan)
+		return;
+	if (v6)
+		xlb_end_orphan6(ctx);
+	else
+		xlb_end_orphan4(ctx);
 }
 
 /* --- the two entries ---------------------------------------------------------------------------------------------- */
@@ -403,7 +447,43 @@ static __always_inline enum xlb_reason open_flow(struct xdp_md *ctx, struct xlb_
 	open_count(pkt, reason);
 	if (reason == XLB_R_NO_SERVER_RST)
 		return open_no_server(ctx, pkt, svc);
+	if (!reason && svc->mss && pkt->proto == IPPROTO_TCP)
+		xlb_mss(ctx, pkt);
 	return reason ? reason : send_as(ctx, pkt, XLB_R_NEW_FLOW);
+}
+
+enum { SOCKET_LISTENS = 10 }; /* TCP_LISTEN of the kernel's enum */
+
+/*
+ * Does a socket of the host hold the connection of this packet? A proxy on this host may have served the port before
+ * xlb was attached: what it has begun it ends. 1 or 0.
+ */
+__noinline int xlb_host_has(struct xdp_md *ctx, struct xlb_pkt *pkt)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	int has;
+
+	if (!pkt)
+		return 0;
+	if (pkt->family == 6) {
+		addr_copy(tuple.ipv6.saddr, pkt->saddr, true);
+		addr_copy(tuple.ipv6.daddr, pkt->daddr, true);
+		tuple.ipv6.sport = pkt->sport;
+		tuple.ipv6.dport = pkt->dport;
+		sk = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		tuple.ipv4.saddr = pkt->saddr[0];
+		tuple.ipv4.daddr = pkt->daddr[0];
+		tuple.ipv4.sport = pkt->sport;
+		tuple.ipv4.dport = pkt->dport;
+		sk = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!sk)
+		return 0;
+	has = sk->state != SOCKET_LISTENS;
+	bpf_sk_release(sk);
+	return has;
 }
 
 /*
@@ -422,8 +502,11 @@ static __always_inline enum xlb_reason open(struct xdp_md *ctx, struct xlb_pkt *
 	reason = open_check(ctx, pkt);
 	if (reason)
 		return reason;
-	if (pkt->proto == IPPROTO_TCP && !is_syn(pkt))
+	if (pkt->proto == IPPROTO_TCP && !is_syn(pkt)) {
+		if (pkt->addr_flags & XLB_ADDR_LOCAL && xlb_host_has(ctx, pkt))
+			return XLB_R_HOST_FLOW;
 		return pkt->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : xlb_answer(ctx, pkt, XLB_R_NO_FLOW_RST);
+	}
 	return open_flow(ctx, pkt, v6);
 }
 

@@ -161,10 +161,12 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 	void *table = XLB_AT(xlb_sticks, be->stick);
 	struct xlb_server *srv;
 	struct xlb_stick *st;
+	__be32 key[4]; /* WORKAROUND(linux 6.1): a map takes no key from the memory that 'pkt' points to */
 
 	if (!be->stick || !table)
 		return 0;
-	st = bpf_map_lookup_elem(table, pkt->saddr);
+	__builtin_memcpy(key, pkt->saddr, sizeof(key));
+	st = bpf_map_lookup_elem(table, key);
 	if (!st || now - st->tick > be->stick_expire)
 		return 0;
 	srv = server_at(st->server);
@@ -178,9 +180,12 @@ static __always_inline void stick_store(const struct xlb_backend *be, struct xlb
 {
 	struct xlb_stick st = { .server = id, .tick = now };
 	void *table = XLB_AT(xlb_sticks, be->stick);
+	__be32 key[4]; /* as in stick_find() */
 
-	if (be->stick && table)
-		(void)bpf_map_update_elem(table, pkt->saddr, &st, BPF_ANY);
+	if (!be->stick || !table)
+		return;
+	__builtin_memcpy(key, pkt->saddr, sizeof(key));
+	(void)bpf_map_update_elem(table, key, &st, BPF_ANY);
 }
 
 /*

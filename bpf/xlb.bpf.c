@@ -29,6 +29,8 @@ static __always_inline enum xlb_reason known_flow(struct xdp_md *ctx, struct xlb
 	if (reason || pkt->reopen)
 		return reason;
 	reason = aim_flow(pkt, v6);
+	if (reason == XLB_R_REPLY && pkt->proto == IPPROTO_TCP && pkt->tcp_flags & TCP_SYN)
+		xlb_mss(ctx, pkt);
 	return reason == XLB_R_REQUEST || reason == XLB_R_REPLY ? send_as(ctx, pkt, reason) : reason;
 }
 

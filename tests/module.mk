@@ -17,7 +17,7 @@ $(O)/tests/unit/%: $(O)/tests/unit/test_%.o $(O)/tests/libunit.a
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,jansson libpcre2-8 cmocka $(PKGS_$*)) $(UNIT_LDFLAGS_$*)
 
 # This one stands in for the allocator.
-UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
+UNIT_LDFLAGS_config_memory := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup)
 # And this one for the kernel.
 UNIT_LDFLAGS_features := $(addprefix -Wl$(comma)--wrap=,bpf_prog_load bpf_map_create libbpf_probe_bpf_prog_type \
 	libbpf_probe_bpf_map_type libbpf_probe_bpf_helper)
@@ -104,9 +104,9 @@ bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%) $(O)/tests/model/model
 fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 
 .PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz
-test: ## everything: unit, bpf, netns, compat, fuzz smoke (root; T=word selects, SAN=address,undefined)
-	@tools/install-packages build test
-	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs
+test: ## everything: unit, bpf, netns, compat, fuzz smoke, other kernels (root; T=word selects, SAN=address,undefined)
+	@tools/install-packages build test vm
+	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs $(if $(SAN),,vm-programs)
 	@$(MAKE) --no-print-directory O=$(O) run-tests; status=$$?; $(GIVE_BACK); exit $$status
 
 test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) $(TEST_TOOLS) lab-programs
@@ -148,7 +148,7 @@ MODEL_SEED ?= $(shell date +%s)
 
 .PHONY: check-model mutants
 check-model: $(O)/tests/model/model ## the program against its model, 10^8 packets (root; MODEL_PACKETS, MODEL_SEED)
-	$(Q)$(O)/tests/model/model -s $(MODEL_SEED) -n $(MODEL_PACKETS)
+	$(Q)$(O)/tests/model/model -s $(MODEL_SEED) -n $(MODEL_PACKETS) -t 0
 
 mutants: $(bpf_programs) ## defects planted in bpf/, one at a time: do the tests see them? (root; M=word selects)
 	$(Q)O=$(O) M='$(M)' CLANG='$(CLANG)' BPF_CFLAGS='$(filter-out -MMD -MP,$(BPF_CFLAGS))' tools/dev/mutants

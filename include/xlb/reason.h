@@ -23,6 +23,8 @@
 	  "its first fragment was not for a balanced port, or came later than this one")                               \
 	X(STRAY_REPLY, PASS, 1, "to a source port of ours that no flow uses",                                          \
 	  "a server spoke after its flow had ended or timed out; the host answers with a reset")                       \
+	X(HOST_FLOW, PASS, 1, "TCP packet of a connection that a socket of the host holds",                            \
+	  "a proxy on this host began it before xlb was attached, and ends it")                                        \
 	X(REQUEST, SEND, 1, "client to server, known flow", "")                                                        \
 	X(REPLY, SEND, 1, "server to client, known flow", "")                                                          \
 	X(NEW_FLOW, SEND, 1, "first packet of a flow, sent to the chosen server", "")                                  \

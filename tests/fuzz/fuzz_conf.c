@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static FILE *sink;
 	struct conf_options opt = { .strict = size & 1, .no_files = true };
+	struct conf_verdicts verdicts = { 0 };
 	bool all[NR_CAPABILITIES];
 	struct diag_list diags;
 	struct model *m = NULL;
@@ -41,12 +42,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(all, true, sizeof(all));
 	if (size & 2)
 		opt.can = all;
+	if (size & 4)
+		opt.verdicts = &verdicts;
 	diag_init(&diags);
 	err = conf_load_text("fuzz.cfg", (const char *)data, size, &opt, &diags, &m);
 	if (!err != !!m || (err && !diags.nr[DIAG_ERROR]))
 		abort();
 	if (sink)
 		diag_print(&diags, sink, true);
+	conf_verdicts_fini(&verdicts);
 	model_free(m);
 	diag_fini(&diags);
 	return 0;

@@ -10,14 +10,28 @@ static bool same_key(const struct m_key *a, const struct m_key *b)
 	       same_addr(a->saddr, b->saddr) && same_addr(a->daddr, b->daddr);
 }
 
+static uint32_t mark_of(const struct m_key *k)
+{
+	uint32_t ports = (uint32_t)k->sport << 16 | k->dport;
+
+	return (k->saddr[0] * 3 ^ k->saddr[3] * 5 ^ k->daddr[0] * 7 ^ k->daddr[3] * 11 ^ ports * 13 ^ k->proto) | 1;
+}
+
+void entry_begin(struct model *m, struct m_flow *f, int kind)
+{
+	f->e[kind].live = true;
+	m->marks[f - m->flows][kind] = mark_of(&f->e[kind].key);
+}
+
 struct m_flow *model_find(struct model *m, const struct m_key *key, int *ret_kind)
 {
+	uint32_t mark = mark_of(key);
 	unsigned int i;
 	int kind;
 
 	for (i = m->nr_flows; i-- > 0;)
 		for (kind = XLB_FLOW_REQUEST; kind <= XLB_FLOW_REPLY; kind++)
-			if (m->flows[i].e[kind].live && same_key(&m->flows[i].e[kind].key, key)) {
+			if (m->marks[i][kind] == mark && same_key(&m->flows[i].e[kind].key, key)) {
 				*ret_kind = kind;
 				return &m->flows[i];
 			}
@@ -64,6 +78,7 @@ void entry_end(struct model *m, struct m_flow *f, int kind)
 	if (kind == XLB_FLOW_REQUEST)
 		set_counted(m, f, false);
 	f->e[kind].live = false;
+	m->marks[f - m->flows][kind] = 0;
 }
 
 void flow_end(struct model *m, struct m_flow *f)
@@ -195,12 +210,13 @@ static void refresh(struct model *m, const struct m_pkt *p, struct m_flow *f, in
 	struct m_entry *e = &f->e[kind], *other = &f->e[!kind];
 	bool must = e->epoch != (uint8_t)m->c.epoch || xlb_flow_idle(e->tick << 8, m->tick) >= HOP_TICKS;
 	struct m_hop hop = e->hop;
+	bool found;
 
 	if (kind == XLB_FLOW_REPLY && !other->live)
 		return;
 	if (!must && e->tick == m->tick)
 		return;
-	next_hop(m, p, f->e[XLB_FLOW_REQUEST].key.saddr, kind == XLB_FLOW_REQUEST, &hop);
+	found = next_hop(m, p, f->e[XLB_FLOW_REQUEST].key.saddr, kind == XLB_FLOW_REQUEST, &hop);
 	e->tick = m->tick;
 	e->epoch = (uint8_t)m->c.epoch;
 	if (e->flags & XLB_F_ONE_WAY)
@@ -208,7 +224,8 @@ static void refresh(struct model *m, const struct m_pkt *p, struct m_flow *f, in
 	if (must) {
 		e->hop = other->hop = hop;
 		other->tick = e->tick;
-		other->epoch = e->epoch;
+		/* What the routing table does not know, the client's next packet shows. */
+		other->epoch = found || kind == XLB_FLOW_REQUEST ? e->epoch : e->epoch - 1;
 		return;
 	}
 	e->may_refresh = other->may_refresh = true;

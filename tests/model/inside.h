@@ -70,7 +70,8 @@ enum xlb_reason known_flow(struct model *m, struct m_pkt *p, bool *ret_reopened)
 enum xlb_reason track(struct model *m, struct m_pkt *p, struct m_flow *f, int kind, bool *ret_ended);
 struct m_flow *flow_new(struct model *m);
 void flow_touch(struct model *m, const struct m_flow *f);
-/* Takes an entry off the table. */
+/* Puts an entry, its key filled, into the table; takes it off. */
+void entry_begin(struct model *m, struct m_flow *f, int kind);
 void entry_end(struct model *m, struct m_flow *f, int kind);
 void flow_end(struct model *m, struct m_flow *f);
 uint32_t flow_timeout(const struct model *m, const struct m_flow *f);

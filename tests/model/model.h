@@ -153,7 +153,8 @@ typedef bool m_peek_fn(void *ctx, const struct m_key *request, uint16_t *ret_ser
 struct model {
 	struct m_config c;
 	struct m_flow flows[M_FLOWS];
-	unsigned int nr_flows; /* used elements of 'flows', ended ones included */
+	uint32_t marks[M_FLOWS][2]; /* of live entries' keys, 0 of others: what the search looks at first */
+	unsigned int nr_flows;	    /* used elements of 'flows', ended ones included */
 	struct m_frag frags[M_FRAGS];
 	unsigned int nr_frags;
 	struct m_stick sticks[M_STICKS];

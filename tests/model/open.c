@@ -140,12 +140,14 @@ enum xlb_reason insert_flow(struct model *m, struct m_pkt *p)
 	f->server = p->server;
 	f->service = p->service;
 	f->e[XLB_FLOW_REQUEST] = (struct m_entry){
-		.key = p->key, .live = true, .flags = flags, .tick = m->tick, .epoch = (uint8_t)m->c.epoch, .hop = hop
+		.key = p->key, .flags = flags, .tick = m->tick, .epoch = (uint8_t)m->c.epoch, .hop = hop
 	};
 	if (has_reply(s)) {
 		f->e[XLB_FLOW_REPLY] = f->e[XLB_FLOW_REQUEST];
 		f->e[XLB_FLOW_REPLY].key = reply_key(&p->key, s, sport);
+		entry_begin(m, f, XLB_FLOW_REPLY);
 	}
+	entry_begin(m, f, XLB_FLOW_REQUEST);
 	f->e[XLB_FLOW_REQUEST].flags |= XLB_F_COUNTED;
 	m->srv_active[p->server]++;
 	m->svc_active[p->service]++;

@@ -42,6 +42,8 @@ struct prog {
 	__u64 *reasons;
 	struct xlb_stats *svc_stats, *srv_stats;
 	struct prog_tokens *limits, *rates;
+	void *hops; /* what the routing table said of clients lately */
+	size_t hops_len;
 	int frags_fd, stick_fd[4]; /* stick tables 1 to 3 */
 	int in_ifindex;
 	__u32 nr_buckets, nr_buckets6;
@@ -67,6 +69,9 @@ void prog_write_records(struct prog *p, const struct m_config *c);
 
 /* Forgets flows, counters and all else that packets left behind. */
 void prog_reset(struct prog *p, const struct model *m);
+
+/* Forgets what the routing table said. */
+void prog_forget_hops(struct prog *p);
 
 /* Live entry of a key, or NULL. */
 struct xlb_flow_body *prog_find(struct prog *p, const struct m_key *key, enum xlb_flow_kind kind);

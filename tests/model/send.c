@@ -170,7 +170,8 @@ bool encapsulate(struct model *m, struct m_pkt *p, const struct xlb_server *s, e
 	uint8_t *d = p->out->data, tos;
 
 	if (s->mtu && inner + outer > s->mtu) {
-		if (p->family == 4 && !(rd16(p->d + p->l3 + 6) & DONT_FRAGMENT))
+		if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6 ||
+		    (p->family == 4 && !(rd16(p->d + p->l3 + 6) & DONT_FRAGMENT)))
 			*ret_reason = XLB_R_TOO_BIG;
 		else
 			*ret_reason = answer_too_big(m, p, s->mtu - outer);

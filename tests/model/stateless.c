@@ -41,10 +41,11 @@ static void record(struct model *m, const struct m_pkt *p)
 	struct m_flow *f = flow_new(m);
 	struct m_entry *e = &f->e[XLB_FLOW_REQUEST];
 
-	*e = (struct m_entry){ .key = p->key, .live = true, .tick = m->tick, .epoch = (uint8_t)m->c.epoch };
+	*e = (struct m_entry){ .key = p->key, .tick = m->tick, .epoch = (uint8_t)m->c.epoch };
 	e->flags = XLB_F_LIVE | XLB_F_RECORD | XLB_F_ONE_WAY;
 	if (p->proto == IPPROTO_TCP)
 		e->flags |= XLB_F_ANSWERED | (p->tcp_flags & TCP_ACK ? XLB_F_CLIENT_ACK : 0);
+	entry_begin(m, f, XLB_FLOW_REQUEST);
 	f->sport = p->key.sport;
 	f->server = p->server;
 	f->service = p->service;

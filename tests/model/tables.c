@@ -107,6 +107,11 @@ void prog_write_all(struct prog *p, const struct m_config *c)
 	prog_write_records(p, c);
 }
 
+void prog_forget_hops(struct prog *p)
+{
+	memset(p->hops, 0, p->hops_len);
+}
+
 void prog_reset(struct prog *p, const struct model *m)
 {
 	struct xlb_frag_key frag;
@@ -120,6 +125,7 @@ void prog_reset(struct prog *p, const struct model *m)
 	memset(p->reasons, 0, sizeof(*p->reasons) * XLB_R_MAX);
 	memset(p->svc_stats, 0, sizeof(*p->svc_stats) * M_SERVICES);
 	memset(p->srv_stats, 0, sizeof(*p->srv_stats) * M_SERVERS);
+	prog_forget_hops(p);
 	while (!bpf_map_get_next_key(p->frags_fd, NULL, &frag))
 		bpf_map_delete_elem(p->frags_fd, &frag);
 	for (i = 0; i < m->nr_sticks; i++)

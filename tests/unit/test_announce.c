@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -110,10 +111,66 @@ static void announce_server__backup_with_http_check__says_so_and_the_code(void *
 	model_free(m);
 }
 
+static void announce_result__each_change__words_of_haproxy(void **state)
+{
+	static const struct {
+		enum announce_why why;
+		enum check_code before, code;
+		int health_before, health, status;
+		const char *desc, *line;
+	} results[] = {
+		{ ANNOUNCE_CHECK, CHECK_INI, CHECK_L4CON, 2, 0, 0, "Connection refused",
+		  "5 Health check for server be/s failed, reason: Layer4 connection problem, info: \"Connection "
+		  "refused\", "
+		  "check duration: 0ms, status: 0/2 DOWN.\n" },
+		{ ANNOUNCE_CHECK, CHECK_L4CON, CHECK_L4OK, 0, 1, 0, "",
+		  "5 Health check for server be/s succeeded, reason: Layer4 check passed, check duration: 0ms, status: "
+		  "1/2 "
+		  "DOWN.\n" },
+		{ ANNOUNCE_CHECK, CHECK_L4OK, CHECK_L4OK, 1, 4, 0, "",
+		  "5 Health check for server be/s succeeded, reason: Layer4 check passed, check duration: 0ms, status: "
+		  "3/3 "
+		  "UP.\n" },
+		{ ANNOUNCE_CHECK, CHECK_L4OK, CHECK_L4OK, 4, 4, 0, "", "" },
+		{ ANNOUNCE_CHECK, CHECK_L7OK, CHECK_L7OKC, 4, 4, 404, "",
+		  "5 Health check for server be/s conditionally succeeded, reason: Layer7 check conditionally passed, "
+		  "code: "
+		  "404, check duration: 0ms, status: 3/3 UP.\n" },
+		{ ANNOUNCE_AGENT, CHECK_L4CON, CHECK_L7STS, 1, 0, 0, "via agent : down (gone away)",
+		  "5 Agent check for server be/s failed, reason: Layer7 wrong status, code: 0, info: \"via agent : "
+		  "down (gone "
+		  "away)\", check duration: 0ms, status: 0/1 DOWN.\n" },
+	};
+	struct model *m = model_new();
+	struct backend *b = model_backend_add(m, "be");
+	struct server *s = add(b, "s");
+
+	(void)state;
+	s->weight = s->run.weight = 1;
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		struct check_state *st = results[i].why == ANNOUNCE_AGENT ? &s->run.agent : &s->run.check;
+		struct buf out = { 0 };
+
+		*st = (struct check_state){ .code = results[i].code,
+					    .health = results[i].health,
+					    .status = results[i].status };
+		snprintf(st->desc, sizeof(st->desc), "%s", results[i].desc);
+		announce_result(s, results[i].why, results[i].before, results[i].health_before, &out);
+		assert_null(out.data); /* not without the option */
+		b->log_health_checks = true;
+		announce_result(s, results[i].why, results[i].before, results[i].health_before, &out);
+		b->log_health_checks = false;
+		assert_string_equal(out.data ? out.data : "", results[i].line);
+		buf_fini(&out);
+	}
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(announce_server__each_change__words_of_haproxy),
+		cmocka_unit_test(announce_result__each_change__words_of_haproxy),
 		cmocka_unit_test(announce_server__backup_with_http_check__says_so_and_the_code),
 	};
 

@@ -12,6 +12,7 @@
 
 #include "../lib/config_case.h"
 #include "config/conf.h"
+#include "model/capability.h"
 
 /* Allocations that still succeed; negative: all do. */
 static long left = -1;
@@ -20,10 +21,12 @@ static bool failed;
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t nr, size_t size);
 void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t nr, size_t size);
 char *__real_strdup(const char *text);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t nr, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t nr, size_t size);
 char *__wrap_strdup(const char *text);
 
 static bool fails_now(void)
@@ -49,6 +52,11 @@ void *__wrap_realloc(void *old, size_t size)
 	return fails_now() ? NULL : __real_realloc(old, size);
 }
 
+void *__wrap_reallocarray(void *old, size_t nr, size_t size)
+{
+	return fails_now() ? NULL : __real_reallocarray(old, nr, size);
+}
+
 char *__wrap_strdup(const char *text)
 {
 	return fails_now() ? NULL : __real_strdup(text);
@@ -61,19 +69,31 @@ static const char text[] =
 	"frontend f\n bind :80,1.2.3.4:81 name n interface lo\n mode http\n default_backend b\n"
 	"frontend g\n mode http\n bind :82\n http-request deny\n default_backend b\n"
 	"listen s\n mode http\n bind :83\n stats uri /x\n stats realm r\n stats auth a:b\n"
-	"backend b\n server s 1.1.1.1:80/p check id 4\n server t 1.1.1.1:81 weight 3 source 1.2.3.4:5-6\n";
+	"backend b\n server s 1.1.1.1:80/p check id 4\n server t 1.1.1.1:81 weight 3 source 1.2.3.4:5-6\n"
+	"peers p\nfrontend r\n bind :90\n description x y\n"
+	" stick-table type ip size 1k expire 1m store conn_rate(1s),gpc0 peers p\n"
+	" acl a src 10.0.0.0/8 fd00::/8\n acl a dst_port 80 443 1000:2000\n"
+	" tcp-request connection track-sc0 src\n"
+	" tcp-request connection reject if a or { sc0_conn_rate gt 3 } !LOCALHOST\n"
+	" use_backend c if { nbsrv(c) ge 1 }\n default_backend c\n"
+	"backend c\n balance hash src,ipmask(24)\n stick on src table r\n server-state-file-name f\n"
+	"#@xlb server s forward dnat\n server s 1.1.1.1:80\n";
 
 /* Returns the parse's result, and the model as text when there is one. */
 static int load(char **ret)
 {
-	const struct conf_options opt = { .numeric = true };
+	struct conf_verdicts verdicts = { 0 };
+	bool all[NR_CAPABILITIES];
+	const struct conf_options opt = { .numeric = true, .can = all, .verdicts = &verdicts };
 	struct diag_list diags;
 	struct model *m = NULL;
 	int err;
 
+	memset(all, true, sizeof(all));
 	diag_init(&diags);
 	err = conf_load_text("t", text, sizeof(text) - 1, &opt, &diags, &m);
 	left = -1;
+	conf_verdicts_fini(&verdicts);
 	*ret = m ? config_model_text(m) : NULL;
 	model_free(m);
 	diag_fini(&diags);

@@ -416,6 +416,91 @@ static void counters__of_clients__as_in_haproxy(void **state)
 	RUN_POLICY(cases);
 }
 
+/* --- what real HAProxy was asked, too ----------------------------------------------------------------------------- */
+
+enum { SHARED_PACKETS = 16, NR_SHARED = 23 };
+
+/* A case of tests/golden/policy.txt while it is read. */
+struct shared_case {
+	char name[80];
+	struct buf rules, verdicts;
+	char texts[SHARED_PACKETS][80];
+	const char *packets[SHARED_PACKETS + 1];
+	size_t nr;
+};
+
+/* Runs it, if there is one, and empties it. Returns how many of the two forms differ from the file. */
+static unsigned int shared_run(struct shared_case *c)
+{
+	struct buf text = { 0 }, by_rules = { 0 }, by_program = { 0 };
+	unsigned int wrong = 0;
+	struct model *m;
+
+	if (!c->nr)
+		return 0;
+	buf_printf(&text,
+		   "frontend f\n bind :17080\n bind :17443\n%s default_backend d\nbackend a\nbackend b\nbackend c\n"
+		   "backend d\n",
+		   c->rules.data ? c->rules.data : "");
+	m = load(text.data);
+	assert_non_null(m);
+	judge(m, c->packets, 0, &by_rules, &by_program);
+	wrong += strcmp(by_rules.data, c->verdicts.data) != 0;
+	wrong += strcmp(by_program.data, c->verdicts.data) != 0;
+	if (wrong)
+		print_error("case '%s':\nexpected %s\nrules    %s\nprogram  %s\n", c->name, c->verdicts.data,
+			    by_rules.data, by_program.data);
+	model_free(m);
+	buf_fini(&text);
+	buf_fini(&by_rules);
+	buf_fini(&by_program);
+	buf_fini(&c->rules);
+	buf_fini(&c->verdicts);
+	c->nr = 0;
+	return wrong;
+}
+
+/* "> SOURCE DESTINATION PORT VERDICT" */
+static void shared_packet(struct shared_case *c, const char *line)
+{
+	char src[32], dst[32], verdict[16];
+	unsigned int port;
+
+	assert_true(c->nr < SHARED_PACKETS);
+	assert_int_equal(sscanf(line, "> %31s %31s %u %15s", src, dst, &port, verdict), 4);
+	snprintf(c->texts[c->nr], sizeof(c->texts[c->nr]), "%s-1000>%s-%u", src, dst, port);
+	c->packets[c->nr] = c->texts[c->nr];
+	c->packets[++c->nr] = NULL;
+	buf_printf(&c->verdicts, "%s%s", c->verdicts.len ? " " : "", strcmp(verdict, "refused") ? verdict : "reject");
+}
+
+static void rules__that_haproxy_was_asked__same_verdicts(void **state)
+{
+	FILE *f = fopen("tests/golden/policy.txt", "re");
+	struct shared_case c = { 0 };
+	unsigned int wrong = 0, nr = 0;
+	char line[256];
+
+	(void)state;
+	if (!f)
+		fail_msg("tests/golden/policy.txt cannot be read; run from the top of the tree");
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "== ", 3)) {
+			wrong += shared_run(&c);
+			snprintf(c.name, sizeof(c.name), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+			nr++;
+		} else if (*line == '>') {
+			shared_packet(&c, line);
+		} else {
+			buf_puts(&c.rules, line);
+		}
+	}
+	fclose(f);
+	wrong += shared_run(&c);
+	assert_int_equal(nr, NR_SHARED);
+	assert_int_equal(wrong, 0);
+}
+
 /* --- sets --------------------------------------------------------------------------------------------------------- */
 
 static void set__edited__keeps_what_is_left(void **state)
@@ -634,6 +719,7 @@ int main(void)
 		cmocka_unit_test(conditions__and_or_not__as_in_haproxy),
 		cmocka_unit_test(rules__in_order__accept_and_refuse),
 		cmocka_unit_test(counters__of_clients__as_in_haproxy),
+		cmocka_unit_test(rules__that_haproxy_was_asked__same_verdicts),
 		cmocka_unit_test(set__edited__keeps_what_is_left),
 		cmocka_unit_test(network__texts__parsed_or_refused),
 		cmocka_unit_test(pattern_file__shared_by_lines__read_once),

@@ -124,6 +124,18 @@ static void statefile_load__disabled_by_file_then__not_remembered(void **state)
 	assert_int_equal(s->s->run.admin, 0);
 }
 
+static void statefile_load__enabled_though_disabled_by_file__stays_enabled(void **state)
+{
+	struct scene *s = *state;
+
+	s->s->disabled = true;
+	server_run_init(s->s, 0);
+	load_row(s, SERVER_CMAINT | SERVER_FMAINT, 10, 10, 4, 14, false);
+	assert_int_equal(s->s->run.admin, SERVER_CMAINT);
+	load_row(s, SERVER_CMAINT, 10, 10, 4, 14, false);
+	assert_int_equal(s->s->run.admin, 0);
+}
+
 static void statefile_load__check_switched_off__stays_off(void **state)
 {
 	struct scene *s = *state;
@@ -168,6 +180,9 @@ static void statefile_load__unchecked_server_is_down__stays_so(void **state)
 	snprintf(text, sizeof(text), "%s2 be 1 s1 10.0.0.1 0 0 10 10 5 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n", head);
 	load(s, text, strlen(text), false);
 	assert_false(server_is_up(s->s));
+	snprintf(text, sizeof(text), "%s2 be 1 s1 10.0.0.1 2 0 10 10 5 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n", head);
+	load(s, text, strlen(text), false);
+	assert_true(server_is_up(s->s)); /* as HAProxy writes a server that was in maintenance before */
 }
 
 static void statefile_load__address_by_command__as_long_as_the_file_says_the_same(void **state)
@@ -268,6 +283,7 @@ int main(void)
 		CASE(statefile_load__after_a_restart_only__health_too),
 		CASE(statefile_load__weight_changed_in_the_file_since__file_wins),
 		CASE(statefile_load__disabled_by_file_then__not_remembered),
+		CASE(statefile_load__enabled_though_disabled_by_file__stays_enabled),
 		CASE(statefile_load__check_switched_off__stays_off),
 		CASE(statefile_load__health__with_what_was_known),
 		CASE(statefile_load__unchecked_server_is_down__stays_so),

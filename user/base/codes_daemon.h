@@ -13,6 +13,8 @@
 	X("D0302",                                                                                                     \
 	  "The kernel refused the XDP program. The hint has its reason; 'xlbd -d' logs the verifier's words.")         \
 	X("D0303", "The program that measures the kernel's clock could not run. Timeouts of flows depend on it.")      \
+	X("D0304",                                                                                                     \
+	  "The kernel lacks what the XDP program needs; the message has a list. Linux 6.1 and newer have all of it.")  \
 	X("D0310", "Pins need a BPF filesystem: mount -t bpf bpf /sys/fs/bpf, or name another with --bpffs.")          \
 	X("D0311", "The pin directory cannot be opened. Check its rights, and that --bpffs names a BPF filesystem.")   \
 	X("D0312", "Pins of another user could be anything. Remove the directory, or use another instance name (-n).") \

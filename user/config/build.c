@@ -173,6 +173,7 @@ static int fill_backend(struct backend *b, const struct proxy *x)
 	b->source_ports = x->set.source_ports;
 	b->allbackups = x->set.allbackups;
 	b->log_health_checks = x->set.log_health_checks;
+	b->redispatch = x->set.redispatch;
 	b->check_path = x->set.check_path;
 	b->load_state = x->set.load_state;
 	b->line = x->place.line;

@@ -44,7 +44,7 @@ static void check_test(struct parser *p, const struct proxy *x, const struct tes
 	if (!acl_field_is_counter(t->field) || (t->tracked && !t->table))
 		return;
 	table = find_table(p, x, t->table, &t->place);
-	if (!table)
+	if (!table || x->is_left)
 		return;
 	if (!table->family)
 		report(p, DIAG_ERROR, &t->place, CODE_NO_TABLE, "give the table 'type ip' or 'type ipv6'",
@@ -79,7 +79,7 @@ static void check_rule(struct parser *p, struct proxy *x, const struct rule_decl
 	if (r->action != RULE_TRACK)
 		return;
 	table = find_table(p, x, r->table, &r->place);
-	if (table && !table->family)
+	if (table && !table->family && !x->is_left)
 		report(p, DIAG_ERROR, &r->place, CODE_NO_TABLE, "give the table 'type ip' or 'type ipv6'",
 		       "the table '%s' at %s:%u has no addresses as keys", table->name, table->place.file,
 		       table->place.line);
@@ -97,7 +97,7 @@ void check_policy(struct parser *p, struct proxy *x)
 			check_rule(p, x, r, &nr);
 	TAILQ_FOREACH(u, &x->uses, next)
 		check_cond(p, x, &u->cond, &nr);
-	if (nr > POLICY_ATOMS_MAX)
+	if (nr > POLICY_ATOMS_MAX && !x->is_left)
 		report(p, DIAG_ERROR, &x->place, CODE_TOO_MANY, "join lines of one name, or put addresses into a file",
 		       "the rules of '%s' use %zu acls; a packet is asked about %d at most", x->name, nr,
 		       POLICY_ATOMS_MAX);

@@ -423,7 +423,6 @@ static void check_served(struct parser *p, struct proxy *x)
 {
 	const struct use_backend *u;
 
-	check_policy(p, x);
 	if (x->target)
 		check_reach(p, x, x->target);
 	TAILQ_FOREACH(u, &x->uses, next)
@@ -445,9 +444,12 @@ int finish(struct parser *p)
 			check_balance(p, x);
 		}
 	}
-	TAILQ_FOREACH(x, &p->proxies, next)
+	TAILQ_FOREACH(x, &p->proxies, next) {
+		if (has_front(x))
+			check_policy(p, x);
 		if (has_front(x) && !x->is_left)
 			check_served(p, x);
+	}
 	resolve_tracks(p);
 	TAILQ_FOREACH(x, &p->proxies, next) {
 		if (x->kind == SECTION_DEFAULTS)

@@ -12,7 +12,10 @@ void server_remark_checks(struct parser *p, const struct server_decl *s);
 /* Makes p->model's frontends and backends of the parsed sections, which are free of errors. 0 or -ENOMEM. */
 int build_model(struct parser *p);
 
-/* build_policy.c: complains about rules of a frontend that xlb serves; makes them, when all backends are made. */
+/*
+ * build_policy.c: complains about rules of a frontend, of one that is left to the stack only about names that HAProxy
+ * would not find either; makes them, when all backends are made.
+ */
 void check_policy(struct parser *p, struct proxy *x);
 int build_policy(struct parser *p, struct proxy *x);
 /* Sets of patterns that no frontend of the model refers to go; the others are numbered. */

@@ -16,6 +16,14 @@ static void on_log_health_checks(struct parser *p, size_t at)
 		require(p, 1, CAN_LOG_HEALTH_CHECKS);
 }
 
+static void on_redispatch(struct parser *p, size_t at)
+{
+	(void)at;
+	p->proxy->set.redispatch = !p->negated && !p->to_default;
+	if (p->proxy->set.redispatch)
+		require(p, 1, CAN_REDISPATCH);
+}
+
 static void on_socket_stats(struct parser *p, size_t at)
 {
 	(void)at;
@@ -59,7 +67,8 @@ const struct keyword keywords_option[] = {
 	TUNING("log-separate-errors", IN_ANY_FRONT),
 	TUNING("logasap", IN_ANY_FRONT),
 	{ "option log-health-checks", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_log_health_checks, NULL, true },
-	TUNING("redispatch", IN_ANY_BACK),
+	{ "option redispatch", IN_ANY_BACK, 0, 1, KW_ACCEPT, on_redispatch,
+	  "a repeated SYN goes to another server when the first is down", true },
 	TUNING("persist", IN_ANY_BACK),
 	TUNING("prefer-last-server", IN_ANY_BACK),
 	TUNING("srvtcpka", IN_ANY_BACK),

@@ -203,7 +203,7 @@ struct settings {
 	enum check_path check_path;
 	enum state_file load_state;
 	const char *state_file;
-	bool allbackups, disabled, log_health_checks, socket_stats;
+	bool allbackups, disabled, log_health_checks, socket_stats, redispatch;
 	unsigned int maxconn, rate_limit;
 	const char *default_backend;
 	struct diag_place default_backend_place;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/finish.h"
+#include "model/capability.h"
 
 void server_agent_check(struct parser *p, void *target, size_t at)
 {
@@ -51,6 +52,8 @@ void server_observe(struct parser *p, void *target, size_t at)
 	const char *word = parser_word(p, at);
 
 	s->observe.on = !strcmp(word, "layer4");
+	if (s->observe.on)
+		(void)require(p, at - 1, CAN_OBSERVE);
 	if (!strcmp(word, "layer7"))
 		refuse(p, at, "write 'observe layer4'", "'observe layer7' looks at answers, which packets do not show");
 	else if (!s->observe.on)

@@ -42,6 +42,7 @@ enum capability_state {
 	  "it is shown as the limit, but the number of connections is not limited")                                    \
 	X(BIND_MAXCONN, WARNED, "'maxconn' of a bind line", "the number of connections is not limited")                \
 	X(RATE_LIMIT, IN_FORCE, "'rate-limit sessions'", "remove it, or limit by nftables in front")                   \
+	X(OBSERVE, WARNED, "'observe'", "a server's state follows its check alone, for traffic is not watched yet")    \
 	X(SLOWSTART, IN_FORCE, "'slowstart'", "a server that comes back has its full weight at once")                  \
 	X(MARKED_DOWN, IN_FORCE, "'on-marked-down shutdown-sessions'",                                                 \
 	  "remove it: connections to a failed server end by their own timeouts")                                       \
@@ -51,6 +52,8 @@ enum capability_state {
 	X(MAC, IN_FORCE, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")            \
 	X(NO_BACKEND, REFUSED, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")   \
 	X(FALLBACK_LOCAL, REFUSED, "'fallback local'", "remove it: a connection without server is refused")            \
+	X(REDISPATCH, IN_FORCE, "'option redispatch'",                                                                 \
+	  "a client that repeats its SYN gets the same server, while the flow lasts")                                  \
 	X(MSS, IN_FORCE, "'mss' of a bind line", "the segment size is left to the two ends")                           \
 	X(CHECK_VIA_PATH, REFUSED, "'check via-path'", "remove it: checks go to the server's own address")             \
 	X(ANY_PORT, IN_FORCE, "a bind of every port", "name the ports, or smaller ranges of them")                     \
@@ -60,9 +63,9 @@ enum capability_state {
 	X(STATS_USERS, WARNED, "a second 'stats auth'", "only the last user is known to the page")                     \
 	X(STATS_LOOK, NOTED, "what the page shows and hides", "the page looks the same for all")                       \
 	X(SOCKET_STATS, NOTED, "'option socket-stats'", "'show stat' has no rows for bind lines")                      \
-	X(LOG_HEALTH_CHECKS, NOTED, "'option log-health-checks'", "only changes of a server's state are logged")       \
+	X(LOG_HEALTH_CHECKS, IN_FORCE, "'option log-health-checks'", "only changes of a server's state are logged")    \
 	X(LOG_TAG, IN_FORCE, "'log-tag' and 'log-send-hostname'", "log lines carry the name xlb")                      \
-	X(MAX_SPREAD_CHECKS, NOTED, "'max-spread-checks'", "'spread-checks' alone counts")                             \
+	X(MAX_SPREAD_CHECKS, IN_FORCE, "'max-spread-checks'", "'spread-checks' alone counts")                          \
 	X(STATE_FILE, IN_FORCE, "'load-server-state-from-file'",                                                       \
 	  "servers keep their state over a restart through the data plane, which is adopted")
 

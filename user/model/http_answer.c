@@ -44,20 +44,21 @@ static bool in_ranges(const struct rule_expect *e, int status)
 static bool word_matches(const struct rule_word *w, const char *text, size_t len, bool is_name)
 {
 	int (*compare)(const char *, const char *, size_t) = is_name ? strncasecmp : strncmp;
-	size_t size = w->text ? strlen(w->text) : 0;
+	const char *word = w->text ? w->text : "";
+	size_t size = strlen(word);
 
 	switch (w->how) {
 	case WORD_ANY:
 		return true;
 	case WORD_EQUAL:
-		return len == size && !compare(text, w->text, size);
+		return len == size && !compare(text, word, size);
 	case WORD_BEGIN:
-		return len >= size && !compare(text, w->text, size);
+		return len >= size && !compare(text, word, size);
 	case WORD_END:
-		return len >= size && !compare(text + len - size, w->text, size);
+		return len >= size && !compare(text + len - size, word, size);
 	case WORD_PART:
 		for (size_t i = 0; i + size <= len; i++)
-			if (!compare(text + i, w->text, size))
+			if (!compare(text + i, word, size))
 				return true;
 		return false;
 	case WORD_REGEX:

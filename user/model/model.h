@@ -121,6 +121,7 @@ struct backend {
 	struct port_range source_ports; /* empty: ports_default() */
 	bool allbackups;
 	bool log_health_checks; /* 'option log-health-checks' */
+	bool redispatch;	/* a repeated SYN goes to another server when the first is down */
 	enum check_path check_path;
 	enum state_file load_state;
 	char *state_file; /* of 'server-state-file-name', or NULL: the backend's name */

@@ -27,8 +27,8 @@
 	X(UPTIME, "Uptime", "MDP", cell_str(x->uptime), "time since start") \
 	X(UPTIME_SEC, "Uptime_sec", "MDP", cell_u32(x->info.uptime_s), "seconds since start") \
 	X(MEMMAX_MB, "Memmax_MB", "CLP", cell_u32(0), "limit of memory in MiB, 0: none") \
-	X(POOL_ALLOC_MB, "PoolAlloc_MB", "MGP", cell_u32(x->info.flows_memory >> 20), "memory of the flow table in MiB") \
-	X(POOL_USED_MB, "PoolUsed_MB", "MGP", cell_u32(x->info.flows_memory >> 20), "memory of the flow table in MiB") \
+	X(POOL_ALLOC_MB, "PoolAlloc_MB", "MGP", cell_u32(x->info.flows_memory >> 20), "the flow table in MiB") \
+	X(POOL_USED_MB, "PoolUsed_MB", "MGP", cell_u32(x->info.flows_memory >> 20), "the flow table in MiB") \
 	X(POOL_FAILED, "PoolFailed", "MCP", cell_u32(0), "failed allocations of the flow table") \
 	X(ULIMIT_N, "Ulimit-n", "CLP", cell_u32(x->max_fds), "file descriptors that the process may open") \
 	X(MAXSOCK, "Maxsock", "CLP", cell_u32(x->max_fds), "file descriptors that the process may open") \
@@ -66,7 +66,7 @@
 	X(ZLIB_MAX, "MaxZlibMemUsage", "CLP", (struct cell){ 0 }, "no counterpart at layer 4") \
 	X(TASKS, "Tasks", "MGP", cell_u32(x->checks), "servers that are checked") \
 	X(RUN_QUEUE, "Run_queue", "MGP", cell_u32(0), "work that waits in the process") \
-	X(IDLE_PCT, "Idle_pct", "MaP", cell_u32(x->idle_pct), "per cent of its life that the process did not use a CPU") \
+	X(IDLE_PCT, "Idle_pct", "MaP", cell_u32(x->idle_pct), "per cent of its life without use of a CPU") \
 	X(NODE, "node", "COS", cell_str(x->node), "name of the node") \
 	X(DESCRIPTION, "description", "COS", cell_str(x->description), "description of the node") \
 	X(STOPPING, "Stopping", "MGP", cell_u32(0), "1 while the process ends") \

@@ -96,7 +96,7 @@ static unsigned int check_state_bits(const struct server *s)
 		bits |= STATE_ENABLED;
 	if (s->run.check_running)
 		bits |= STATE_INPROGRESS;
-	if ((s->run.admin & SERVER_CMAINT) || ((s->run.admin & SERVER_MAINT) && s->run.check_enabled))
+	if (s->run.check_enabled ? s->run.admin & SERVER_MAINT : s->disabled)
 		bits |= STATE_PAUSED;
 	return bits;
 }
@@ -109,10 +109,17 @@ static unsigned int agent_state_bits(const struct server *s)
 	       (s->run.agent_running ? STATE_INPROGRESS : 0);
 }
 
-/* A server that the file disables carries both reasons in HAProxy. */
+/*
+ * In HAProxy CMAINT only tells that the file disables the server: it is in maintenance by FMAINT, and out of it, with
+ * CMAINT still there, after `enable server`.
+ */
 static unsigned int admin_bits(const struct server *s)
 {
-	return s->run.admin & SERVER_CMAINT ? s->run.admin | SERVER_FMAINT : s->run.admin;
+	unsigned int bits = s->run.admin;
+
+	if (bits & SERVER_CMAINT)
+		bits |= SERVER_FMAINT;
+	return s->disabled ? bits | SERVER_CMAINT : bits;
 }
 
 /* HAProxy shows no health of a server in maintenance. */

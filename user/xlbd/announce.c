@@ -112,3 +112,23 @@ void announce_server(const struct server *s, const struct announce_before *befor
 	add_rest(s, !up, active, out);
 	buf_puts(out, ".\n");
 }
+
+void announce_result(const struct server *s, enum announce_why why, enum check_code code, int health, struct buf *out)
+{
+	bool agent = why == ANNOUNCE_AGENT;
+	const struct check_state *st = agent ? &s->run.agent : &s->run.check;
+	const struct check_conf *c = agent ? &s->agent : &s->check;
+	bool up = check_is_up(st, c), passed = check_code_passes(st->code);
+
+	if (!s->backend->log_health_checks || (st->code == code && st->health == health))
+		return;
+	buf_printf(out, "%d %s check for %sserver %s/%s %s%s", (int)LOG_L_NOTICE, agent ? "Agent" : "Health",
+		   s->backup ? "backup " : "", s->backend->name, s->name,
+		   st->code == CHECK_L7OKC ? "conditionally " : "", passed ? "succeeded" : "failed");
+	add_reason(st, out);
+	buf_printf(out, ", status: %d/%u %s.\n", up ? st->health - (int)c->rise + 1 : st->health,
+		   up ? c->fall : c->rise,
+		   !up		 ? "DOWN" :
+		   s->run.weight ? "UP" :
+				   "DRAIN");
+}

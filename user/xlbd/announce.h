@@ -24,4 +24,10 @@ enum announce_why { ANNOUNCE_COMMAND, ANNOUNCE_CHECK, ANNOUNCE_AGENT };
 void announce_server(const struct server *s, const struct announce_before *before, enum announce_why why,
 		     unsigned int active, struct buf *out);
 
+/*
+ * With 'option log-health-checks': appends a line in the same form for a result of a check, or of an agent
+ * (ANNOUNCE_AGENT), that has another code than the one before, 'code', or has changed health, which was 'health'.
+ */
+void announce_result(const struct server *s, enum announce_why why, enum check_code code, int health, struct buf *out);
+
 #endif

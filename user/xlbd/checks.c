@@ -135,6 +135,15 @@ static bool note_server(struct item *it, enum announce_why why)
 	return true;
 }
 
+static void log_result(const struct server *s, enum announce_why why, enum check_code code, int health)
+{
+	struct buf lines = { 0 };
+
+	announce_result(s, why, code, health, &lines);
+	log_lines(&lines);
+	buf_fini(&lines);
+}
+
 static unsigned int jitter(const struct model *m, unsigned int interval)
 {
 	long range = (long)interval * m->spread_checks / 100;
@@ -156,9 +165,12 @@ static unsigned int on_finished(void *arg, const struct health_result *res)
 	struct item *it = arg;
 	struct state *st = it->checks->st;
 	struct server *s = it->server;
+	enum check_code code = s->run.check.code;
+	int health = s->run.check.health;
 
 	s->run.check_running = false;
 	(void)check_result(&s->run.check, &s->check, res->code, res->status, res->duration_ms, res->desc);
+	log_result(s, ANNOUNCE_CHECK, code, health);
 	it->check.seen = s->run.check;
 	if (res->code == CHECK_L4TOUT || res->code == CHECK_L7TOUT)
 		net_doubt(st->net, &it->check.addr);
@@ -182,6 +194,8 @@ static unsigned int on_agent_finished(void *arg, const struct health_result *res
 	struct state *st = it->checks->st;
 	struct server *s = it->server;
 	unsigned int weight = s->run.weight, maxconn = s->maxconn;
+	enum check_code code = s->run.agent.code;
+	int health = s->run.agent.health;
 	struct agent_reply reply;
 
 	s->run.agent_running = false;
@@ -191,6 +205,7 @@ static unsigned int on_agent_finished(void *arg, const struct health_result *res
 	} else {
 		agent_missed(s, res->code, res->duration_ms, res->desc);
 	}
+	log_result(s, ANNOUNCE_AGENT, code, health);
 	it->agent.seen = s->run.agent;
 	if (note_server(it, ANNOUNCE_AGENT) || weight != s->run.weight || maxconn != s->maxconn)
 		state_apply_soon(st, 0);

@@ -117,7 +117,12 @@ static void enter_health(const struct load *l, struct server *s, const struct ro
 {
 	uint64_t age_ms = (uint64_t)row->age_s * 1000;
 
-	(void)check_set_health(&s->run.check, &s->check, (int)row->health);
+	int health = (int)row->health;
+
+	/* Of a server without check HAProxy writes any health; what it was is in its state. */
+	if (!s->run.check_enabled && row->op_state != OP_STOPPED && health < (int)s->check.rise)
+		health = (int)s->check.rise;
+	(void)check_set_health(&s->run.check, &s->check, health);
 	s->run.check.is_nolb = row->op_state == OP_STOPPING && server_is_up(s);
 	s->run.check.code = runtime_check_code(row->check_status);
 	/* Of before the boot is as good as of the boot. */
@@ -133,11 +138,15 @@ static void enter_row(const struct load *l, char *fields[], const struct row *ro
 
 	if (!s)
 		return;
-	/* The file's word on a server that 'disabled' put into maintenance is about the configuration, not an
-	 * operator's. */
+	/*
+	 * The file's word on a server that 'disabled' put into maintenance is about the configuration, not an
+	 * operator's, but for one that was enabled all the same.
+	 */
 	s->run.admin &= ~(unsigned int)(SERVER_FMAINT | SERVER_FDRAIN);
 	if (!(row->admin & SERVER_CMAINT))
 		s->run.admin |= row->admin & (SERVER_FMAINT | SERVER_FDRAIN);
+	else if (!(row->admin & SERVER_FMAINT))
+		s->run.admin = (s->run.admin & ~(unsigned int)SERVER_CMAINT) | (row->admin & SERVER_FDRAIN);
 	/* A weight that was changed in the configuration since wins. */
 	s->run.weight = row->file_weight == s->weight ? row->weight : s->weight;
 	if (s->check.type != CHECK_NONE && row->check_state & STATE_CONFIGURED)
