@@ -493,7 +493,7 @@ static __always_inline __s64 insert_any_slot(void *b, __u32 bucket, __u32 home, 
 	return insert_victim(bucket, now, v6);
 }
 
-/* Writes 'e' into a slot of a locked bucket. What was there ends; its peer is left to flow_settle(). */
+/* Writes 'e' into a slot of a locked bucket. What was there ends; its peer is left to flow_settle() of open.bpf.h. */
 static __always_inline void insert_write(struct xlb_scratch *s, void *b, __u32 slot, const struct xlb_entry *e,
 					 __u32 home, bool v6)
 {
@@ -566,49 +566,9 @@ __noinline long xlb_insert6(struct xlb_entry *e, __u64 hash, __u32 steal)
 	return e ? insert(e, hash, steal, true) : INSERT_FULL;
 }
 
-static __always_inline void end_orphan(struct xlb_scratch *s, bool v6)
-{
-	__u64 hash = key_hash(&s->peer, v6);
-	void *f = flow_at(v6 ? xlb_find6(&s->peer, hash) : xlb_find4(&s->peer, hash), v6);
-
-	s->orphan = 0;
-	if (is_peer(f, &s->peer, v6))
-		entry_end(flow_body(f, v6));
-}
-
-/* Ends the entry of key s->peer: the rest of a flow of which one entry was pushed out. Always 0. */
-__noinline int xlb_end_orphan4(struct xdp_md *ctx)
-{
-	struct xlb_scratch *s = scratch();
-
-	if (s && ctx)
-		end_orphan(s, false);
-	return 0;
-}
-
-__noinline int xlb_end_orphan6(struct xdp_md *ctx)
-{
-	struct xlb_scratch *s = scratch();
-
-	if (s && ctx)
-		end_orphan(s, true);
-	return 0;
-}
-
 static __always_inline long flow_insert(struct xlb_entry *e, __u64 hash, bool steal, bool v6)
 {
 	return v6 ? xlb_insert6(e, hash, steal) : xlb_insert4(e, hash, steal);
-}
-
-/* To be called after an insertion that succeeded. */
-static __always_inline void flow_settle(struct xdp_md *ctx, struct xlb_scratch *s, bool v6)
-{
-	if (!s->orphan)
-		return;
-	if (v6)
-		xlb_end_orphan6(ctx);
-	else
-		xlb_end_orphan4(ctx);
 }
 
 #endif

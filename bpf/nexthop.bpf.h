@@ -76,12 +76,26 @@ __noinline __u32 xlb_hop_number(struct xlb_aim *aim)
 	return 0;
 }
 
+/*
+ * The interface that the packet came by. WORKAROUND(clang 19, linux 6.18): it keeps the address of the field in a
+ * register, and the verifier takes no such pointer into the context.
+ */
+static __always_inline __u32 ingress(const struct xdp_md *ctx)
+{
+	__u32 ifindex;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(ifindex)
+		     : "r"(ctx), "i"(__builtin_offsetof(struct xdp_md, ingress_ifindex)));
+	return ifindex;
+}
+
 /* Asks the routing table about the client of 'e'. Returns NEXTHOP_*, with FOUND 'aim' filled. */
 static __always_inline int hop_ask(struct xdp_md *ctx, const struct xlb_entry *e, struct bpf_fib_lookup *fib, bool v6,
 				   struct xlb_aim *aim)
 {
 	__builtin_memset(fib, 0, sizeof(*fib));
-	fib->ifindex = ctx->ingress_ifindex;
+	fib->ifindex = ingress(ctx);
 	if (v6) {
 		fib->family = FIB_INET6;
 		addr_copy_all((__be32 *)fib->ipv6_src, e->vip);
@@ -120,7 +134,7 @@ static __always_inline bool hop_back(struct xdp_md *ctx, struct xlb_aim *aim)
 
 	if ((void *)(eth + 1) > end)
 		return false;
-	aim->oif = if_number(ctx->ingress_ifindex);
+	aim->oif = if_number(ingress(ctx));
 	__builtin_memcpy(aim->macs, eth->h_source, 6);
 	__builtin_memcpy(aim->macs + 6, eth->h_dest, 6);
 	return aim->oif;
@@ -149,7 +163,7 @@ __noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_entry *e, struct xlb_p
 	if (!hop)
 		return NEXTHOP_FORBIDDEN;
 	v6 = pkt->family == 6;
-	if (hop->seen == seen && hop->ifindex == ctx->ingress_ifindex && hop->family == pkt->family &&
+	if (hop->seen == seen && hop->ifindex == ingress(ctx) && hop->family == pkt->family &&
 	    addr_same(hop->client, e->client, v6) && hop->result != NEXTHOP_UNKNOWN) {
 		e->b.hop = hop->index;
 		return hop->result;
@@ -161,7 +175,7 @@ __noinline int xlb_nexthop(struct xdp_md *ctx, struct xlb_entry *e, struct xlb_p
 		e->b.hop = xlb_hop_number(aim);
 	addr_fill(hop->client, e->client, v6);
 	hop->family = pkt->family;
-	hop->ifindex = ctx->ingress_ifindex;
+	hop->ifindex = ingress(ctx);
 	hop->seen = seen;
 	hop->index = e->b.hop;
 	hop->result = result == NEXTHOP_FOUND && !e->b.hop ? NEXTHOP_UNKNOWN : result;

@@ -189,6 +189,49 @@ __noinline long xlb_claim_port6(struct xlb_entry *e, __u32 start, __u32 lo, __u3
 	return e && start < nr ? claim(e, start, lo, nr, true) : INSERT_EXISTS;
 }
 
+/* --- what an insertion pushed out ----------------------------------------------------------------------------------
+ */
+
+static __always_inline void end_orphan(struct xlb_scratch *s, bool v6)
+{
+	__u64 hash = key_hash(&s->peer, v6);
+	void *f = flow_at(v6 ? xlb_find6(&s->peer, hash) : xlb_find4(&s->peer, hash), v6);
+
+	s->orphan = 0;
+	if (is_peer(f, &s->peer, v6))
+		entry_end(flow_body(f, v6));
+}
+
+/* Ends the entry of key s->peer: the rest of a flow of which one entry was pushed out. Always 0. */
+__noinline int xlb_end_orphan4(struct xdp_md *ctx)
+{
+	struct xlb_scratch *s = scratch();
+
+	if (s && ctx)
+		end_orphan(s, false);
+	return 0;
+}
+
+__noinline int xlb_end_orphan6(struct xdp_md *ctx)
+{
+	struct xlb_scratch *s = scratch();
+
+	if (s && ctx)
+		end_orphan(s, true);
+	return 0;
+}
+
+/* To be called after an insertion that succeeded. */
+static __always_inline void flow_settle(struct xdp_md *ctx, struct xlb_scratch *s, bool v6)
+{
+	if (!s->orphan)
+		return;
+	if (v6)
+		xlb_end_orphan6(ctx);
+	else
+		xlb_end_orphan4(ctx);
+}
+
 /* --- the two entries ---------------------------------------------------------------------------------------------- */
 
 /* Fills the key and the identity of the client's flow. */

@@ -44,8 +44,19 @@ static void *map_memory(const struct bpf_map *map)
 	X(control)                                                                                                     \
 	X(flows)                                                                                                       \
 	X(flows6)                                                                                                      \
-	X(addrs) X(vips) X(ranges) X(returns) X(services) X(backends) X(ring) X(marks) X(servers) X(load) X(svc_load)  \
-		X(nexthops) X(busy)
+	X(addrs)                                                                                                       \
+	X(vips)                                                                                                        \
+	X(ranges)                                                                                                      \
+	X(returns)                                                                                                     \
+	X(services)                                                                                                    \
+	X(backends)                                                                                                    \
+	X(ring)                                                                                                        \
+	X(marks)                                                                                                       \
+	X(servers)                                                                                                     \
+	X(load)                                                                                                        \
+	X(svc_load)                                                                                                    \
+	X(nexthops)                                                                                                    \
+	X(busy)
 
 static void map_all(struct fix *f)
 {

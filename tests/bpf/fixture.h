@@ -148,7 +148,20 @@ extern uint64_t fix_seen_reasons;
 
 /* The groups of cases, each a file: rows of name and array. */
 #define FIX_GROUPS(X)                                                                                                  \
-	X(pass) X(flow) X(bad) X(answer) X(table) X(mode) X(icmp) X(frag) X(ip6) X(select) X(range) X(stateless) X(life) X(host)
+	X(pass)                                                                                                        \
+	X(flow)                                                                                                        \
+	X(bad)                                                                                                         \
+	X(answer)                                                                                                      \
+	X(table)                                                                                                       \
+	X(mode)                                                                                                        \
+	X(icmp)                                                                                                        \
+	X(frag)                                                                                                        \
+	X(ip6)                                                                                                         \
+	X(select)                                                                                                      \
+	X(range)                                                                                                       \
+	X(stateless)                                                                                                   \
+	X(life)                                                                                                        \
+	X(host)
 #define FIX_GROUP(name)                                                                                                \
 	extern const struct CMUnitTest name##_tests[];                                                                 \
 	extern const size_t nr_##name##_tests;

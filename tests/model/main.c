@@ -248,6 +248,7 @@ static const struct {
 	enum xlb_reason reason;
 	const char *where;
 } elsewhere[] = {
+	{ XLB_R_HOST_FLOW, "tests/bpf: a socket of the host" },
 	{ XLB_R_NOT_RECORDED, "tests/bpf: a table without room" },
 	{ XLB_R_TABLE_FULL, "tests/bpf: a table without room" },
 	{ XLB_R_TABLE_BUSY, "tests/bpf: a lock that is taken" },

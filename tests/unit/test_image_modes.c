@@ -410,6 +410,38 @@ static void image_build__maglev__length_stays_and_zeros_without_server(void **st
 	image_free(img);
 }
 
+/* Thousands of slots are not computed again for a change that does not concern them; any that does shows. */
+static void image_build__same_servers__table_taken_over(void **state)
+{
+	struct scene *t = *state;
+	struct image *first, *img;
+
+	maglev(t);
+	first = build(t);
+	first->rings[t->b->dp_id].ids[7] = 77; /* nobody would compute this */
+	t->host.previous = first;
+	t->f->disabled = true;
+	img = build(t);
+	assert_int_equal(img->rings[t->b->dp_id].ids[7], 77);
+	assert_int_equal(img->rings[t->b->dp_id].len, first->rings[t->b->dp_id].len);
+	image_free(img);
+	t->s1->run.weight = 2;
+	img = build(t);
+	assert_int_not_equal(img->rings[t->b->dp_id].ids[7], 77);
+	image_free(img);
+	t->s1->run.weight = 1;
+	t->s1->run.admin = SERVER_FDRAIN;
+	img = build(t);
+	assert_int_not_equal(img->rings[t->b->dp_id].ids[7], 77);
+	image_free(img);
+	t->s1->run.admin = 0;
+	t->s1->addr = ip("10.211.55.9"); /* another number */
+	img = build(t);
+	assert_int_not_equal(img->rings[t->b->dp_id].ids[7], 77);
+	image_free(img);
+	image_free(first);
+}
+
 /* Two nodes with one file, in another order, with other numbers: the same server in each slot, and the same seeds. */
 static void image_build__other_node__same_table_and_seed(void **state)
 {
@@ -639,6 +671,7 @@ int main(void)
 		CASE(image_build__dnat_to_an_address_of_our_own__warned),
 		CASE(image_build__maglev__stateless_unless_something_must_be_remembered),
 		CASE(image_build__maglev__length_stays_and_zeros_without_server),
+		CASE(image_build__same_servers__table_taken_over),
 		CASE(image_build__other_node__same_table_and_seed),
 		CASE(image_build__algorithms__their_tables),
 		CASE(image_build__many_servers_leastconn__best_of_them),

@@ -50,6 +50,8 @@ struct host_facts {
 	unsigned int nr_cpus;	 /* that packets may arrive on; 0 counts as 1 */
 	uint64_t now_ms;	 /* CLOCK_MONOTONIC, for slowstart */
 	const uint32_t *active;	 /* live flows by number of server, XLB_MAX_SERVERS of them; NULL: none */
+	const struct image
+		*previous; /* the image in force, whose tables are taken over where nothing changed; or NULL */
 	/*
 	 * The model is not in force yet: what the network does not allow is an error. Else only the servers that it
 	 * concerns are left out, with a warning, because the network has changed under a configuration that was good.
@@ -81,7 +83,9 @@ struct image_addr {
 struct image_ring {
 	uint16_t *ids; /* owned; 0: a slot without a usable server */
 	size_t len;
-	uint8_t alg; /* enum xlb_alg */
+	uint8_t alg;	 /* enum xlb_alg */
+	uint64_t origin; /* hash of all that decides about 'ids': the next image need not compute them again; 0: unknown
+			  */
 };
 
 /* A table of a backend's sticking clients, by number in xlb_sticks. */

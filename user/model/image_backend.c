@@ -217,7 +217,7 @@ static int make_turns(struct choice *c, struct image_ring *ret)
 }
 
 /* A length once chosen stays: a table that keeps its place changes slot by slot, and no other flow moves. */
-static uint32_t maglev_len(struct choice *c)
+static uint32_t maglev_len(const struct choice *c)
 {
 	uint32_t len = image_ids_maglev_len(c->b->ids, c->be->dp_id);
 
@@ -326,9 +326,55 @@ static int make_list(struct choice *c, bool first, struct image_ring *ret)
 	return 0;
 }
 
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	return scramble(hash ^ value) + 0x9e3779b97f4a7c15u;
+}
+
+/* Hash of what a table of turns or Maglev's is made of. Lists of the least loaded are made anew each time. */
+static uint64_t origin_of(const struct choice *c)
+{
+	uint64_t hash = mix(alg_of(c->be), c->nr);
+
+	if (alg_of(c->be) == XLB_ALG_LEAST || alg_of(c->be) == XLB_ALG_FIRST)
+		return 0;
+	hash = mix(hash, alg_of(c->be) == XLB_ALG_MAGLEV ? maglev_len(c) : 0);
+	hash = mix(hash, c->b->img->backends[c->be->dp_id].flags);
+	for (size_t i = 0; i < c->nr; i++) {
+		hash = mix(hash, c->b->img->servers[c->list[i]->run.dp_id].identity);
+		hash = mix(hash, (uint64_t)c->list[i]->run.dp_id << 32 | c->weights[i]);
+	}
+	return hash ? hash : 1;
+}
+
+/* The table of the image in force, if it was made of the same. 0, -ENOENT, -ENOMEM. */
+static int take_over(const struct choice *c, struct image_ring *ret)
+{
+	const struct image *previous = c->b->host->previous;
+	const struct image_ring *old;
+
+	if (!ret->origin || !previous || c->be->dp_id >= previous->nr_backends)
+		return -ENOENT;
+	old = &previous->rings[c->be->dp_id];
+	if (old->origin != ret->origin || !old->len)
+		return -ENOENT;
+	ret->ids = malloc(old->len * sizeof(*old->ids));
+	if (!ret->ids)
+		return -ENOMEM;
+	memcpy(ret->ids, old->ids, old->len * sizeof(*old->ids));
+	ret->len = old->len;
+	return 0;
+}
+
 static int make_ring(struct choice *c, struct image_ring *ret)
 {
+	int err;
+
 	ret->alg = (uint8_t)alg_of(c->be);
+	ret->origin = origin_of(c);
+	err = take_over(c, ret);
+	if (err != -ENOENT)
+		return err;
 	switch (alg_of(c->be)) {
 	case XLB_ALG_RR:
 	case XLB_ALG_RANDOM:

@@ -357,6 +357,7 @@ int hosts_facts(struct hosts *h, const struct model *m, struct host_facts *ret)
 		.nr_cpus = dp_nr_cpus(h->st->dp),
 		.now_ms = state_now_ms(),
 		.active = read_active(h),
+		.previous = h->st->image,
 		.new_config = m != h->st->model || !h->good.hi,
 	};
 	return 0;
