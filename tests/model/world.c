@@ -272,7 +272,8 @@ void world_make(struct m_config *c, uint64_t seed)
 	memset(c, 0, sizeof(*c));
 	prog_routes(c);
 	c->epoch = rnd(&r, 256);
-	c->busy_tcp = c->busy_udp = BUSY_PORT;
+	c->busy_tcp = BUSY_PORT;
+	c->busy_udp = BUSY_PORT + 1;
 	add_own_addrs(c, &r, 4);
 	add_own_addrs(c, &r, 6);
 	for (family = 4; family <= 6; family += 2) {
