@@ -234,8 +234,7 @@ static void limits__of_all_kinds__reach_the_model(void **state)
 		  "E C0102 3:13\nE C0205 4:18\nE C0204 5:7\nE C0205 8:37\nE C0205 9:30\n", NULL, 0 },
 		{ "not in force",
 		  "frontend f\n bind :80 maxconn 5\n default_backend b\nbackend b\n server s 1.1.1.1:80\n",
-		  "W C0403 2:11\n",
-		  "frontend f#1 -> b 0.0.0.0:80\nbackend b#2\n" SERVER_MODEL, CASE_BARE },
+		  "W C0403 2:11\n", "frontend f#1 -> b 0.0.0.0:80\nbackend b#2\n" SERVER_MODEL, CASE_BARE },
 		{ "refused where traffic would change",
 		  "frontend f\n bind :80\n rate-limit sessions 5\n#@xlb no-backend drop\n#@xlb fallback local\n"
 		  "#@xlb bind udp 1.1.1.1:*\n default_backend b\nbackend b\n#@xlb check via-path\n"

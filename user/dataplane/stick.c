@@ -2,8 +2,8 @@
 /*
  * Tables of sticking clients: inner maps of xlb_sticks, made in the configured size.
  *
- * Each is pinned beside the outer map: asking that for an inner map takes a privilege that the daemon gives up. Its name
- * in the kernel tells the table's identity, so that a daemon that takes over knows which is which.
+ * Each is pinned beside the outer map: asking that for an inner map takes a privilege that the daemon gives up. Its
+ * name in the kernel tells the table's identity, so that a daemon that takes over knows which is which.
  */
 #include <errno.h>
 #include <inttypes.h>
