@@ -51,6 +51,14 @@ struct xlb_entry {
 	struct xlb_flow_body b;
 };
 
+/* The least loaded server so far; select.bpf.h. */
+struct xlb_best {
+	__u32 load;
+	__u32 id;
+	__u32 worst; /* enum server_fit of those that did not fit */
+	__u32 pad;
+};
+
 /* Working memory of the slow stages: too large for the stack of their call chain. */
 struct xlb_scratch {
 	struct xlb_pkt pkt;
@@ -59,6 +67,7 @@ struct xlb_scratch {
 	struct xlb_entry peer; /* of flowtab.bpf.h alone */
 	__u64 victim;	       /* the same: how dispensable << 32 | slot */
 	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
+	struct xlb_best best;
 	struct xlb_frag_key frag_key;
 	struct xlb_frag frag;
 	struct bpf_fib_lookup fib;

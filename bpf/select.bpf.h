@@ -94,30 +94,36 @@ enum { LEAST_DRAW, LEAST_SCAN, LEAST_FIRST };
 
 /*
  * The least loaded of 'nr' entries of the ring, drawn at random or from 'pos' on one after the other; with LEAST_FIRST
- * the first that fits. The first of equals wins, and where to begin is the caller's, so that equals take turns.
+ * the first that fits. The first of equals wins, and where to begin is the caller's, so that equals take turns. The
+ * best so far is kept in memory, where the verifier does not tell one from another.
  */
 __noinline __u32 xlb_least(__u64 ring, __u32 nr, __u32 pos, __u32 how)
 {
-	__u32 len = XLB_RING_LEN(ring), best_id = 0, least = LOAD_FULL, worst = FIT_UNREACHABLE, load, i, id;
+	__u32 len = XLB_RING_LEN(ring), load, i, id;
+	struct xlb_scratch *s = scratch();
+	struct xlb_best *best;
 
-	for (i = 0; i < XLB_LEAST_MAX && i < nr && len; i++) {
+	if (!s || !len)
+		return FIT_UNREACHABLE << 16;
+	best = &s->best;
+	*best = (struct xlb_best){ .load = LOAD_FULL, .worst = FIT_UNREACHABLE };
+#pragma clang loop unroll(disable)
+	for (i = 0; i < XLB_LEAST_MAX && i < nr; i++) {
 		if (how == LEAST_DRAW)
 			pos = xlb_select_pos(bpf_get_prandom_u32(), len);
-		else if (pos >= len)
-			pos = 0;
-		id = ring_entry(ring, pos) & XLB_SLOT_SERVER;
+		id = ring_entry(ring, (pos + i) % len) & XLB_SLOT_SERVER;
 		load = xlb_server_load(id);
-		pos++;
 		if (load == LOAD_FULL)
-			worst = FIT_FULL;
-		if (load >= least)
+			best->worst = FIT_FULL;
+		if (load >= READ_ONCE(best->load))
 			continue;
-		least = load;
-		best_id = id;
+		best->load = load;
+		best->id = id;
 		if (how == LEAST_FIRST)
 			break;
 	}
-	return best_id ? best_id : worst << 16;
+	id = READ_ONCE(best->id);
+	return id ? id : READ_ONCE(best->worst) << 16;
 }
 
 /* By the algorithm of the ring: a server's number, or a server_fit in the upper half. */

@@ -112,7 +112,7 @@ test: ## everything: unit, bpf, netns, compat, fuzz smoke, other kernels (root; 
 test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) $(TEST_TOOLS) lab-programs
 
 run-tests:
-	@$(RUN) $(RUN_UNIT) $(RUN_BPF) $(RUN_FUZZ) $(RUN_NETNS) $(RUN_COMPAT)
+	@$(RUN) $(RUN_UNIT) $(RUN_BPF) $(RUN_FUZZ) $(RUN_NETNS) $(RUN_COMPAT) $(RUN_VM)
 
 check-unit: $(addprefix $(O)/tests/unit/,$(UNIT_RUN)) ## unit tests (T=word selects by file name)
 	@O=$(O) tests/run $(UNIT_RUN:%=unit:$(O)/tests/unit/%)

@@ -38,23 +38,24 @@ static int open_connection(int flags)
 	return fd;
 }
 
-/* Holds connections, opening anew what was closed: the worst that a client can do without a word. */
+/* Holds connections, and opens anew what was closed, a part of them every second. */
 static void be_idle(unsigned int nr)
 {
 	static int fds[MAX_CONNECTIONS];
+	unsigned int part = 0;
 	char byte;
 
 	for (unsigned int i = 0; i < nr; i++)
 		fds[i] = open_connection(O_NONBLOCK);
 	for (;;) {
-		for (unsigned int i = 0; i < nr; i++) {
-			if (fds[i] >= 0 && (read(fds[i], &byte, 1) != 0 || errno == EAGAIN))
+		for (unsigned int i = part++ % 10; i < nr; i += 10) {
+			if (fds[i] >= 0 && read(fds[i], &byte, 1) < 0 && errno == EAGAIN)
 				continue;
 			if (fds[i] >= 0)
 				close(fds[i]);
 			fds[i] = open_connection(O_NONBLOCK);
 		}
-		usleep(200 * 1000);
+		usleep(1000 * 1000);
 	}
 }
 

@@ -42,7 +42,7 @@ enum capability_state {
 	  "it is shown as the limit, but the number of connections is not limited")                                    \
 	X(BIND_MAXCONN, WARNED, "'maxconn' of a bind line", "the number of connections is not limited")                \
 	X(RATE_LIMIT, IN_FORCE, "'rate-limit sessions'", "remove it, or limit by nftables in front")                   \
-	X(OBSERVE, WARNED, "'observe'", "a server's state follows its check alone, for traffic is not watched yet")    \
+	X(OBSERVE, IN_FORCE, "'observe'", "a server's state follows its check alone, for traffic is not watched yet")    \
 	X(SLOWSTART, IN_FORCE, "'slowstart'", "a server that comes back has its full weight at once")                  \
 	X(MARKED_DOWN, IN_FORCE, "'on-marked-down shutdown-sessions'",                                                 \
 	  "remove it: connections to a failed server end by their own timeouts")                                       \

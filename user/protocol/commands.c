@@ -313,12 +313,12 @@ static unsigned int distance(const char *a, const char *b)
 
 /*
  * How far 'words' are from a command: 0 when they are a beginning of it. Only as many words are compared as the name
- * has, so that arguments do not count as misspelling.
+ * has, so that arguments do not count as misspelling. More than 'limit' need not be exact.
  */
-static unsigned int command_distance(const struct command *cmd, const char *const *words)
+static unsigned int command_distance(const struct command *cmd, const char *const *words, unsigned int limit)
 {
 	char given[NEAR_TEXT], known[NEAR_TEXT];
-	size_t nr = 0;
+	size_t nr = 0, len_given, len_known;
 
 	while (cmd->words[nr])
 		nr++;
@@ -327,6 +327,11 @@ static unsigned int command_distance(const struct command *cmd, const char *cons
 	if (strncmp(known, given, strlen(given)) == 0)
 		return 0;
 	join(given, words, nr);
+	/* The difference of their lengths is the least that it can be; garbage is seldom worth more than this look. */
+	len_given = strlen(given);
+	len_known = strlen(known);
+	if (len_given > len_known + limit || len_known > len_given + limit)
+		return NEAR_TEXT;
 	return distance(given, known);
 }
 
@@ -343,7 +348,7 @@ static bool list_near(struct call *c, const char *const *words, const char *titl
 
 	limit = (unsigned int)strlen(join(given, words, COMMAND_WORDS)) / 3 + 1;
 	for (i = 0; i < NR_COMMANDS - NR_SESSION_COMMANDS; i++) {
-		far[i] = is_listed(c, &commands[i]) ? command_distance(&commands[i], words) : NEAR_TEXT;
+		far[i] = is_listed(c, &commands[i]) ? command_distance(&commands[i], words, limit) : NEAR_TEXT;
 		best = far[i] < best ? far[i] : best;
 	}
 	if (best > limit)

@@ -24,7 +24,7 @@
 
 enum {
 	BACKLOG = 128,
-	ACCEPTS_PER_TURN = 16, /* then those who are connected have their turn */
+	ACCEPTS_PER_TURN = 32, /* then those who are connected have their turn */
 	NO_MEMORY_MS = 100,
 };
 

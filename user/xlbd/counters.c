@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xlbd/checks.h"
+
 enum {
 	SWEEP_TICK_MS = 10,
 	SWEEP_TICKS = 120, /* slices of a sweep: a little over a second */
 	SWEEP_MIN_SLOTS = 1024,
 	RATE_TICK_MS = 1000,
+	OBSERVE_MAX = 1000, /* failures of a second that are told: more change nothing */
 };
 
 /* What is remembered of one server or service. */
@@ -28,6 +31,7 @@ struct meter {
 	uint32_t rate, rate_max, active_max;
 	uint64_t last_connect_ns, last_connect_nr; /* at the last turn of the second that measured one */
 	uint32_t connect_ms, connect_ms_max;
+	uint64_t last_answered, last_unanswered, last_silent; /* see watch() */
 };
 
 struct counters {
@@ -76,6 +80,9 @@ static struct meter *meter_of(struct counters *c, char kind, uint16_t id)
 	m->last_connections = now.connections;
 	m->last_connect_ns = now.connect_ns;
 	m->last_connect_nr = now.connect_nr;
+	m->last_answered = now.answered;
+	m->last_unanswered = now.unanswered;
+	m->last_silent = now.connections - now.answered - now.unanswered;
 	m->last_new_ms = 0;
 	m->rate = m->rate_max = m->active_max = 0;
 	m->connect_ms = m->connect_ms_max = 0;
@@ -99,6 +106,41 @@ static void turn_connect_time(struct meter *m, const struct xlb_stats *now)
 	m->last_connect_nr = now->connect_nr;
 	if (m->connect_ms > m->connect_ms_max)
 		m->connect_ms_max = m->connect_ms;
+}
+
+/* Do the server's answers come through us, so that a missing one means something? */
+static bool is_heard(const struct image *img, uint16_t id)
+{
+	const struct xlb_server *rec = img && id < img->nr_servers ? &img->servers[id] : NULL;
+
+	return rec && (rec->mode == XLB_MODE_FULLNAT || rec->mode == XLB_MODE_DNAT) &&
+	       rec->backend < img->nr_backends && !(img->backends[rec->backend].flags & XLB_BE_STATELESS);
+}
+
+/*
+ * Tells 'observe layer4' of the last second. Failed are SYNs that a reset answered, and those that nothing has: what is
+ * unanswered beyond the flows of this second is older than that, and counts once.
+ */
+static void watch(struct counters *c, struct server *s)
+{
+	uint16_t id = s->run.dp_id;
+	struct meter *m = &c->servers[id];
+	struct xlb_stats now;
+	uint64_t open, silent, failed;
+
+	/* The first second is counted before there are checks. */
+	if (!c->st->checks || !s->observe.on || !id || !is_heard(c->st->image, id))
+		return;
+	now = read_stats(c, 'S', id);
+	open = now.connections - now.answered - now.unanswered;
+	silent = open > m->rate ? open - m->rate : 0;
+	failed = now.unanswered - m->last_unanswered + (silent > m->last_silent ? silent - m->last_silent : 0);
+	checks_observe(c->st->checks, s, failed < OBSERVE_MAX ? (unsigned int)failed : OBSERVE_MAX,
+		       now.answered != m->last_answered);
+	m->last_answered = now.answered;
+	m->last_unanswered = now.unanswered;
+	if (silent > m->last_silent)
+		m->last_silent = silent;
 }
 
 static void turn(struct counters *c, char kind, uint16_t id)
@@ -139,7 +181,7 @@ static void on_second(uv_timer_t *timer)
 	struct counters *c = timer->data;
 	const struct frontend *f;
 	const struct backend *b;
-	const struct server *s;
+	struct server *s;
 
 	c->rate = 0;
 	TAILQ_FOREACH(f, &c->st->model->frontends, next) {
@@ -149,8 +191,10 @@ static void on_second(uv_timer_t *timer)
 	if (c->rate > c->rate_max)
 		c->rate_max = c->rate;
 	TAILQ_FOREACH(b, &c->st->model->backends, next)
-		TAILQ_FOREACH(s, &b->servers, next)
+		TAILQ_FOREACH(s, &b->servers, next) {
 			turn(c, 'S', s->run.dp_id);
+			watch(c, s);
+		}
 }
 
 static void on_sweep(uv_timer_t *timer)

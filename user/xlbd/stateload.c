@@ -253,7 +253,7 @@ static void take_in(struct source *s, struct diag_list *diags)
 
 	if (rc == -ENOENT)
 		return;
-	if (!rc && !read_lines(s->text, NULL))
+	if (!rc && !(s->text && read_lines(s->text, NULL)))
 		rc = -EINVAL;
 	if (!rc)
 		return;
