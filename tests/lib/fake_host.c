@@ -238,7 +238,8 @@ static int detach(void *arg, const char *ifname, struct diag_list *diags)
 	return action(arg, diags);
 }
 
-static int reload(void *arg, bool dry_run, struct diag_list *diags)
+/* The plan of a dry run: what leads from a model without anything to the one in force. */
+static int reload(void *arg, struct delta *ret_plan, struct diag_list *diags)
 {
 	struct fake_host *h = arg;
 	struct diag_place place = { .file = "x.cfg", .line = 3, .col = 5, .len = 7, .source_line = "    balanec x" };
@@ -250,7 +251,14 @@ static int reload(void *arg, bool dry_run, struct diag_list *diags)
 	if (h->fail_with)
 		diag_add(diags, DIAG_ERROR, &place, "C0102", "did you mean 'balance'?", "unknown keyword 'balanec'");
 	else
-		h->reloaded = !dry_run;
+		h->reloaded = !ret_plan;
+	if (!h->fail_with && ret_plan) {
+		struct model *empty = model_new();
+		int rc = delta_make(empty, h->model, ret_plan);
+
+		model_free(empty);
+		return rc;
+	}
 	return h->fail_with;
 }
 

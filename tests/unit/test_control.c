@@ -254,8 +254,14 @@ static void reload__bad_file__diagnostics_and_exit_3(void **state)
 	ask("{\"cmd\":\"reload\",\"dry_run\":true}");
 	assert_int_equal(exit_code(), 0);
 	assert_false(host.reloaded);
+	d = json_array_get(json_object_get(json_object_get(answer, "result"), "plan"), 0);
+	assert_string_equal(text(d, "op"), "add");
+	assert_string_equal(text(d, "kind"), "frontend");
+	assert_true(json_is_null(json_object_get(d, "cuts")));
+	assert_true(json_is_real(json_object_get(d, "moves")));
 	ask("{\"cmd\":\"reload\"}");
 	assert_true(host.reloaded);
+	assert_null(json_object_get(json_object_get(answer, "result"), "plan"));
 	host.fail_with = -EINVAL;
 	ask("{\"cmd\":\"reload\"}");
 	assert_int_equal(exit_code(), 3);

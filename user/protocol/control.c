@@ -9,7 +9,9 @@
  *   show              what: frontends backends servers flows drops binds; flows: limit (0: all)
  *   attach            interface, mode: auto native generic (default auto); the result is {name, mode, why}
  *   detach            interface; {name, attached: false}
- *   reload            dry_run: true false; {valid, reloaded}
+ *   reload            dry_run: true false; {valid, reloaded}, and of a dry run: plan: [{op: add remove change,
+ *                     kind: frontend bind backend server, name, detail, cuts: what ends or null, moves: part of the
+ *                     backend's new connections, 0 to 1 or below 0}]
  *   server            action: add del set drain ready maint weight; server: "backend/server"; args: [words]; the
  *                     result is the server as 'show servers' has it then, null when it was deleted
  *                     add: words of a 'server' line after the name, maint: true leaves it in maintenance;
@@ -104,14 +106,33 @@ static void control_detach(struct request *r)
 		r->result = json_pack("{s:s,s:b}", "name", ifname, "attached", 0);
 }
 
+static json_t *plan_rows(const struct delta *plan)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct delta_row *row = &plan->rows[i];
+
+		json_array_append_new(rows,
+				      json_pack("{s:s,s:s,s:s,s:s,s:s?,s:f}", "op", delta_op_name(row->op), "kind",
+						delta_kind_name(row->kind), "name", row->name, "detail", row->detail,
+						"cuts", row->cuts, "moves", (double)row->moves_ppm / 1e6));
+	}
+	return rows;
+}
+
 static void control_reload(struct request *r)
 {
 	bool dry_run = json_is_true(json_object_get(r->in, "dry_run"));
-	int err = r->host->reload(r->arg, dry_run, &r->diags);
+	struct delta plan = { 0 };
+	int err = r->host->reload(r->arg, dry_run ? &plan : NULL, &r->diags);
 
 	finish_action(r, err, err == -EINVAL ? CONTROL_INVALID : exit_of(err));
 	if (!err)
 		r->result = json_pack("{s:b,s:b}", "valid", 1, "reloaded", !dry_run);
+	if (!err && dry_run)
+		json_object_set_new(r->result, "plan", plan_rows(&plan));
+	delta_fini(&plan);
 }
 
 /* The server that the request names, or NULL with the failure entered. */

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
+#include "model/delta.h"
 #include "model/model.h"
 #include "protocol/table.h"
 
@@ -107,7 +108,8 @@ struct runtime_host {
 	void (*clear_counters)(void *arg, bool all);
 	int (*attach)(void *arg, const char *ifname, enum attach_mode mode, struct diag_list *diags);
 	int (*detach)(void *arg, const char *ifname, struct diag_list *diags);
-	int (*reload)(void *arg, bool dry_run, struct diag_list *diags);
+	/* With 'ret_plan', which the caller then owns, nothing changes: it tells what would. */
+	int (*reload)(void *arg, struct delta *ret_plan, struct diag_list *diags);
 	/*
 	 * Entries of a stick table: their number, all of them (as flows()), the one of a key, and changes: table_set()
 	 * makes the entry if there is none and sets the values that 'mask' names by 1 << index, table_clear() returns

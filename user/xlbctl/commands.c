@@ -20,7 +20,7 @@ static const struct ctl_option attach_options[] = {
 };
 
 static const struct ctl_option reload_options[] = {
-	{ "dry-run", 0, NULL, VALUE(dry_run), "check only, change nothing", NULL },
+	{ "dry-run", 0, NULL, VALUE(dry_run), "tell what would change, change nothing", NULL },
 	{ 0 },
 };
 
@@ -56,7 +56,8 @@ const struct ctl_cmd ctl_commands[] = {
 	  "xlbctl check /etc/xlb/xlb.cfg", NULL, cmd_check, "Exits with 3 when a file is not valid." },
 	{ "reload", "", 0, 0, "read the configuration files again", "xlbctl reload --dry-run", reload_options,
 	  cmd_reload,
-	  "All or nothing: a file that is not valid changes nothing, and connections live on in any case." },
+	  "All or nothing: a file that is not valid changes nothing. Connections live on, but for those that --dry-run "
+	  "says would be cut." },
 	{ "show frontends", "", 0, 0, "frontends, their addresses and traffic", "xlbctl show frontends", NULL,
 	  cmd_show_frontends, NULL },
 	{ "show backends", "", 0, 0, "backends and their traffic", "xlbctl show backends", NULL, cmd_show_backends,

@@ -382,11 +382,11 @@ static int host_detach(void *arg, const char *ifname, struct diag_list *diags)
 	return hosts_detach(st->hosts, ifname, diags);
 }
 
-static int host_reload(void *arg, bool dry_run, struct diag_list *diags)
+static int host_reload(void *arg, struct delta *ret_plan, struct diag_list *diags)
 {
-	int rc = reload_run(arg, dry_run, diags);
+	int rc = ret_plan ? reload_plan(arg, ret_plan, diags) : reload_run(arg, diags);
 
-	if (!dry_run)
+	if (!ret_plan)
 		log_msg(rc ? LOG_L_ERROR : LOG_L_NOTICE, "reload", "by command: %s",
 			rc ? "refused, running configuration unchanged" : "the new configuration is in force");
 	return rc;

@@ -70,7 +70,7 @@ static void on_reload(uv_signal_t *handle, int number)
 
 	(void)number;
 	diag_init(&diags);
-	(void)reload_run(s->st, false, &diags);
+	(void)reload_run(s->st, &diags);
 	state_log_diags(&diags, "reload");
 	diag_fini(&diags);
 }

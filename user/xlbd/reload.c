@@ -86,13 +86,19 @@ static void note_dropped(const struct state *st, const struct model *m, struct d
 	}
 }
 
+/* What of the new configuration comes about otherwise than it reads, or not at all. */
+static void note_differences(const struct state *st, const struct model *m, struct diag_list *diags)
+{
+	note_unchangeable(st->model, m, diags);
+	note_detached(st, m, diags);
+	note_dropped(st, m, diags);
+}
+
 static void swap_model(struct state *st, struct model *m, struct diag_list *diags)
 {
 	struct model *old = st->model;
 
-	note_unchangeable(old, m, diags);
-	note_detached(st, m, diags);
-	note_dropped(st, m, diags);
+	note_differences(st, m, diags);
 	hosts_warn_listeners(m, diags);
 	hosts_warn_forwarding(st, diags);
 	st->model = m;
@@ -104,17 +110,32 @@ static void swap_model(struct state *st, struct model *m, struct diag_list *diag
 	model_free(old);
 }
 
-int reload_run(struct state *st, bool dry_run, struct diag_list *diags)
+int reload_plan(struct state *st, struct delta *ret, struct diag_list *diags)
+{
+	struct model *m = NULL;
+	int rc = reload_read(&st->opt, diags, NULL, &m);
+
+	if (!rc) {
+		model_inherit_run(m, st->model, state_now_ms());
+		(void)model_follow_tracks(m);
+		note_differences(st, m, diags);
+		rc = delta_make(st->model, m, ret);
+	}
+	diag_add(diags, DIAG_NOTE, NULL, NULL, NULL,
+		 rc ? "running configuration unchanged" :
+		      "the configuration is valid; running configuration unchanged (dry run)");
+	model_free(m);
+	return rc;
+}
+
+int reload_run(struct state *st, struct diag_list *diags)
 {
 	struct model *m = NULL;
 	size_t errors;
 	int rc = reload_read(&st->opt, diags, NULL, &m);
 
-	if (rc || dry_run) {
-		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL,
-			 rc ? "running configuration unchanged" :
-			      "the configuration is valid; running configuration unchanged (dry run)");
-		model_free(m);
+	if (rc) {
+		diag_add(diags, DIAG_NOTE, NULL, NULL, NULL, "running configuration unchanged");
 		return rc;
 	}
 	place_notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)state_now_ms() * 1000);
