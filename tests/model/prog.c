@@ -166,7 +166,9 @@ static void map_tables(struct prog *p)
 	p->rates = memory_of(p->skel->maps.xlb_rates);
 	p->hops = memory_of(p->skel->maps.xlb_hops);
 	p->hops_len =
-		(size_t)bpf_map__value_size(p->skel->maps.xlb_hops) * bpf_map__max_entries(p->skel->maps.xlb_hops);
+		/* The kernel rounds values up to 8 bytes. */
+		((size_t)bpf_map__value_size(p->skel->maps.xlb_hops) + 7) / 8 * 8 *
+		bpf_map__max_entries(p->skel->maps.xlb_hops);
 	p->frags_fd = bpf_map__fd(p->skel->maps.xlb_frags);
 }
 
