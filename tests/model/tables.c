@@ -125,6 +125,8 @@ void prog_reset(struct prog *p, const struct model *m)
 	memset(p->reasons, 0, sizeof(*p->reasons) * XLB_R_MAX);
 	memset(p->svc_stats, 0, sizeof(*p->svc_stats) * M_SERVICES);
 	memset(p->srv_stats, 0, sizeof(*p->srv_stats) * M_SERVERS);
+	/* Mutated MAC addresses of millions of packets would fill it, since no daemon frees what no flow carries. */
+	memset(p->nexthops, 0, sizeof(*p->nexthops) * XLB_MAX_NEXTHOPS);
 	prog_forget_hops(p);
 	while (!bpf_map_get_next_key(p->frags_fd, NULL, &frag))
 		bpf_map_delete_elem(p->frags_fd, &frag);

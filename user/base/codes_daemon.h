@@ -36,6 +36,9 @@
 	X("D0329", "Tables of another version were found with no interface attached, and made afresh.")                \
 	X("D0330", "The weights of all servers together need more entries than there are. Use smaller weights.")       \
 	X("D0331", "There are more bound addresses and ports than the tables hold. Bind fewer.")                       \
+	X("D0332", "Port ranges and ways back of servers need room that the tables lack for a moment. Make smaller "   \
+		   "changes, or fewer of both.")                                                                       \
+	X("D0333", "The kernel could not make a stick table of that size. Lower its size.")                            \
 	X("D0340", "The interface does not exist. 'ip link' shows those that do.")                                     \
 	X("D0341", "The interface is attached already; nothing was changed.")                                          \
 	X("D0342", "No more interfaces can be attached. Detach one that is not needed.")                               \
@@ -56,6 +59,19 @@
 	X("M0204", "A server has an address that this version cannot reach. Give it an IPv4 address.")                 \
 	X("M0205", "A bound address is not balanced in this version: its packets pass to the host.")                   \
 	X("M0206", "There are more pairs of address and port than the table of binds holds. Bind fewer.")              \
-	X("M0207", "Two frontends bind the same address and port. The first one gets the packets.")
+	X("M0207", "Two frontends bind the same address and port. The first one gets the packets.")                    \
+	X("M0208", "The way of forwarding keeps the port, but the server listens on another one than is bound. Use "   \
+		   "fullnat or dnat.")                                                                                 \
+	X("M0209",                                                                                                     \
+	  "Direct return by MAC address reaches the own network only, and the server is behind a router. Use ipip.")   \
+	X("M0210", "Server and source addresses must be of one family.")                                               \
+	X("M0211", "A server in dnat has an address and port that a frontend binds: its answers would be taken for "   \
+		   "requests. Use fullnat.")                                                                           \
+	X("M0212", "All source ports of an address are bound by frontends, so that full NAT has none left. Give "      \
+		   "another source.")                                                                                  \
+	X("M0213", "There are more stick tables than the data plane holds. Let backends share one.")                   \
+	X("M0214", "There are more servers in dnat than the table of ways back holds. Use fullnat for some.")          \
+	X("M0215", "The data plane finds and enters a client by its own address, both or neither. Use 'stick on "      \
+		   "src'.")
 
 #endif
