@@ -214,8 +214,9 @@ static void refresh(struct model *m, const struct m_pkt *p, struct m_flow *f, in
 
 	if (kind == XLB_FLOW_REPLY && !other->live)
 		return;
-	if (!must && e->tick == m->tick)
+	if (!must && !e->may_ask && e->tick == m->tick)
 		return;
+	e->may_ask = false;
 	found = next_hop(m, p, f->e[XLB_FLOW_REQUEST].key.saddr, kind == XLB_FLOW_REQUEST, &hop);
 	e->tick = m->tick;
 	e->epoch = (uint8_t)m->c.epoch;
@@ -228,6 +229,7 @@ static void refresh(struct model *m, const struct m_pkt *p, struct m_flow *f, in
 		other->epoch = found || kind == XLB_FLOW_REQUEST ? e->epoch : e->epoch - 1;
 		return;
 	}
+	other->may_ask = !found && kind == XLB_FLOW_REPLY;
 	e->may_refresh = other->may_refresh = true;
 	e->may_hop = other->may_hop = hop;
 }

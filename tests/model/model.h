@@ -119,6 +119,7 @@ struct m_entry {
 	/* The last packet allowed, but did not demand, that the time is noted here too and the next hop looked up anew.
 	 */
 	bool may_refresh;
+	bool may_ask; /* a server's packet may have asked in vain: then the client's next one asks again */
 	struct m_hop may_hop;
 };
 
