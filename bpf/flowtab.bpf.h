@@ -460,9 +460,9 @@ static __always_inline bool slot_is_free(void *bucket, __u32 line, __u32 way, bo
  * The most dispensable slot of a bucket, or INSERT_FULL. The best so far is kept in memory, where the verifier does not
  * tell one from another.
  */
-static __always_inline __s64 insert_victim(__u32 bucket, __u32 now, bool v6)
+static __always_inline __s64 insert_victim(__u32 bucket, __u32 now, __u32 turn, bool v6)
 {
-	__u32 first = bucket * XLB_BUCKET_LINES * nr_ways(v6), i;
+	__u32 first = bucket * XLB_BUCKET_LINES * nr_ways(v6), i, at;
 	struct xlb_scratch *s = scratch();
 	__u64 value;
 
@@ -470,17 +470,18 @@ static __always_inline __s64 insert_victim(__u32 bucket, __u32 now, bool v6)
 		return INSERT_FULL;
 	s->victim = 0;
 	for (i = 0; i < XLB_BUCKET_LINES * nr_ways(v6); i++) {
-		value = v6 ? xlb_dispensable6(first + i, now) : xlb_dispensable4(first + i, now);
-		value = value << 32 | (first + i);
+		at = first + (i ^ turn);
+		value = v6 ? xlb_dispensable6(at, now) : xlb_dispensable4(at, now);
+		value = value << 32 | i;
 		if (value >> 32 && value > READ_ONCE(s->victim))
 			s->victim = value;
 	}
 	value = READ_ONCE(s->victim);
-	return value ? (__u32)value : (__s64)INSERT_FULL;
+	return value ? first + ((__u32)value ^ turn) : (__s64)INSERT_FULL;
 }
 
 /* The free slot nearest to home, or else the most dispensable one, or INSERT_FULL. */
-static __always_inline __s64 insert_any_slot(void *b, __u32 bucket, __u32 home, __u32 now, bool v6)
+static __always_inline __s64 insert_any_slot(void *b, __u32 bucket, __u32 home, __u32 now, __u32 turn, bool v6)
 {
 	__u32 i;
 
@@ -490,7 +491,7 @@ static __always_inline __s64 insert_any_slot(void *b, __u32 bucket, __u32 home, 
 		if (!v6 && slot_is_free(b, home + i, 1, v6))
 			return slot_number(bucket, home + i, 1, v6);
 	}
-	return insert_victim(bucket, now, v6);
+	return insert_victim(bucket, now, turn & (XLB_BUCKET_LINES * nr_ways(v6) - 1), v6);
 }
 
 /* Writes 'e' into a slot of a locked bucket. What was there ends; its peer is left to flow_settle() of open.bpf.h. */
@@ -542,7 +543,7 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal,
 		return INSERT_BUSY;
 	found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, v6);
 	if (found == XLB_NO_SLOT)
-		slot = insert_any_slot(b, bucket, home, now, v6);
+		slot = insert_any_slot(b, bucket, home, now, hash, v6);
 	else
 		slot = insert_over(found, e, now, steal, v6);
 	if (slot >= 0)
