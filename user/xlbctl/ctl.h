@@ -129,6 +129,8 @@ enum ctl_exit cmd_show_binds(struct ctl *c);
 enum ctl_exit cmd_server(struct ctl *c);
 enum ctl_exit cmd_explain(struct ctl *c);
 enum ctl_exit cmd_completion(struct ctl *c);
+enum ctl_exit cmd_save(struct ctl *c);
+enum ctl_exit cmd_restore(struct ctl *c);
 enum ctl_exit cmd_import(struct ctl *c);
 enum ctl_exit cmd_man(struct ctl *c);
 
