@@ -26,6 +26,8 @@ UNIT_LDFLAGS_features := $(addprefix -Wl$(comma)--wrap=,bpf_prog_load bpf_map_cr
 $(O)/tests/unit/adopt: $(call obj,user/xlbd/adopt.c)
 $(O)/tests/unit/announce: $(call obj,user/xlbd/announce.c)
 $(O)/tests/unit/events: $(call obj,user/xlbd/events.c)
+$(O)/tests/unit/import: $(call obj,user/xlbctl/import.c user/xlbctl/import_print.c)
+$(O)/tests/unit/restore: $(call obj,user/xlbctl/restore.c)
 $(O)/tests/unit/peer: $(call obj,user/xlbd/peer.c)
 $(O)/tests/unit/stateload: $(call obj,user/xlbd/stateload.c)
 $(O)/tests/unit/syslog: $(call obj,user/xlbd/syslog.c)

@@ -246,6 +246,16 @@ static void attach__mode_and_result__passed_on(void **state)
 	assert_string_equal(text(r, "why"), "because");
 }
 
+static void save__servers__a_state_file(void **state)
+{
+	const char *file = text(ask("{\"cmd\":\"save\"}"), "state");
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(strncmp(file, "1\n# be_id be_name ", 18), 0);
+	assert_non_null(strstr(file, " be 1 s1 10.0.0.1 "));
+}
+
 static void reload__bad_file__diagnostics_and_exit_3(void **state)
 {
 	const json_t *d;
@@ -302,15 +312,11 @@ static void level__user__may_look_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(status__members__as_promised),
-		CASE(show__servers__members_as_promised),
-		CASE(show__drops__every_reason_once),
-		CASE(show__lists__have_rows),
-		CASE(server__actions__change_it),
-		CASE(server__add_and_del__in_service_at_once),
-		CASE(failures__exit_codes__tell_the_kind),
-		CASE(attach__mode_and_result__passed_on),
-		CASE(reload__bad_file__diagnostics_and_exit_3),
+		CASE(status__members__as_promised),	   CASE(show__servers__members_as_promised),
+		CASE(show__drops__every_reason_once),	   CASE(show__lists__have_rows),
+		CASE(server__actions__change_it),	   CASE(server__add_and_del__in_service_at_once),
+		CASE(failures__exit_codes__tell_the_kind), CASE(attach__mode_and_result__passed_on),
+		CASE(save__servers__a_state_file),	   CASE(reload__bad_file__diagnostics_and_exit_3),
 		CASE(level__user__may_look_only),
 	};
 

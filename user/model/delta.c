@@ -330,7 +330,7 @@ static const struct bind *find_bind(const struct frontend *f, const struct bind 
 	return NULL;
 }
 
-/* Does any frontend take the packets of the bind? Then a connection through it is found again. */
+/* Does any frontend take the packets of the bind? */
 static bool still_bound(const struct model *m, const struct bind *was)
 {
 	const struct frontend *f;
@@ -355,12 +355,39 @@ static void bind_row(struct maker *mk, enum delta_op op, const struct frontend *
 	char name[MODEL_NAME_MAX + ADDR_TEXT_MAX + 32], at[ADDR_TEXT_MAX];
 	struct buf detail = { 0 };
 
+	if (op == DELTA_REMOVE && !cuts)
+		tell(&detail, "no new connections; those that exist go on");
 	addr_format_port(&b->addr, b->port_lo, at);
 	if (b->port_lo == b->port_hi)
 		snprintf(name, sizeof(name), "%s %s %s", f->name, proto, at);
 	else
 		snprintf(name, sizeof(name), "%s %s %s-%u", f->name, proto, at, b->port_hi);
 	add_row(mk, op, DELTA_BIND, name, &detail, cuts, 0);
+}
+
+/*
+ * Connections of a consistent hash are not remembered, unless something asks for that: they are found by the bind alone
+ * and end with it. All others go on until they end.
+ */
+static bool lives_by_bind(const struct frontend *f)
+{
+	const struct backend *b = f->backend;
+	const struct server *s;
+
+	if (!b || !b->balance.consistent || b->stick.table || f->maxconn || f->rate_limit)
+		return false;
+	if (b->balance.alg != BALANCE_SOURCE && b->balance.alg != BALANCE_HASH)
+		return false;
+	TAILQ_FOREACH(s, &b->servers, next)
+		if (s->forward == FORWARD_FULLNAT || s->maxconn)
+			return false;
+	return true;
+}
+
+static const char *what_ends(const struct model *m, const struct frontend *f, const struct bind *b)
+{
+	return lives_by_bind(f) && !still_bound(m, b) ? "connections through it end, since no table remembers them" :
+							NULL;
 }
 
 /* Binds of 'f' that 'was' has not, and the other way round; either may be NULL. */
@@ -375,10 +402,7 @@ static void compare_binds(struct maker *mk, const struct model *m, const struct 
 	if (was && !was->left_to_stack)
 		TAILQ_FOREACH(b, &was->binds, next)
 			if (!find_bind(f, b))
-				bind_row(mk, DELTA_REMOVE, was, b,
-					 still_bound(m, b) ?
-						 NULL :
-						 "connections through it end: their packets go to the host");
+				bind_row(mk, DELTA_REMOVE, was, b, what_ends(m, was, b));
 }
 
 static void policy_sets(struct buf *out, const struct acl_test *t)

@@ -12,6 +12,7 @@
  *   reload            dry_run: true false; {valid, reloaded}, and of a dry run: plan: [{op: add remove change,
  *                     kind: frontend bind backend server, name, detail, cuts: what ends or null, moves: part of the
  *                     backend's new connections, 0 to 1 or below 0}]
+ *   save              {state: text of a server-state file}
  *   server            action: add del set drain ready maint weight; server: "backend/server"; args: [words]; the
  *                     result is the server as 'show servers' has it then, null when it was deleted
  *                     add: words of a 'server' line after the name, maint: true leaves it in maintenance;
@@ -417,10 +418,10 @@ static const struct {
 	enum access_level level;
 	void (*run)(struct request *r);
 } controls[] = {
-	{ "attach", ACCESS_ADMIN, control_attach },  { "detach", ACCESS_ADMIN, control_detach },
-	{ "reload", ACCESS_ADMIN, control_reload },  { "server", ACCESS_ADMIN, control_server },
-	{ "show", ACCESS_USER, control_show },	     { "status", ACCESS_USER, control_status },
-	{ "version", ACCESS_USER, control_version },
+	{ "attach", ACCESS_ADMIN, control_attach }, { "detach", ACCESS_ADMIN, control_detach },
+	{ "reload", ACCESS_ADMIN, control_reload }, { "server", ACCESS_ADMIN, control_server },
+	{ "save", ACCESS_USER, control_save },	    { "show", ACCESS_USER, control_show },
+	{ "status", ACCESS_USER, control_status },  { "version", ACCESS_USER, control_version },
 };
 
 /* The level of the socket holds for these commands as for HAProxy's. */

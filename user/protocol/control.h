@@ -46,6 +46,7 @@ json_t *control_text(const char *text);
 json_t *control_server_row(struct request *r, const struct server *s);
 
 void control_status(struct request *r);
+void control_save(struct request *r);
 void control_show(struct request *r);
 void control_version(struct request *r);
 

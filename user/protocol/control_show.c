@@ -401,3 +401,15 @@ void control_show(struct request *r)
 	}
 	request_fail(r, CONTROL_USAGE, "There is no '%s' to show.", what);
 }
+
+void control_save(struct request *r)
+{
+	struct buf text = { 0 };
+
+	runtime_state_text(r->host, r->arg, &text);
+	if (text.failed || !text.data)
+		request_fail(r, CONTROL_FAILED, "Out of memory.");
+	else
+		r->result = json_pack("{s:s}", "state", text.data);
+	buf_fini(&text);
+}

@@ -200,6 +200,9 @@ void runtime_line_too_long(struct runtime_session *s, struct buf *out);
 /* The code that column srv_check_status of a server-state file stands for; CHECK_UNKNOWN for numbers that mean none. */
 enum check_code runtime_check_code(unsigned int number);
 
+/* What a server-state file holds: `show servers state`, and in comments the addresses that commands have changed. */
+void runtime_state_text(const struct runtime_host *host, void *arg, struct buf *out);
+
 /* Formats used by the stats page as well. */
 void stat_csv(const struct runtime_host *host, void *arg, struct buf *out);
 

@@ -209,3 +209,34 @@ void run_show_servers_conn(struct call *c)
 			print_conn(c, b, s);
 	}
 }
+
+/* Addresses that a command has changed: in HAProxy's columns only the present one stands. */
+static void add_addresses(const struct model *m, struct buf *out)
+{
+	char configured[ADDR_TEXT_MAX], present[ADDR_TEXT_MAX];
+	const struct backend *b;
+	const struct server *s;
+
+	TAILQ_FOREACH(b, &m->backends, next) {
+		TAILQ_FOREACH(s, &b->servers, next) {
+			if (!s->addr.family || !s->addr_configured.family ||
+			    (addr_equal(&s->addr, &s->addr_configured) && s->port == s->port_configured))
+				continue;
+			buf_printf(out, "#@xlb addr %s %s %s %u %s %u\n", b->name, s->name,
+				   addr_format(&s->addr_configured, configured), s->port_configured,
+				   addr_format(&s->addr, present), s->port);
+		}
+	}
+}
+
+void runtime_state_text(const struct runtime_host *host, void *arg, struct buf *out)
+{
+	static const char command[] = "show servers state";
+	struct runtime_session session = { .host = host, .host_arg = arg, .level = ACCESS_ADMIN };
+
+	runtime_line(&session, command, sizeof(command) - 1, out);
+	while (runtime_is_busy(&session))
+		runtime_resume(&session, out);
+	runtime_session_fini(&session);
+	add_addresses(host->model(arg), out);
+}

@@ -58,6 +58,16 @@ const struct ctl_cmd ctl_commands[] = {
 	  cmd_reload,
 	  "All or nothing: a file that is not valid changes nothing. Connections live on, but for those that --dry-run "
 	  "says would be cut." },
+	{ "save", "[FILE]", 0, 1, "write what commands and checks made of the servers", "xlbctl save /root/before",
+	  NULL, cmd_save, "The format is that of HAProxy's server-state file. Without FILE: standard output." },
+	{ "restore", "FILE", 1, 1, "give servers the weights, addresses and states that 'save' wrote",
+	  "xlbctl restore /root/before", NULL, cmd_restore,
+	  "A file that is damaged, or names a server that does not run, changes nothing. What checks found is not "
+	  "restored: they know better." },
+	{ "import", "FILE", 1, 1, "turn what 'ipvsadm -S -n' writes into a configuration; needs no daemon",
+	  "ipvsadm -S -n | xlbctl import - > /etc/xlb/xlb.cfg", NULL, cmd_import,
+	  "What xlb does otherwise is a warning. Exits with 3 when a rule has no counterpart, and then writes "
+	  "nothing." },
 	{ "show frontends", "", 0, 0, "frontends, their addresses and traffic", "xlbctl show frontends", NULL,
 	  cmd_show_frontends, NULL },
 	{ "show backends", "", 0, 0, "backends and their traffic", "xlbctl show backends", NULL, cmd_show_backends,

@@ -99,6 +99,10 @@ const char *text_of(const json_t *row, const char *name); /* "-" for null or mis
 const char *short_count(json_int_t n, char *buf);
 const char *duration_text(json_int_t seconds, char *buf);
 
+/* cmd_import.c: a whole file, "-" for standard input. Says what is wrong; 'ret' is then empty. */
+struct buf;
+enum ctl_exit read_text(const char *path, struct buf *ret);
+
 /* table.c */
 struct table;
 struct table_column {
@@ -125,6 +129,9 @@ enum ctl_exit cmd_show_binds(struct ctl *c);
 enum ctl_exit cmd_server(struct ctl *c);
 enum ctl_exit cmd_explain(struct ctl *c);
 enum ctl_exit cmd_completion(struct ctl *c);
+enum ctl_exit cmd_save(struct ctl *c);
+enum ctl_exit cmd_restore(struct ctl *c);
+enum ctl_exit cmd_import(struct ctl *c);
 enum ctl_exit cmd_man(struct ctl *c);
 
 #endif

@@ -58,37 +58,6 @@ static int write_file(const char *path, const struct buf *text)
 	return rc;
 }
 
-/* Addresses that a command has changed: in HAProxy's columns only the present one stands. */
-static void add_addresses(const struct model *m, struct buf *out)
-{
-	char configured[ADDR_TEXT_MAX], present[ADDR_TEXT_MAX];
-	const struct backend *b;
-	const struct server *s;
-
-	TAILQ_FOREACH(b, &m->backends, next) {
-		TAILQ_FOREACH(s, &b->servers, next) {
-			if (!s->addr.family || !s->addr_configured.family ||
-			    (addr_equal(&s->addr, &s->addr_configured) && s->port == s->port_configured))
-				continue;
-			buf_printf(out, "#@xlb addr %s %s %s %u %s %u\n", b->name, s->name,
-				   addr_format(&s->addr_configured, configured), s->port_configured,
-				   addr_format(&s->addr, present), s->port);
-		}
-	}
-}
-
-static void make_text(struct state *st, struct buf *out)
-{
-	static const char command[] = "show servers state";
-	struct runtime_session session = { .host = &host_ops, .host_arg = st, .level = ACCESS_ADMIN };
-
-	runtime_line(&session, command, sizeof(command) - 1, out);
-	while (runtime_is_busy(&session))
-		runtime_resume(&session, out);
-	runtime_session_fini(&session);
-	add_addresses(st->model, out);
-}
-
 /* A failure is told once; the daemon goes on without. */
 static void note_result(struct statefile *f)
 {
@@ -120,7 +89,7 @@ static void finish(struct statefile *f)
 	/* What changed while the pool was writing. The loop is about to end: written here and now. */
 	if (f->dirty) {
 		buf_fini(&f->text);
-		make_text(f->st, &f->text);
+		runtime_state_text(&host_ops, f->st, &f->text);
 		f->result = write_file(f->path, &f->text);
 		note_result(f);
 	}
@@ -149,7 +118,7 @@ static void on_timer(uv_timer_t *timer)
 	if (f->writing)
 		return; /* on_written() comes back to it */
 	f->dirty = false;
-	make_text(f->st, &f->text);
+	runtime_state_text(&host_ops, f->st, &f->text);
 	if (f->text.failed) {
 		buf_fini(&f->text);
 		return;
