@@ -38,7 +38,7 @@ static void decode(const struct frame *f)
 	proto = six ? ip[6] : ip[9];
 	t = ip + (six ? 40 : (ip[0] & 15) * 4);
 	printf("#     %s%s > %s proto %u ttl %u length %u", l3 == 18 ? "tagged " : "", from, to, proto,
-	       six ? ip[7] : ip[8], rd16(ip + (six ? 4 : 2)));
+	       (unsigned int)(six ? ip[7] : ip[8]), (unsigned int)rd16(ip + (six ? 4 : 2)));
 	if (!six)
 		printf(" fragment %04x", rd16(ip + 6));
 	if ((proto == IPPROTO_TCP || proto == IPPROTO_UDP) && t + 8 <= f->data + f->len)
