@@ -577,6 +577,49 @@ static void set_down(struct server *s)
 	assert_false(server_is_up(s));
 }
 
+static uint16_t service_flags(struct scene *t)
+{
+	struct image *img = build(t);
+	uint16_t flags = img->services[t->f->dp_id].flags;
+
+	image_free(img);
+	return flags;
+}
+
+static void image_build__fallback_local__closed_while_nobody_serves(void **state)
+{
+	struct scene *t = *state;
+
+	t->f->no_backend = NO_BACKEND_PASS;
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED);
+	set_down(t->s1);
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED);
+	t->s2->run.admin = SERVER_FDRAIN;
+	assert_int_equal(service_flags(t), 0);
+	t->f->no_backend = NO_BACKEND_AUTO; /* answered instead */
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED);
+
+	/* Without flows the connections of a server in drain are known by the tables of an open service alone. */
+	t->f->no_backend = NO_BACKEND_PASS;
+	use(t, FORWARD_DNAT);
+	t->b->balance = (struct balance){ .alg = BALANCE_SOURCE, .consistent = true };
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED | XLB_SVC_STATELESS);
+	set_down(t->s2);
+	assert_int_equal(service_flags(t), XLB_SVC_STATELESS);
+}
+
+static void image_build__no_backend_reset__silence_for_datagrams(void **state)
+{
+	struct scene *t = *state;
+
+	t->f->no_backend = NO_BACKEND_RESET;
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED);
+	TAILQ_FIRST(&t->f->binds)->proto = IPPROTO_UDP;
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED | XLB_SVC_DROP);
+	t->f->no_backend = NO_BACKEND_ICMP;
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED);
+}
+
 static void image_build__server_down__shut_if_the_file_says_so(void **state)
 {
 	struct scene *t = *state;
@@ -676,6 +719,8 @@ int main(void)
 		CASE(image_build__algorithms__their_tables),
 		CASE(image_build__many_servers_leastconn__best_of_them),
 		CASE(image_build__limits_and_flags__in_the_records),
+		CASE(image_build__fallback_local__closed_while_nobody_serves),
+		CASE(image_build__no_backend_reset__silence_for_datagrams),
 		CASE(image_build__server_down__shut_if_the_file_says_so),
 		CASE(image_build__slowstart__share_grows),
 		CASE(image_build__stick_table__numbered_and_told),

@@ -9,6 +9,7 @@
 #include "config/finish.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -418,11 +419,28 @@ static void resolve_tracks(struct parser *p)
 			server_resolve_track(p, x, s);
 }
 
+/* Which answer goes with which protocol: '#@xlb no-backend' stands before or behind the binds it is about. */
+static void check_no_backend(struct parser *p, struct proxy *x)
+{
+	const struct bind_decl *b;
+	bool tcp = false, udp = false;
+
+	TAILQ_FOREACH(b, &x->binds, next) {
+		tcp |= b->proto == IPPROTO_TCP;
+		udp |= b->proto == IPPROTO_UDP;
+	}
+	if (x->set.no_backend == NO_BACKEND_ICMP && tcp)
+		require_at(p, x, &x->set.no_backend_place, CAN_NO_BACKEND_ICMP);
+	if (x->set.no_backend == NO_BACKEND_RESET && tcp && udp)
+		require_at(p, x, &x->set.no_backend_place, CAN_NO_BACKEND_SPLIT);
+}
+
 /* What must hold of a frontend whose packets are taken. */
 static void check_served(struct parser *p, struct proxy *x)
 {
 	const struct use_backend *u;
 
+	check_no_backend(p, x);
 	if (x->target)
 		check_reach(p, x, x->target);
 	TAILQ_FOREACH(u, &x->uses, next)

@@ -193,8 +193,10 @@ static void on_no_backend(struct parser *p, size_t at)
 	};
 	int answer;
 
-	if (value_choice(p, at, answers, "answer (reset, icmp, drop)", &answer) && require(p, at - 1, CAN_NO_BACKEND))
-		p->proxy->set.no_backend = (enum no_backend)answer;
+	if (!value_choice(p, at, answers, "answer (reset, icmp, drop)", &answer) || !require(p, at - 1, CAN_NO_BACKEND))
+		return;
+	p->proxy->set.no_backend = (enum no_backend)answer;
+	p->proxy->set.no_backend_place = parser_place(p, at);
 }
 
 static void on_fallback_local(struct parser *p, size_t at)

@@ -200,6 +200,7 @@ struct settings {
 	enum forward forward;
 	struct diag_place forward_place;
 	enum no_backend no_backend;
+	struct diag_place no_backend_place;
 	enum check_path check_path;
 	enum state_file load_state;
 	const char *state_file;

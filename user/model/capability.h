@@ -50,8 +50,12 @@ enum capability_state {
 	  "remove it: connections to a backup server go on until they end")                                            \
 	X(PORT_OFFSET, IN_FORCE, "a port relative to the client's", "give the server a port of its own")               \
 	X(MAC, IN_FORCE, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")            \
-	X(NO_BACKEND, REFUSED, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")   \
-	X(FALLBACK_LOCAL, REFUSED, "'fallback local'", "remove it: a connection without server is refused")            \
+	X(NO_BACKEND, IN_FORCE, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")  \
+	X(NO_BACKEND_ICMP, REFUSED, "an ICMP error, and no reset, for TCP",                                            \
+	  "use 'no-backend drop', or remove it: TCP is refused by reset, UDP by ICMP")                                 \
+	X(NO_BACKEND_SPLIT, REFUSED, "a reset for TCP and silence for UDP in one frontend",                            \
+	  "give UDP a frontend of its own, with 'no-backend drop'")                                                    \
+	X(FALLBACK_LOCAL, IN_FORCE, "'fallback local'", "remove it: a connection without server is refused")           \
 	X(REDISPATCH, IN_FORCE, "'option redispatch'",                                                                 \
 	  "a client that repeats its SYN gets the same server, while the flow lasts")                                  \
 	X(MSS, IN_FORCE, "'mss' of a bind line", "the segment size is left to the two ends")                           \

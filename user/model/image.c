@@ -242,6 +242,20 @@ static uint16_t least_mss(const struct frontend *f)
 	return mss < UINT16_MAX ? (uint16_t)mss : UINT16_MAX;
 }
 
+/* Is a packet dropped for which there is no server, rather than answered in the way of its protocol? */
+static bool drops_unserved(const struct frontend *f)
+{
+	const struct bind *bind;
+
+	if (f->no_backend != NO_BACKEND_RESET)
+		return f->no_backend == NO_BACKEND_DROP;
+	/* No reset could answer a datagram, and both protocols in one frontend the configuration refuses. */
+	TAILQ_FOREACH(bind, &f->binds, next)
+		if (bind->proto == IPPROTO_TCP)
+			return false;
+	return true;
+}
+
 static void build_services(struct image_builder *b)
 {
 	const struct frontend *f;
@@ -254,7 +268,7 @@ static void build_services(struct image_builder *b)
 		svc->identity = model_identity("frontend", f->name, NULL);
 		svc->backend = f->backend ? f->backend->dp_id : 0;
 		svc->flags = (f->disabled ? 0 : XLB_SVC_ENABLED) | (f->maxconn ? XLB_SVC_FULL : 0) |
-			     (f->rate_limit ? XLB_SVC_RATE : 0) | (f->no_backend == NO_BACKEND_DROP ? XLB_SVC_DROP : 0);
+			     (f->rate_limit ? XLB_SVC_RATE : 0) | (drops_unserved(f) ? XLB_SVC_DROP : 0);
 		svc->limit = f->maxconn;
 		svc->rate = rate_per_cpu(b, f->rate_limit);
 		svc->mss = least_mss(f);
@@ -279,6 +293,46 @@ static void mark_stateless(struct image *img)
 		if (bind->service == XLB_VIP_RETURN && !(img->services[bind->ret.service].flags & XLB_SVC_STATELESS))
 			bind->ret.flags |= XLB_RETURN_STATE;
 	}
+}
+
+/*
+ * Can the backend still do something for clients? Connections to servers in drain or maintenance go on; where no flow
+ * is remembered the program tells them by the tables alone, and passing packets to the host would break them.
+ */
+static bool serves(const struct image *img, const struct backend *be)
+{
+	const struct server *s;
+
+	if (backend_eligible(be, NULL, 0))
+		return true;
+	if (!(img->backends[be->dp_id].flags & XLB_BE_STATELESS))
+		return false;
+	TAILQ_FOREACH(s, &be->servers, next)
+		if (server_is_up(s))
+			return true;
+	return false;
+}
+
+static bool any_serves(const struct image *img, const struct frontend *f)
+{
+	const struct policy_route *route;
+
+	if (f->backend && serves(img, f->backend))
+		return true;
+	TAILQ_FOREACH(route, &f->routes, next)
+		if (route->backend && serves(img, route->backend))
+			return true;
+	return false;
+}
+
+/* 'fallback local': the service is closed while nobody serves it, and its packets pass to the host. */
+static void close_unserved(struct image_builder *b)
+{
+	const struct frontend *f;
+
+	TAILQ_FOREACH(f, &b->m->frontends, next)
+		if (f->dp_id && f->no_backend == NO_BACKEND_PASS && !any_serves(b->img, f))
+			b->img->services[f->dp_id].flags &= (uint16_t)~XLB_SVC_ENABLED;
 }
 
 static int hop_cmp(const void *a, const void *b)
@@ -320,6 +374,7 @@ static int build_tables(struct image_builder *b)
 	if (err)
 		return err;
 	mark_stateless(b->img);
+	close_unserved(b);
 	err = image_build_rings(b);
 	return err ? err : image_build_addrs(b);
 }
