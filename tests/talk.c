@@ -5,7 +5,8 @@
  *   talk serve PORT ID                         answers on all addresses of both families, until it is killed
  *   talk ask ADDRESS PORT SHORT LONG SECONDS [PAUSE]
  *                                              SHORT connections over SECONDS, and LONG ones all the time, that speak
- *                                              at least every PAUSE seconds
+ *                                              at least every PAUSE seconds; SIGTERM: all say what they have to say
+ *                                              and end
  *   talk count ADDRESS PORT NUMBER [SOURCE]    NUMBER connections in a row: prints who answered, an ID a line
  *   talk reuse ADDRESS PORT FROM NUMBER WAY    one client port NUMBER times; WAY is reset or orderly
  *
@@ -17,6 +18,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -163,6 +165,13 @@ static struct talk *talks[MAX_FILES];
 static unsigned int nr_talks;
 static uint64_t nr_begun, nr_broken, nr_bytes;
 static bool server_seen[MAX_SERVERS];
+static volatile sig_atomic_t told_to_end;
+
+static void on_term(int number)
+{
+	(void)number;
+	told_to_end = 1;
+}
 
 static void resolve(const char *address, const char *port)
 {
@@ -251,7 +260,7 @@ static bool talk_step(struct talk *t, double now)
 		return false;
 	}
 	if (t->server && t->got == t->sent && now >= t->next) {
-		if (now >= t->ends) {
+		if (now >= t->ends || told_to_end) {
 			talk_end(t, NULL);
 			return false;
 		}
@@ -296,11 +305,12 @@ static int ask(unsigned int nr_short, unsigned int nr_long, double seconds)
 	int nr;
 
 	readable = epoll_create1(EPOLL_CLOEXEC);
+	signal(SIGTERM, on_term);
 	for (unsigned int i = 0; i < nr_long; i++)
 		talk_begin(now, start + seconds + 1);
-	while (now < start + seconds || nr_talks) {
+	while ((now < start + seconds && !told_to_end) || nr_talks) {
 		now = now_s(CLOCK_MONOTONIC);
-		while (begun < nr_short && begun < (now - start) / seconds * nr_short) {
+		while (!told_to_end && begun < nr_short && begun < (now - start) / seconds * nr_short) {
 			talk_begin(now, now + dice(LIFE_MS));
 			begun++;
 		}
