@@ -33,6 +33,7 @@ static void rule_text(const struct check_rule *r, struct buf *out)
 		buf_printf(out, " port=%u", r->connect.port);
 	buf_printf(out, "%s%s%s", r->connect.tls ? " ssl" : "", r->connect.as_server ? " default" : "",
 		   r->connect.linger ? " linger" : "");
+	buf_puts(out, r->connect.proxy_line ? " proxy" : "");
 	if (r->connect.sni || r->connect.alpn)
 		buf_printf(out, " sni=%s alpn=%s", r->connect.sni ? r->connect.sni : "-",
 			   r->connect.alpn ? r->connect.alpn : "-");
@@ -103,6 +104,9 @@ static void check_text(const struct check_conf *c, struct buf *out)
 		   c->fall);
 	if (c->port)
 		buf_printf(out, " checkport=%u", c->port);
+	if (c->start)
+		buf_printf(out, " start=%d", (int)c->start);
+	buf_puts(out, c->proxy_line ? " proxy" : "");
 	script_text_of(c, out);
 }
 

@@ -97,6 +97,37 @@ static void check_result__first_failure_after_start__down(void **state)
 	assert_int_equal(s.downs, 1);
 }
 
+/* How many results alike turn a fresh server round. */
+static int results_to_turn(enum check_start start, bool passing)
+{
+	struct check_conf c = conf_of(3, 4);
+	struct check_state s;
+	int nr = 1;
+
+	c.start = start;
+	check_init(&s, &c);
+	assert_int_equal(check_is_up(&s, &c), !passing);
+	while (!(passing ? check_passes(&s, &c) : check_fails(&s, &c)))
+		nr++;
+	return nr;
+}
+
+static void check_init__init_state__first_or_last_result_decides(void **state)
+{
+	struct check_conf unchecked = conf_of(3, 4);
+	struct check_state s;
+
+	(void)state;
+	assert_int_equal(results_to_turn(CHECK_START_UP, false), 1);
+	assert_int_equal(results_to_turn(CHECK_START_FULLY_UP, false), 4);
+	assert_int_equal(results_to_turn(CHECK_START_DOWN, true), 1);
+	assert_int_equal(results_to_turn(CHECK_START_FULLY_DOWN, true), 3);
+	unchecked.type = CHECK_NONE;
+	unchecked.start = CHECK_START_FULLY_DOWN;
+	check_init(&s, &unchecked);
+	assert_true(check_is_up(&s, &unchecked));
+}
+
 static void check_result__failure_while_rising__counts_from_zero(void **state)
 {
 	struct check_conf c = conf_of(3, 2);
@@ -268,6 +299,7 @@ int main(void)
 		cmocka_unit_test(check_conf_init__defaults__haproxys),
 		cmocka_unit_test(check_result__recorded_sequence__same_as_haproxy),
 		cmocka_unit_test(check_result__first_failure_after_start__down),
+		cmocka_unit_test(check_init__init_state__first_or_last_result_decides),
 		cmocka_unit_test(check_result__failure_while_rising__counts_from_zero),
 		cmocka_unit_test(check_result__rise_and_fall_of_one__each_result_decides),
 		cmocka_unit_test(check_result__lack__says_nothing_of_the_server),

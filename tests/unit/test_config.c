@@ -329,13 +329,13 @@ static void servers__parameters_and_faults__as_in_haproxy(void **state)
 		{ "faults",
 		  "backend b\n balance roundrobin\n server a 1.1.1.1:80 weight 257\n server b+ 1.1.1.1:80\n server c "
 		  "1.1.1.1:99999\n server d 1.1.1.1:80-90\n"
-		  " server e :80\n server f 1.1.1.1:+1\n server g nohost:80\n server h 1.1.1.1:80 inter 0 check\n "
+		  " server e 1.1.1.1\n server f 1.1.1.1:+1\n server g nohost:80\n server h 1.1.1.1:80 inter 0 check\n "
 		  "server i 1.1.1.1:80 rise 0\n"
 		  " server j 1.1.1.1:80 chekc\n server k 1.1.1.1:80 port 0\n server a 1.1.1.1:80\n server l 1.1.1.1 "
 		  "check\n"
 		  " server m 1.1.1.1:80 id 5\n server n 1.1.1.1:80 id 5\n server o 1.1.1.1:80 weight\n server p "
 		  "10.1:80 check inter 1d1\n",
-		  "E C0201 3:29\nE C0206 4:9\nE C0204 5:11\nE C0204 6:11\nE C0402 7:11\nE C0402 8:11\nE C0203 9:11\nE "
+		  "E C0201 3:29\nE C0206 4:9\nE C0204 5:11\nE C0204 6:11\nE C0402 8:11\nE C0203 9:11\nE "
 		  "C0202 10:28\nE C0201 11:27\n"
 		  "E C0102 12:22\nE C0201 13:27\nE C0301 14:9\nE C0304 15:9\nE C0301 17:9\nE C0105 18:28\nE C0203 "
 		  "19:11\nE C0202 19:31\n",
@@ -354,6 +354,40 @@ static void servers__parameters_and_faults__as_in_haproxy(void **state)
 		  "backend b\n server a 1.1.1.1:80 maxconn 10 slowstart 10s\n server b 1.1.1.1:80 maxconn x\n balance "
 		  "roundrobin\n",
 		  "E C0201 3:30\n", NULL, 0 },
+		{ "what a proxy does for a server",
+		  "listen l\n bind :80\n balance roundrobin\n server a *:80\nlisten m\n bind :81\n balance roundrobin\n"
+		  " server a 1.1.1.1:80 namespace n\nlisten n\n bind :82\n balance roundrobin\n server a "
+		  "quic@1.1.1.1:80\n"
+		  "listen o\n bind :83\n balance roundrobin\n server a 1.1.1.1:80 tcp-md5sig x\n",
+		  "W C0401 4:11\nW C0401 8:22\nW C0401 12:11\nW C0401 16:22\n",
+		  "frontend l#1 left[t:4: '*:80' needs a proxy: the server is wherever the client wanted to go, "
+		  "which a "
+		  "proxy finds out] 0.0.0.0:80\n"
+		  "frontend m#2 left[t:8: 'namespace' needs a proxy: packets stay in one network namespace; start an "
+		  "'xlbd "
+		  "-n NAME' in each] 0.0.0.0:81\n"
+		  "frontend n#3 left[t:12: 'quic@1.1.1.1:80' needs a proxy: this kind of address takes no TCP packets] "
+		  "0.0.0.0:82\n"
+		  "frontend o#4 left[t:16: 'tcp-md5sig' needs a proxy: only who ends a connection can sign its "
+		  "segments] "
+		  "0.0.0.0:83\n",
+		  0 },
+		{ "templates",
+		  "listen l\n bind :80\n balance roundrobin\n server-template s 2 1.1.1.1:80 weight 5\n"
+		  " server-template t 8-9 1.1.1.2:80 disabled\n",
+		  "",
+		  "listen l#1 -> l 0.0.0.0:80\nbackend l#1\nserver l/s1#1 1.1.1.1:80 w5\nserver l/s2#2 1.1.1.1:80 w5\n"
+		  "server l/t8#3 1.1.1.2:80 w1 disabled\nserver l/t9#4 1.1.1.2:80 w1 disabled\n",
+		  0 },
+		{ "templates in error",
+		  "backend b\n balance roundrobin\n server s2 1.1.1.1:80\n server-template s 3 1.1.1.1:80\n"
+		  " server-template t 0 1.1.1.1:80\n server-template u 5-4 1.1.1.1:80\n server-template v 2x "
+		  "1.1.1.1:80\n"
+		  " server-template w 1-4097 1.1.1.1:80\n server-template x+ 1 1.1.1.1:80\n server-template y 2 "
+		  "1.1.1.1:80 "
+		  "id 9\n",
+		  "E C0301 4:18\nE C0201 5:20\nE C0201 6:20\nE C0201 7:20\nE C0201 8:20\nE C0206 9:18\nE C0301 10:18\n",
+		  NULL, 0 },
 	};
 
 	RUN(cases);

@@ -178,11 +178,32 @@ static void track_and_observe__words_of_a_server__need_a_check(void **state)
 			  " server u 1.1.1.1:80 track nobody\n server v 1.1.1.1:80 check track b/s\n"
 			  " server w 1.1.1.1:80 track b/x\n server x 1.1.1.1:80 track w\n server y 1.1.1.1:80 observe "
 			  "layer4\n"
-			  " server z 1.1.1.1:80 agent-check\n server a 1.1.1.1:80 check observe layer7\n server c "
+			  " server z 1.1.1.1:80 agent-check\n server a 1.1.1.1:80 check observe layer8\n server c "
 			  "1.1.1.1:80 "
 			  "check observe layer4 error-limit 0 on-error panic\n",
 		  .diags = "E C0312 4:28\nE C0302 5:28\nE C0312 6:34\nE C0312 7:28\nE C0312 8:28\nE C0312 9:9\nE C0304 "
-			   "10:9\nE C0402 11:36\nE C0201 12:55\nE C0205 12:66\n" },
+			   "10:9\nE C0205 11:36\nE C0201 12:55\nE C0205 12:66\n" },
+		{ .name = "answers to requests, which a proxy sees",
+		  .text = "listen l\n bind :80\n balance roundrobin\n server s 1.1.1.1:80 check observe layer7\n",
+		  .diags = "W C0401 4:36\n",
+		  .model =
+			  "frontend l#1 left[t:4: 'layer7' needs a proxy: it looks at answers to requests, as 'observe "
+			  "layer4' does not] 0.0.0.0:80\n" },
+		{ .name = "before the first check, and in front of what it says",
+		  .text = "backend b\n balance roundrobin\n default-server check\n server s 1.1.1.1:80 init-state "
+			  "fully-down\n"
+			  " server t 1.1.1.1:80 init-state up check-send-proxy\n server u 1.1.1.1:80 check-send-proxy "
+			  "no-check-send-proxy\nbackend c\n balance roundrobin\n option tcp-check\n tcp-check connect "
+			  "send-proxy\n"
+			  " server s 1.1.1.1:80 check init-state none\n",
+		  .diags = "",
+		  .model = "backend b#1\nserver b/s#1 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 start=3\n"
+			   "server b/t#2 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 proxy\n"
+			   "server b/u#3 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3\n"
+			   "backend c#2\nserver c/s#1 1.1.1.1:80 w1 check=tcp/2000/0/0/2/3 [connect@1 proxy]\n" },
+		{ .name = "and not so",
+		  .text = "backend b\n balance roundrobin\n server s 1.1.1.1:80 check init-state half\n",
+		  .diags = "E C0205 3:39\n" },
 		{ .name = "what can",
 		  .text = "backend b\n balance roundrobin\n server s 1.1.1.1:80 check observe layer4 error-limit 5 "
 			  "on-error "

@@ -109,10 +109,10 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 		  .text = "listen l\n bind :80\n stick-table type ip size 1k\n stick on src\n rate-limit sessions 5\n"
 			  " source 0.0.0.0 usesrc clientip\n option transparent\n "
 			  "server s 1.1.1.1:80 track b/s\n"
-			  " server-template x 3 1.1.1.1:80\n dispatch 1.1.1.1:80\n",
+			  " server-template x 0 1.1.1.1:80\n dispatch 1.1.1.1:80\n",
 		  .how = CASE_BARE,
-		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:17\nE C0402 7:2\nE C0302 8:28\nE C0402 "
-			   "9:2\nE C0402 10:2\n" },
+		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:17\nE C0402 7:2\nE C0302 8:28\nE C0201 "
+			   "9:20\nE C0402 10:2\n" },
 		{ .name = "rules, which a proxy may follow",
 		  .how = CASE_BARE,
 		  .text = "listen l\n bind :80\n tcp-request connection reject if { src 10.0.0.0/8 }\n server s "
@@ -230,9 +230,9 @@ static void checks__kinds__reach_the_servers(void **state)
 		  .text = "backend a\n option httpchk GET /\\ x\n option httpchk GET / FTP\n http-check send foo x\n"
 			  " http-check send hdr Host\n http-check send uri-lf x\n option spop-check\n"
 			  " http-check send-state\n tcp-check send-lf x\n server s 1.1.1.1:80 check "
-			  "check-send-proxy\n",
+			  "check-via-socks4\n",
 		  .diags = "E C0205 2:21\nE C0205 3:23\nE C0205 4:18\nE C0105 5:26\n"
-			   "E C0402 6:18\nE C0402 7:2\nE C0402 8:2\nE C0402 9:2\nE C0402 10:28\n" },
+			   "E C0402 6:18\nE C0402 7:2\nW C0403 8:2\nE C0402 9:2\nE C0402 10:28\n" },
 	};
 
 	RUN(cases);

@@ -297,6 +297,40 @@ static void tcp__listening__l4ok(void **state)
 	close(fd);
 }
 
+/* What the first of the connections to a listener brought, until its end. */
+static void take_text(int listener, char *ret, size_t cap)
+{
+	int fd = accept(listener, NULL, NULL);
+	size_t len = 0;
+	ssize_t more;
+
+	assert_true(fd >= 0);
+	while (len + 1 < cap && (more = read(fd, ret + len, cap - 1 - len)) > 0)
+		len += (size_t)more;
+	ret[len] = '\0';
+	close(fd);
+}
+
+static void tcp__check_send_proxy__header_with_both_ends(void **state)
+{
+	char seen[128] = "", want[128];
+	struct owner o;
+	unsigned int from = 0;
+	uint16_t port;
+	int fd = bound_socket(&port);
+
+	owner_init(&o, CHECK_TCP);
+	o.conf.proxy_line = true;
+	assert_int_equal(listen(fd, 4), 0);
+	probe_once(*state, &o, port);
+	assert_int_equal(o.code, CHECK_L4OK);
+	take_text(fd, seen, sizeof(seen));
+	assert_int_equal(sscanf(seen, "PROXY TCP4 127.0.0.1 127.0.0.1 %u", &from), 1);
+	snprintf(want, sizeof(want), "PROXY TCP4 127.0.0.1 127.0.0.1 %u %u\r\n", from, port);
+	assert_string_equal(seen, want);
+	close(fd);
+}
+
 static void tcp__nobody_listens__l4con_refused(void **state)
 {
 	struct owner o;
@@ -737,6 +771,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_LOOP(tcp__listening__l4ok),
+		WITH_LOOP(tcp__check_send_proxy__header_with_both_ends),
 		WITH_LOOP(tcp__nobody_listens__l4con_refused),
 		WITH_LOOP(connect__no_answer__l4tout),
 		WITH_LOOP(tcp__many_rounds__each_reported_once),

@@ -122,6 +122,8 @@ static bool take_flag(struct parser *p, size_t at, struct check_rule *r)
 		r->connect.as_server = true;
 	else if (!strcmp(word, "linger"))
 		r->connect.linger = true;
+	else if (!strcmp(word, "send-proxy"))
+		r->connect.proxy_line = true;
 	else
 		return false;
 	return true;
@@ -163,16 +165,15 @@ bool check_alpn_is_known(struct parser *p, size_t at)
 
 static void connect_rule(struct parser *p, size_t at, bool http)
 {
-	static const char *const words[] = {
-		"comment", "port", "addr", "ssl", "sni", "alpn", "linger", "default", NULL
-	};
+	static const char *const words[] = { "comment", "port",	  "addr",	"ssl",	   "sni",
+					     "alpn",	"linger", "send-proxy", "default", NULL };
 	struct check_rule *r = rule_add(p, http, RULE_CONNECT);
 	const char *word;
 
 	for (; r && (word = parser_word(p, at)); at++) {
 		if (take_flag(p, at, r))
 			continue;
-		if (!strcmp(word, "send-proxy") || !strcmp(word, "via-socks4") || !strcmp(word, "proto")) {
+		if (!strcmp(word, "via-socks4") || !strcmp(word, "proto")) {
 			refuse(p, at, "remove it", "'%s' in a check is not available", word);
 			return;
 		}

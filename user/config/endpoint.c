@@ -26,10 +26,10 @@ static const struct {
 	const char *prefix;
 	int family;
 } prefixes[] = {
-	{ "ipv4@", AF_INET }, { "ipv6@", AF_INET6 }, { "tcp4@", AF_INET }, { "tcp6@", AF_INET6 },
-	{ "unix@", 0 },	      { "abns@", 0 },	     { "abnsz@", 0 },	   { "fd@", 0 },
-	{ "sockpair@", 0 },   { "rhttp@", 0 },	     { "quic4@", 0 },	   { "quic6@", 0 },
-	{ "uxdg@", 0 },	      { "uxst@", 0 },	     { "stream+", 0 },	   { "dgram+", 0 },
+	{ "ipv4@", AF_INET }, { "ipv6@", AF_INET6 }, { "tcp4@", AF_INET }, { "tcp6@", AF_INET6 }, { "unix@", 0 },
+	{ "abns@", 0 },	      { "abnsz@", 0 },	     { "fd@", 0 },	   { "sockpair@", 0 },	  { "rhttp@", 0 },
+	{ "quic@", 0 },	      { "quic4@", 0 },	     { "quic6@", 0 },	   { "uxdg@", 0 },	  { "uxst@", 0 },
+	{ "stream+", 0 },     { "dgram+", 0 },
 };
 
 enum { NR_PREFIXES = sizeof(prefixes) / sizeof(prefixes[0]) };
@@ -58,6 +58,15 @@ static bool take_prefix(struct endpoint_job *j, const char **text)
 	return true;
 }
 
+static void take_sockaddr(const struct sockaddr *sa, struct addr *ret)
+{
+	ret->family = sa->sa_family;
+	if (sa->sa_family == AF_INET)
+		ret->v4 = ((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+	else
+		ret->v6 = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+}
+
 static bool resolve(struct endpoint_job *j, const char *host)
 {
 	struct addrinfo hints = { .ai_family = j->family ? j->family : AF_INET, .ai_socktype = SOCK_STREAM }, *list;
@@ -82,14 +91,30 @@ static bool resolve(struct endpoint_job *j, const char *host)
 			 "the host name '%s' is not known: %s", host, gai_strerror(err));
 		return false;
 	}
-	j->out->addr.family = list->ai_family;
-	if (list->ai_family == AF_INET)
-		j->out->addr.v4 = ((const struct sockaddr_in *)(const void *)list->ai_addr)->sin_addr;
-	else
-		j->out->addr.v6 = ((const struct sockaddr_in6 *)(const void *)list->ai_addr)->sin6_addr;
+	take_sockaddr(list->ai_addr, &j->out->addr);
 	freeaddrinfo(list);
 	j->out->host = host;
 	return true;
+}
+
+size_t endpoint_addresses(const char *host, int family, struct addr *ret, size_t cap)
+{
+	struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM }, *list, *i;
+	size_t nr = 0, known;
+
+	if (getaddrinfo(host, NULL, &hints, &list))
+		return 0;
+	for (i = list; i && nr < cap; i = i->ai_next) {
+		struct addr a = { 0 };
+
+		take_sockaddr(i->ai_addr, &a);
+		for (known = 0; known < nr && !addr_equal(&ret[known], &a); known++)
+			;
+		if (known == nr)
+			ret[nr++] = a;
+	}
+	freeaddrinfo(list);
+	return nr;
 }
 
 static bool take_wildcard(struct endpoint_job *j)

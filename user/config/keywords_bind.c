@@ -87,7 +87,8 @@ static const struct param bind_params[] = {
 	{ "mss", 1, KW_ACCEPT, set_mss, NULL },
 	{ "v6only", 0, KW_ACCEPT, set_v6only, NULL },
 	{ "v4v6", 0, KW_ACCEPT, NULL, NULL }, /* what '::' means here anyway, unless there is 'v6only' */
-	{ "namespace", 1, KW_REFUSED, NULL, "start one xlb in each network namespace, with 'xlbd -n NAME'" },
+	{ "namespace", 1, KW_PROXY, NULL, "packets stay in one network namespace; start an 'xlbd -n NAME' in each" },
+	{ "proto", 1, KW_PROXY, NULL, "it chooses the version of HTTP towards clients" },
 
 	{ "ssl", 0, KW_PROXY, NULL, tls_note },
 	{ "accept-proxy", 0, KW_PROXY, NULL, "the PROXY header stands inside of the stream" },
@@ -112,7 +113,6 @@ static const struct param bind_params[] = {
 	{ "gid", 1, KW_IGNORED, NULL, socket_note },
 	{ "nice", 1, KW_IGNORED, NULL, socket_note },
 	{ "tcp-ut", 1, KW_IGNORED, NULL, socket_note },
-	{ "proto", 1, KW_IGNORED, NULL, socket_note },
 	/* Words of TLS change nothing without 'ssl'. */
 	{ "crt", 1, KW_IGNORED, NULL, tls_word_note },
 	{ "crt-list", 1, KW_IGNORED, NULL, tls_word_note },

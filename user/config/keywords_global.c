@@ -396,6 +396,7 @@ const struct keyword keywords_global[] = {
 	PROCESS("thread-group", 1, ARGS_ANY),
 	PROCESS("thread-groups", 1, 1),
 	PROCESS("thread-hard-limit", 1, 1),
+	PROCESS("ulimit-n", 1, 1),
 	PROCESS("user", 1, 1),
 	PROCESS("wurfl-data-file", 1, 1),
 	FLAG("zero-warning"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * 'server' and 'default-server' lines (HAProxy configuration manual, section 5).
+ * 'server' and 'default-server' lines (HAProxy configuration manual, section 5). 'server-template' is
+ * server_template.c's.
  *
  * A server starts as a copy of what the default-server lines above it have said. What needs a proxy (TLS towards the
  * server, the PROXY header) makes its section need one.
@@ -92,6 +93,38 @@ static void set_addr(struct parser *p, void *target, size_t at)
 
 	if (value_endpoint(p, at, parser_word(p, at), ENDPOINT_NAME, &e))
 		s->check.addr = e.addr;
+}
+
+static void set_init_state(struct parser *p, void *target, size_t at)
+{
+	static const struct named_value words[] = {
+		{ "up", CHECK_START_UP },     { "fully-up", CHECK_START_FULLY_UP },
+		{ "down", CHECK_START_DOWN }, { "fully-down", CHECK_START_FULLY_DOWN },
+		{ "none", CHECK_START_UP },   { NULL, 0 },
+	};
+	struct server_decl *s = target;
+	int start;
+
+	if (value_choice(p, at, words, "state before the first check (up, fully-up, down, fully-down, none)", &start))
+		s->check.start = (enum check_start)start;
+}
+
+static void set_check_send_proxy(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->check.proxy_line = true;
+}
+
+static void unset_check_send_proxy(struct parser *p, void *target, size_t at)
+{
+	struct server_decl *s = target;
+
+	(void)p;
+	(void)at;
+	s->check.proxy_line = false;
 }
 
 static void set_check_ssl(struct parser *p, void *target, size_t at)
@@ -325,8 +358,7 @@ static const struct param server_params[] = {
 	{ "observe", 1, KW_ACCEPT, server_observe, "fed by resets and missing answers to the first packet of a flow" },
 	{ "error-limit", 1, KW_ACCEPT, server_error_limit, NULL },
 	{ "on-error", 1, KW_ACCEPT, server_on_error, NULL },
-	{ "init-state", 1, KW_REFUSED, NULL,
-	  "remove it: a server starts as up, and goes down with its first failed check" },
+	{ "init-state", 1, KW_ACCEPT, set_init_state, NULL },
 	{ "check-ssl", 0, KW_ACCEPT, set_check_ssl, NULL },
 	{ "no-check-ssl", 0, KW_ACCEPT, unset_check_ssl, NULL },
 	{ "check-sni", 1, KW_ACCEPT, set_check_sni, NULL },
@@ -334,9 +366,10 @@ static const struct param server_params[] = {
 	{ "verify", 1, KW_ACCEPT, set_verify, NULL },
 	{ "verifyhost", 1, KW_ACCEPT, set_verifyhost, NULL },
 	{ "ca-file", 1, KW_ACCEPT, set_ca_file, NULL },
-	{ "check-send-proxy", 0, KW_REFUSED, NULL, "use a check without the PROXY header: 'check port N'" },
+	{ "check-send-proxy", 0, KW_ACCEPT, set_check_send_proxy, NULL },
+	{ "no-check-send-proxy", 0, KW_ACCEPT, unset_check_send_proxy, NULL },
 	{ "check-via-socks4", 0, KW_REFUSED, NULL, "checks go directly to the server" },
-	{ "namespace", 1, KW_REFUSED, NULL, "start one xlb in each network namespace, with 'xlbd -n NAME'" },
+	{ "namespace", 1, KW_PROXY, NULL, "packets stay in one network namespace; start an 'xlbd -n NAME' in each" },
 
 	{ "ssl", 0, KW_PROXY, NULL, tls_note },
 	{ "send-proxy", 0, KW_PROXY, NULL, proxy_note },
@@ -345,12 +378,13 @@ static const struct param server_params[] = {
 	{ "send-proxy-v2-ssl-cn", 0, KW_PROXY, NULL, proxy_note },
 	{ "socks4", 1, KW_PROXY, NULL, "SOCKS is spoken inside of the stream" },
 	{ "redir", 1, KW_PROXY, NULL, "a redirection is an answer to a request" },
+	{ "proto", 1, KW_PROXY, NULL, "it translates between versions of HTTP" },
+	{ "tcp-md5sig", 1, KW_PROXY, NULL, "only who ends a connection can sign its segments" },
 
-	{ "cookie", 1, KW_IGNORED, NULL,
-	  "it counts with a 'cookie' line only, which needs a proxy" }, /* counts only with a 'cookie' line, which needs
-									   a proxy */
+	{ "cookie", 1, KW_IGNORED, NULL, "it counts with a 'cookie' line only, which needs a proxy" },
 	{ "minconn", 1, KW_IGNORED, NULL, queue_note },
 	{ "maxqueue", 1, KW_IGNORED, NULL, queue_note },
+	{ "strict-maxconn", 0, KW_IGNORED, NULL, "'maxconn' is never exceeded here" },
 	{ "init-addr", 1, KW_IGNORED, NULL, resolve_note },
 	{ "resolve-net", 1, KW_IGNORED, NULL, resolve_note },
 	{ "resolve-opts", 1, KW_IGNORED, NULL, resolve_note },
@@ -368,8 +402,8 @@ static const struct param server_params[] = {
 	{ "pool-max-conn", 1, KW_IGNORED, NULL, stream_note },
 	{ "pool-purge-delay", 1, KW_IGNORED, NULL, stream_note },
 	{ "max-reuse", 1, KW_IGNORED, NULL, stream_note },
-	{ "proto", 1, KW_IGNORED, NULL, stream_note },
 	{ "ws", 1, KW_IGNORED, NULL, stream_note },
+	{ "log-bufsize", 1, KW_IGNORED, NULL, stream_note },
 	{ "log-proto", 1, KW_IGNORED, NULL, stream_note },
 	/* Words of TLS change nothing without 'ssl'. */
 	{ "crl-file", 1, KW_IGNORED, NULL, tls_word_note },
@@ -387,7 +421,6 @@ static const struct param server_params[] = {
 	{ "ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note },
 	{ "no-ssl", 0, KW_IGNORED, NULL, tls_word_note },
 	{ "no-ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-check-send-proxy", 0, KW_IGNORED, NULL, tls_word_note },
 	{ "no-send-proxy", 0, KW_IGNORED, NULL, tls_word_note },
 	{ "no-send-proxy-v2", 0, KW_IGNORED, NULL, tls_word_note },
 	{ "no-send-proxy-v2-ssl", 0, KW_IGNORED, NULL, tls_word_note },
@@ -418,8 +451,7 @@ static bool server_address(struct parser *p, size_t at, struct server_decl *s)
 			    &e))
 		return false;
 	if (addr_is_any(&e.addr)) {
-		refuse(p, at, "name the server's address",
-		       "a server at the address that the client asked for is not available in this version");
+		need_proxy(p, at, "the server is wherever the client wanted to go, which a proxy finds out");
 		return false;
 	}
 	s->addr = e.addr;
@@ -440,30 +472,36 @@ static bool server_address(struct parser *p, size_t at, struct server_decl *s)
 	return true;
 }
 
-/* Enters name and id, which no other server of the section may have. */
-static void check_server_unique(struct parser *p, struct server_decl *s)
+/* Is the name or the id that of a server before? Says so. */
+static bool is_taken(struct parser *p, const struct server_decl *s, const char *id)
 {
-	const struct server_decl *other = names_find(&p->names, NAME_SERVER, p->proxy, s->name);
-	char id[16];
+	const struct server_decl *by_name = names_find(&p->names, NAME_SERVER, p->proxy, s->name);
+	const struct server_decl *by_id = s->id ? names_find(&p->names, NAME_SERVER_ID, p->proxy, id) : NULL;
 
-	if (other)
+	if (by_name)
 		report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "rename one of the two",
-		       "the server '%s' was already given at %s:%u", s->name, other->place.file, other->place.line);
-	else
-		names_add(&p->names, &p->arena, NAME_SERVER, p->proxy, s->name, s);
-	if (!s->id)
-		return;
-	p->proxy->has_forced_ids = true;
-	snprintf(id, sizeof(id), "%u", s->id);
-	other = names_find(&p->names, NAME_SERVER_ID, p->proxy, id);
-	if (other)
+		       "the server '%s' was already given at %s:%u", s->name, by_name->place.file, by_name->place.line);
+	if (by_id)
 		report(p, DIAG_ERROR, &s->place, CODE_DUPLICATE, "give each server an id of its own",
-		       "the id %u was already given at %s:%u", s->id, other->place.file, other->place.line);
-	else
-		names_add(&p->names, &p->arena, NAME_SERVER_ID, p->proxy, id, s);
+		       "the id %u was already given at %s:%u", s->id, by_id->place.file, by_id->place.line);
+	return by_name || by_id;
 }
 
-struct server_decl *server_line(struct parser *p, size_t at)
+void server_enter(struct parser *p, struct server_decl *s)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", s->id);
+	p->proxy->has_forced_ids |= s->id != 0;
+	if (!is_taken(p, s, id)) {
+		names_add(&p->names, &p->arena, NAME_SERVER, p->proxy, s->name, s);
+		if (s->id)
+			names_add(&p->names, &p->arena, NAME_SERVER_ID, p->proxy, id, s);
+	}
+	TAILQ_INSERT_TAIL(&p->proxy->servers, s, next);
+}
+
+struct server_decl *server_parse(struct parser *p, size_t at)
 {
 	struct server_decl *s = arena_alloc(&p->arena, sizeof(*s));
 	bool valid;
@@ -471,15 +509,21 @@ struct server_decl *server_line(struct parser *p, size_t at)
 	if (!s)
 		return NULL;
 	*s = p->proxy->set.server;
+	valid = server_address(p, at, s);
+	params_apply(p, server_params, s, "server", at + 1);
+	return valid ? s : NULL;
+}
+
+struct server_decl *server_line(struct parser *p, size_t at)
+{
+	bool named = value_name(p, at, "server");
+	struct server_decl *s = server_parse(p, at + 1);
+
+	if (!s || !named)
+		return NULL;
 	s->name = parser_word(p, at);
 	s->place = parser_place(p, at);
-	valid = value_name(p, at, "server");
-	valid = server_address(p, at + 1, s) && valid;
-	params_apply(p, server_params, s, "server", at + 2);
-	if (!valid)
-		return NULL;
-	check_server_unique(p, s);
-	TAILQ_INSERT_TAIL(&p->proxy->servers, s, next);
+	server_enter(p, s);
 	return s;
 }
 
@@ -496,6 +540,7 @@ static void on_default_server(struct parser *p, size_t at)
 const struct keyword keywords_server[] = {
 	{ "server", IN_BACK, 2, ARGS_ANY, KW_ACCEPT, on_server, NULL, false },
 	{ "default-server", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, on_default_server, NULL, false },
-	{ "server-template", IN_BACK, 3, ARGS_ANY, KW_REFUSED, NULL, "write one 'server' line per server", false },
+	{ "server-template", IN_BACK, 3, ARGS_ANY, KW_ACCEPT, server_template_line,
+	  "a server for each number; a host name is looked up once and gives each an address of its own", false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },
 };

@@ -479,6 +479,12 @@ char *value_text(struct parser *p, size_t at);
  */
 bool value_endpoint(struct parser *p, size_t at, const char *text, unsigned int flags, struct endpoint *ret);
 
+/*
+ * The addresses of family 'family' that host name 'host' leads to, each once, in the resolver's order. Returns how many
+ * were written to 'ret', which has room for 'cap'; 0: the name is not known.
+ */
+size_t endpoint_addresses(const char *host, int family, struct addr *ret, size_t cap);
+
 /* keywords_proxy.c: the word behind 'usesrc'. True: the client's address, which is 'forward dnat'. */
 bool usesrc_parse(struct parser *p, size_t at);
 
@@ -493,7 +499,17 @@ void server_error_limit(struct parser *p, void *target, size_t at);
 void server_on_error(struct parser *p, void *target, size_t at);
 void server_track(struct parser *p, void *target, size_t at);
 
+/* server_template.c: 'server-template PREFIX NUMBER ADDRESS ...', 'at' is the word PREFIX. */
+void server_template_line(struct parser *p, size_t at);
+
 /* keywords_server.c */
+/*
+ * The pieces of a 'server' line: a server as default-server lines make it, with address and parameters from word 'at'
+ * on, or NULL after a message; and its entry under its name into the section. 'server_enter' complains about
+ * one whose name or id is taken.
+ */
+struct server_decl *server_parse(struct parser *p, size_t at);
+void server_enter(struct parser *p, struct server_decl *s);
 void server_decl_init(struct server_decl *s);
 /* "02:00:5e:10:00:01". False after a message. */
 bool mac_parse(struct parser *p, size_t at, unsigned char *ret);

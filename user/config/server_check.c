@@ -55,7 +55,7 @@ void server_observe(struct parser *p, void *target, size_t at)
 	if (s->observe.on)
 		(void)require(p, at - 1, CAN_OBSERVE);
 	if (!strcmp(word, "layer7"))
-		refuse(p, at, "write 'observe layer4'", "'observe layer7' looks at answers, which packets do not show");
+		need_proxy(p, at, "it looks at answers to requests, as 'observe layer4' does not");
 	else if (!s->observe.on)
 		complain(p, at, CODE_WORD, "write 'layer4'", "'%s' is nothing that can be observed", word);
 }

@@ -247,6 +247,7 @@ void probe_target(const struct health_probe *p, const struct rule_connect *rule,
 
 	*ret = (struct tls_target){ .to = to, .verify = c->verify, .ca_file = c->ca_file };
 	ret->tls = !rule || rule->as_server ? c->tls : rule->tls;
+	ret->proxy_line = (rule && rule->proxy_line) || ((!rule || rule->as_server) && c->proxy_line);
 	ret->verify_host = c->verify_host;
 	ret->sni = rule && rule->sni ? rule->sni : c->sni;
 	ret->alpn = rule && rule->alpn ? rule->alpn : c->alpn;

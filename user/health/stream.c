@@ -6,9 +6,11 @@
 #include "health/stream.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +60,31 @@ static int connect_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
 }
 
+/*
+ * Says who speaks to whom, as a proxy in front of the server would: PROXY protocol, version 1. It is the first that the
+ * socket sends and fits, or nothing does. Returns 0 or a positive errno.
+ */
+static int send_proxy_line(int fd)
+{
+	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], from_port[8], to_port[8];
+	char line[2 * INET6_ADDRSTRLEN + 40];
+	const int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
+	struct sockaddr_storage local, peer;
+	socklen_t local_len = sizeof(local), peer_len = sizeof(peer);
+	int len;
+
+	if (getsockname(fd, (struct sockaddr *)&local, &local_len) ||
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_len))
+		return errno;
+	if (getnameinfo((struct sockaddr *)&local, local_len, from, sizeof(from), from_port, sizeof(from_port),
+			numeric) ||
+	    getnameinfo((struct sockaddr *)&peer, peer_len, to, sizeof(to), to_port, sizeof(to_port), numeric))
+		return EINVAL;
+	len = snprintf(line, sizeof(line), "PROXY TCP%c %s %s %s %s\r\n", local.ss_family == AF_INET6 ? '6' : '4', from,
+		       to, from_port, to_port);
+	return send(fd, line, (size_t)len, MSG_NOSIGNAL) == len ? 0 : errno;
+}
+
 static void on_ready(struct ready *r)
 {
 	struct stream *s = (struct stream *)((char *)r - offsetof(struct stream, ready));
@@ -68,6 +95,8 @@ static void on_ready(struct ready *r)
 		return;
 	}
 	err = connect_error(r->fd);
+	if (!err && s->target.proxy_line)
+		err = send_proxy_line(r->fd);
 	if (err) {
 		s->ops->failed(s->arg, LAYER_CONNECT, err, strerror(err));
 		return;

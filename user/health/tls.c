@@ -101,6 +101,7 @@ int tls_aim(CURL *easy, struct tls_target *t, struct curl_slist **ret_route)
 		return err;
 	if (t->tls)
 		set_tls(easy, t);
+	curl_easy_setopt(easy, CURLOPT_HAPROXYPROTOCOL, t->proxy_line ? 1L : 0L);
 	t->fd = -1;
 	t->err = 0;
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);

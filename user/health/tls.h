@@ -14,6 +14,7 @@ enum { TLS_URL_MAX = 512 };
 /* Where a connection goes, and how. Strings are the caller's. Lives as long as the transfer. */
 struct tls_target {
 	const struct sockaddr_storage *to;
+	bool proxy_line; /* a PROXY header of version 1 comes first */
 	bool tls, verify;
 	const char *ca_file;	 /* NULL or "@system-ca": those of the system */
 	const char *sni;	 /* name asked for, or NULL */

@@ -131,8 +131,8 @@ bool check_conf_equal(const struct check_conf *a, const struct check_conf *b)
 	return a->type == b->type && a->inter == b->inter && a->fastinter == b->fastinter &&
 	       a->downinter == b->downinter && a->rise == b->rise && a->fall == b->fall &&
 	       a->timeout_connect == b->timeout_connect && a->timeout_check == b->timeout_check &&
-	       addr_equal(&a->addr, &b->addr) && a->port == b->port && a->tls == b->tls && a->verify == b->verify &&
-	       script_equal(a->script, b->script);
+	       addr_equal(&a->addr, &b->addr) && a->port == b->port && a->proxy_line == b->proxy_line &&
+	       a->tls == b->tls && a->verify == b->verify && script_equal(a->script, b->script);
 }
 
 static int health_max(const struct check_conf *c)
@@ -140,9 +140,26 @@ static int health_max(const struct check_conf *c)
 	return (int)(c->rise + c->fall) - 1;
 }
 
+static int health_at_start(const struct check_conf *c)
+{
+	if (c->type == CHECK_NONE)
+		return (int)c->rise; /* nothing would ever change it */
+	switch (c->start) {
+	case CHECK_START_UP:
+		break;
+	case CHECK_START_FULLY_UP:
+		return health_max(c);
+	case CHECK_START_DOWN:
+		return (int)c->rise - 1;
+	case CHECK_START_FULLY_DOWN:
+		return 0;
+	}
+	return (int)c->rise;
+}
+
 void check_init(struct check_state *s, const struct check_conf *c)
 {
-	*s = (struct check_state){ .health = (int)c->rise, .code = CHECK_INI, .duration_ms = -1 };
+	*s = (struct check_state){ .health = health_at_start(c), .code = CHECK_INI, .duration_ms = -1 };
 }
 
 bool check_is_up(const struct check_state *s, const struct check_conf *c)

@@ -53,16 +53,26 @@ enum check_code {
 	CHECK_NR_CODES
 };
 
+/* Health before the first check: 'init-state'. Without a check a server is up. */
+enum check_start {
+	CHECK_START_UP,	       /* up; the first failure takes it down */
+	CHECK_START_FULLY_UP,  /* up; 'fall' failures take it down */
+	CHECK_START_DOWN,      /* down; the first success brings it up */
+	CHECK_START_FULLY_DOWN /* down; 'rise' successes bring it up */
+};
+
 /* What to check and how often. Times in milliseconds; 0 for fastinter and downinter means 'inter'. */
 struct check_conf {
 	enum check_type type;
 	unsigned int inter, fastinter, downinter;
 	unsigned int rise, fall;
-	unsigned int timeout_connect;	/* 0: none given, then 'inter' bounds the whole check */
-	unsigned int timeout_check;	/* 0: none given */
-	struct addr addr;		/* family 0: the server's */
-	unsigned int port;		/* 0: the server's */
-	struct check_script *script;	/* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
+	unsigned int timeout_connect; /* 0: none given, then 'inter' bounds the whole check */
+	unsigned int timeout_check;   /* 0: none given */
+	struct addr addr;	      /* family 0: the server's */
+	unsigned int port;	      /* 0: the server's */
+	struct check_script *script;  /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
+	enum check_start start;
+	bool proxy_line;		/* 'check-send-proxy': connections begin with a PROXY header of version 1 */
 	bool tls;			/* 'check-ssl' */
 	bool verify;			/* of TLS: the certificate must be signed by one of 'ca_file' */
 	char *ca_file;			/* "@system-ca": those of the system */

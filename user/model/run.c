@@ -38,6 +38,8 @@ void server_run_init(struct server *s, uint64_t now_ms)
 	s->port_configured = s->port;
 	check_init(&s->run.check, &s->check);
 	check_init(&s->run.agent, &s->agent);
+	if (!server_is_up(s)) /* 'init-state' */
+		s->run.down_since_ms = now_ms ? now_ms : 1;
 }
 
 /* Another address or port than the file's, by command, holds as long as the file says what it said then. */

@@ -150,6 +150,7 @@ int script_copy_rule(struct check_script *s, const struct check_rule *rule)
 	r->connect.tls = rule->connect.tls;
 	r->connect.as_server = rule->connect.as_server;
 	r->connect.linger = rule->connect.linger;
+	r->connect.proxy_line = rule->connect.proxy_line;
 	r->expect.match = rule->expect.match;
 	r->expect.inverse = rule->expect.inverse;
 	r->expect.min_recv = rule->expect.min_recv;
@@ -176,8 +177,8 @@ static bool same_word(const struct rule_word *a, const struct rule_word *b)
 static bool same_connect(const struct rule_connect *a, const struct rule_connect *b)
 {
 	return addr_equal(&a->addr, &b->addr) && a->port == b->port && a->tls == b->tls &&
-	       a->as_server == b->as_server && a->linger == b->linger && same_text(a->sni, b->sni) &&
-	       same_text(a->alpn, b->alpn);
+	       a->as_server == b->as_server && a->linger == b->linger && a->proxy_line == b->proxy_line &&
+	       same_text(a->sni, b->sni) && same_text(a->alpn, b->alpn);
 }
 
 static bool same_expect(const struct rule_expect *a, const struct rule_expect *b)

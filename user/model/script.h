@@ -53,6 +53,7 @@ struct rule_connect {
 	bool tls;
 	bool as_server;	  /* 'default': with or without TLS as the server's check is */
 	bool linger;	  /* ends by FIN, not by a reset */
+	bool proxy_line;  /* 'send-proxy': begins with a PROXY header of version 1 */
 	char *sni, *alpn; /* or NULL */
 };
 
