@@ -30,7 +30,7 @@ demo: ## the whole story in a minute: two servers, one dies, one returns (root)
 LINT_C := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 HOST_C := $(filter-out %.bpf.c tests/fuzz/%,$(filter %.c,$(LINT_C)))
 
-LINT_SKEL := $(O)/gen/xlb.skel.h $(patsubst tools/bench/%.bpf.c,$(O)/gen/bench_%.skel.h,$(wildcard tools/bench/*.bpf.c)) $(O)/gen/bench_ways_front.skel.h
+LINT_SKEL := $(O)/gen/xlb.skel.h $(patsubst tools/bench/%.bpf.c,$(O)/gen/bench_%.skel.h,$(wildcard tools/bench/*.bpf.c)) $(O)/gen/bench_ways_front.skel.h $(O)/gen/bench_pps_ends.skel.h
 
 lint: $(LINT_SKEL) ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
 	@tools/install-packages --check lint

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Benches: see tools/bench/README.md. BENCH_ARGS goes to bench-packets.
 
-.PHONY: bench bench-packets bench-ways bench-checks bench-e2e
+.PHONY: bench bench-packets bench-ways bench-pps bench-checks bench-e2e
 
 BENCH_ARGS ?=
 BENCH_SRC := $(wildcard tools/bench/*.c)
@@ -40,6 +40,22 @@ bench-ways: $(O)/bench-ways ## nanoseconds per packet of every way of forwarding
 	$(Q)mkdir -p $(O)/bench
 	$(Q)$(O)/bench-ways $(O)/bench/ways.csv
 
+# Packets per second through a cable.
+$(O)/gen/bench_pps_ends.skel.h: $(O)/tools/bench/pps/ends.bpf.o
+	$(say) SKEL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name bench_pps_ends_bpf > $@
+
+$(call obj,tools/bench/pps/pps.c): $(O)/gen/bench_pps_ends.skel.h $(O)/gen/bench_ways_front.skel.h
+
+$(O)/bench-pps: $(call obj,$(addprefix tools/bench/,pps/pps.c ways/table.c scene.c))
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
+
+bench-pps: $(O)/bench-pps ## packets per second of one core, as a share of a bare bounce (root)
+	$(Q)mkdir -p $(O)/bench
+	$(Q)$(O)/bench-pps $(O)/bench/pps.csv
+
 # Small programs of the end-to-end bench.
 $(call obj,tools/bench/net/bare_attach.c): $(O)/gen/bench_bare.skel.h
 
@@ -63,4 +79,4 @@ bench-checks: $(O)/bench-checks ## what 10 000 health checks every 2 s cost (BEN
 
 bench: ## what a packet and a request cost, beside others; tables here and CSV in $(O)/bench (root)
 	@tools/install-packages build test
-	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-ways bench-e2e
+	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-ways bench-pps bench-e2e

@@ -44,7 +44,7 @@ static __always_inline void write_tcp(struct tcphdr *tcp, __u64 pseudo, __be16 s
 	tcp->window = bpf_htons(0xffff);
 	tcp->urg_ptr = 0;
 	tcp->check = ~fold(pseudo + sport + bpf_htons(WAYS_PORT) + flags + bpf_htons(0xffff) + bpf_htons(IPPROTO_TCP) +
-			   bpf_htons(sizeof(*tcp) + 6));
+			   bpf_htons(sizeof(*tcp)));
 }
 
 static __always_inline void write_ip4(struct iphdr *ip, __be32 saddr, __be32 daddr)

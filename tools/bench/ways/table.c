@@ -249,3 +249,17 @@ void way_unload(struct loaded *l)
 	xlb_bpf__destroy(l->skel);
 	free(l);
 }
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+	return b ? gcd(b, a % b) : a;
+}
+
+uint32_t ways_stride(uint32_t nr)
+{
+	uint32_t step = (uint32_t)((double)nr * 0.6180339887);
+
+	while (nr > 1 && gcd(step, nr) != 1)
+		step++;
+	return nr > 1 ? step : 0;
+}

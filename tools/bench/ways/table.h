@@ -36,4 +36,7 @@ void way_establish(struct loaded *l);
 uint64_t way_sent(const struct loaded *l);
 void way_unload(struct loaded *l); /* NULL is fine */
 
+/* A stride by which a walk meets each of 'nr' flows once, in scattered order; 0 for a single one. */
+uint32_t ways_stride(uint32_t nr);
+
 #endif

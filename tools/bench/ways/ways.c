@@ -87,20 +87,6 @@ static double run(int prog_fd, uint32_t nr, bool v6)
 	return (1e9 * (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec)) / nr;
 }
 
-static uint32_t gcd(uint32_t a, uint32_t b)
-{
-	return b ? gcd(b, a % b) : a;
-}
-
-static uint32_t stride(uint32_t nr)
-{
-	uint32_t step = (uint32_t)((double)nr * 0.6180339887);
-
-	while (nr > 1 && gcd(step, nr) != 1)
-		step++;
-	return nr > 1 ? step : 0;
-}
-
 /* Opens all flows, in the order of their numbers, and lets them be established. */
 static void open_flows(struct loaded *l, const struct way *w)
 {
@@ -132,7 +118,7 @@ static int measure(const struct way *w, struct loaded *l, double *ret_ns, double
 	uint64_t before = way_sent(l), runs = 0;
 
 	front->bss->order.tcp_flags = w->syn ? SYN : ACK;
-	front->bss->order.step = stride(w->flows);
+	front->bss->order.step = ways_stride(w->flows);
 	if (w->syn && !w->stateless) { /* flows never seen: on from the last one */
 		front->bss->order.nr = UINT32_MAX;
 		front->bss->order.step = 1;
