@@ -3,7 +3,9 @@
  * Executes plans (user/model/plan.c) on the tables of the program, while packets go through them.
  *
  * Whatever can fail is tried first: rings are given their places, binds and addresses are entered in private copies of
- * their tables. Then every step is a handful of stores.
+ * their tables. What takes a system call or memory is done next, on what no packet can be using yet. Then every step is
+ * a handful of stores, with no system call from the first to the last: a daemon killed at one leaves the old
+ * configuration or the new one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@ struct apply {
 	const struct image *from, *to;
 	struct ring_area *areas; /* of the PLAN_RING steps, in their order */
 	size_t next_area;
+	uint32_t now; /* tick */
 };
 
 static void clear_percpu(const struct dp *dp, enum dp_map map, uint32_t id, size_t value_size)
@@ -71,31 +74,61 @@ static void carry_counters(const struct apply *a, uint32_t from, uint32_t to)
 	free(percpu);
 }
 
+static bool is_other_server(const struct apply *a, size_t id)
+{
+	return image_server_key(&a->dp->servers[id]) != image_server_key(&a->to->servers[id]);
+}
+
+static bool is_other_service(const struct apply *a, size_t id)
+{
+	return a->dp->services[id].identity != a->to->services[id].identity;
+}
+
+static bool is_other_backend(const struct apply *a, size_t id)
+{
+	return a->dp->backends[id].identity != a->to->backends[id].identity;
+}
+
 /* A number that comes to mean another server starts with counters of zero, or with those that the server had. */
+static void prepare_server(struct apply *a, size_t id)
+{
+	uint32_t before;
+
+	if (!is_other_server(a, id))
+		return;
+	before = number_before(a, a->to->servers[id].identity);
+	clear_percpu(a->dp, DP_MAP_srv_stats, (uint32_t)id, sizeof(struct xlb_stats));
+	if (before)
+		carry_counters(a, before, (uint32_t)id);
+}
+
 static void do_server(struct apply *a, size_t id)
 {
-	struct xlb_server *rec = &a->dp->servers[id];
-
-	if (image_server_key(rec) != image_server_key(&a->to->servers[id])) {
-		uint32_t before = number_before(a, a->to->servers[id].identity);
-
-		clear_percpu(a->dp, DP_MAP_srv_stats, (uint32_t)id, sizeof(struct xlb_stats));
-		if (before)
-			carry_counters(a, before, (uint32_t)id);
+	if (is_other_server(a, id))
 		__atomic_store_n(&a->dp->load[id].active, 0, __ATOMIC_RELAXED);
-	}
-	record_store(rec, &a->to->servers[id], sizeof(*rec));
+	record_store(&a->dp->servers[id], &a->to->servers[id], sizeof(a->to->servers[id]));
+}
+
+static void prepare_service(struct apply *a, size_t id)
+{
+	if (is_other_service(a, id))
+		clear_percpu(a->dp, DP_MAP_svc_stats, (uint32_t)id, sizeof(struct xlb_stats));
 }
 
 static void do_service(struct apply *a, size_t id)
 {
-	struct xlb_service *rec = &a->dp->services[id];
-
-	if (rec->identity != a->to->services[id].identity) {
-		clear_percpu(a->dp, DP_MAP_svc_stats, (uint32_t)id, sizeof(struct xlb_stats));
+	if (is_other_service(a, id))
 		__atomic_store_n(&a->dp->svc_load[id].active, 0, __ATOMIC_RELAXED);
-	}
-	record_store(rec, &a->to->services[id], sizeof(*rec));
+	record_store(&a->dp->services[id], &a->to->services[id], sizeof(a->to->services[id]));
+}
+
+static void prepare_ring(struct apply *a, size_t id)
+{
+	const struct xlb_cursor from_start = { 0 };
+	uint32_t key = (uint32_t)id;
+
+	if (is_other_backend(a, id))
+		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &key, &from_start, BPF_ANY);
 }
 
 /* A table that keeps its place: Maglev's, as long as it keeps its length. */
@@ -123,28 +156,24 @@ static void do_ring(struct apply *a, size_t id)
 {
 	const struct image_ring *ring = &a->to->rings[id];
 	struct xlb_backend rec = a->to->backends[id], *old = &a->dp->backends[id];
-	bool stateless = rec.flags & XLB_BE_STATELESS, is_new = old->identity != rec.identity;
+	bool stateless = rec.flags & XLB_BE_STATELESS;
 	struct ring_area area, old_area = ring_area_of(old->ring);
-	const struct xlb_cursor from_start = { 0 };
-	uint32_t key = (uint32_t)id;
 
 	if (stays_in_place(a, id)) {
-		marks_change(a->dp, (uint16_t)id, ring, stateless);
+		marks_change(a->dp, (uint16_t)id, ring, stateless, a->now);
 		rec.ring = old->ring;
 		record_store(old, &rec, sizeof(rec));
 		return;
 	}
 	area = a->areas[a->next_area++];
 	if (ring->alg == XLB_ALG_MAGLEV && ring->len)
-		marks_fill(a->dp, area, ring, stateless, is_new ? 0 : old->ring);
+		marks_fill(a->dp, area, ring, stateless, is_other_backend(a, id) ? 0 : old->ring, a->now);
 	else
 		write_ring(a, area, ring);
-	if (is_new)
-		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &key, &from_start, BPF_ANY);
 	rec.ring = XLB_RING(ring->alg, area.first, ring->len);
 	record_store(old, &rec, sizeof(rec));
 	marks_note(a->dp, (uint16_t)id);
-	(void)ring_release(a->dp, old_area);
+	ring_release(a->dp, old_area);
 }
 
 /*
@@ -208,7 +237,9 @@ static void do_bind_del(struct apply *a, size_t index)
 
 	if (!vip.proto)
 		return;
-	if (!(bind->service & XLB_VIP_RETURN) || place_linger(a->dp, &vip, bind->ret.server))
+	if (bind->service & XLB_VIP_RETURN)
+		place_linger(a->dp, &vip, bind->ret.server);
+	else
 		table_vip_del(a->dp->vips, secrets, &vip);
 }
 
@@ -246,7 +277,7 @@ static void do_ring_del(struct apply *a, size_t id)
 	__atomic_store_n(&a->dp->backends[id].ring, 0, __ATOMIC_RELEASE);
 	record_store(&a->dp->backends[id], &none, sizeof(none));
 	marks_note(a->dp, (uint16_t)id);
-	(void)ring_release(a->dp, area);
+	ring_release(a->dp, area);
 }
 
 /* Next hop and identity stay, as with services; it is as up as it was, for flows that go on. */
@@ -372,12 +403,39 @@ static int check_sticks(struct apply *a, const struct plan *plan, struct diag_li
 	return 0;
 }
 
+static size_t plan_count(const struct plan *plan, enum plan_op op)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < plan->nr; i++)
+		nr += plan->steps[i].op == op;
+	return nr;
+}
+
 static bool plan_has(const struct plan *plan, enum plan_op op)
 {
+	return plan_count(plan, op);
+}
+
+/* What of the steps takes a system call: the memory that they may need, the time, records of numbers not in use yet. */
+static int prepare(struct apply *a, const struct plan *plan)
+{
+	static void (*const of_step[PLAN_STICK_DEL + 1])(struct apply * a, size_t index) = {
+		[PLAN_SERVER] = prepare_server,
+		[PLAN_RING] = prepare_ring,
+		[PLAN_SERVICE] = prepare_service,
+	};
+	int err = ring_reserve(a->dp, plan_count(plan, PLAN_RING) + plan_count(plan, PLAN_RING_DEL));
+
+	if (!err)
+		err = place_reserve(a->dp, plan_count(plan, PLAN_BIND_DEL));
+	if (err)
+		return err;
+	a->now = dp_now_tick(a->dp);
 	for (size_t i = 0; i < plan->nr; i++)
-		if (plan->steps[i].op == op)
-			return true;
-	return false;
+		if (of_step[plan->steps[i].op])
+			of_step[plan->steps[i].op](a, plan->steps[i].index);
+	return 0;
 }
 
 void dp_hops_changed(struct dp *dp)
@@ -415,6 +473,8 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 		err = check_sticks(&a, plan, diags);
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_ADDR_DEL)))
 		err = address_want(dp, to);
+	if (!err)
+		err = prepare(&a, plan);
 	if (!err) /* no service may have a shorter one when its record appears */
 		__atomic_store_n(&dp->control->idle_free, 0, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < plan->nr && !err; i++)

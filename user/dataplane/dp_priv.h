@@ -241,8 +241,10 @@ void address_settle(struct dp *dp);
 /* ring.c: room in map xlb_ring. */
 /* Finds room for 'nr' rings of lens[] entries beside what is in use. 0, -ENOSPC, -ENOMEM. Nothing is written. */
 int ring_place(struct dp *dp, const size_t *lens, size_t nr, struct ring_area *ret);
-/* The area may be used again a second from now. */
-int ring_release(struct dp *dp, struct ring_area area);
+/* Memory for the release of 'nr' areas. 0 or -ENOMEM. */
+int ring_reserve(struct dp *dp, size_t nr);
+/* The area may be used again a second from now. To be reserved beforehand. */
+void ring_release(struct dp *dp, struct ring_area area);
 static inline uint32_t ring_values(uint64_t entries)
 {
 	return (uint32_t)((entries + XLB_RING_WAYS - 1) / XLB_RING_WAYS);
@@ -271,8 +273,10 @@ void place_free_return(struct dp *dp, uint16_t number);
  */
 uint16_t place_ranges(struct dp *dp, const struct image_range *ranges, size_t nr, size_t len, struct ring_area old);
 void place_free_ranges(struct dp *dp, struct ring_area run);
-/* A way back that is wanted no more: it goes when no flow has its server. 0 or -ENOMEM. */
-int place_linger(struct dp *dp, const struct xlb_vip *vip, uint16_t server);
+/* Memory for 'nr' ways back that linger. 0 or -ENOMEM. */
+int place_reserve(struct dp *dp, size_t nr);
+/* A way back that is wanted no more: it goes when no flow has its server. To be reserved beforehand. */
+void place_linger(struct dp *dp, const struct xlb_vip *vip, uint16_t server);
 void place_unlinger(struct dp *dp, const struct xlb_vip *vip);
 /* After a sweep: forgets what nobody can be reading any more. */
 void place_settle(struct dp *dp);
@@ -281,10 +285,11 @@ void place_settle(struct dp *dp);
 /* After adoption: marks of unknown age count as new. 0 or -ENOMEM. */
 int marks_init(struct dp *dp);
 void marks_fini(struct dp *dp);
-/* Changes a table of the same length in its place. */
-void marks_change(struct dp *dp, uint16_t backend, const struct image_ring *ring, bool stateless);
+/* Changes a table of the same length in its place. 'now' is the tick. */
+void marks_change(struct dp *dp, uint16_t backend, const struct image_ring *ring, bool stateless, uint32_t now);
 /* Fills a table in a new place, before it is published in the place of 'was' (0: the backend is new). */
-void marks_fill(struct dp *dp, struct ring_area area, const struct image_ring *ring, bool stateless, uint64_t was);
+void marks_fill(struct dp *dp, struct ring_area area, const struct image_ring *ring, bool stateless, uint64_t was,
+		uint32_t now);
 /* To be called when the table of 'backend' has been published. */
 void marks_note(struct dp *dp, uint16_t backend);
 /* Sweeping: a recorded flow. */

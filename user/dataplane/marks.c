@@ -85,11 +85,11 @@ void marks_fini(struct dp *dp)
 	dp->mark_state.since = NULL;
 }
 
-void marks_change(struct dp *dp, uint16_t backend, const struct image_ring *ring, bool stateless)
+void marks_change(struct dp *dp, uint16_t backend, const struct image_ring *ring, bool stateless, uint32_t now)
 {
 	const struct xlb_backend *be = &dp->backends[backend];
 	bool was_stateless = is_stateless(be);
-	uint32_t first = XLB_RING_FIRST(be->ring), now = dp_now_tick(dp);
+	uint32_t first = XLB_RING_FIRST(be->ring);
 
 	for (size_t i = 0; i < ring->len; i++) {
 		struct slot s = load_slot(dp, first, i), to = { .word = ring->ids[i] };
@@ -115,10 +115,9 @@ static uint16_t server_in(const struct dp *dp, uint64_t was, size_t i, size_t le
 	return *ring_entry(dp->ring, XLB_RING_FIRST(was), at) & XLB_SLOT_SERVER;
 }
 
-void marks_fill(struct dp *dp, struct ring_area area, const struct image_ring *ring, bool stateless, uint64_t was)
+void marks_fill(struct dp *dp, struct ring_area area, const struct image_ring *ring, bool stateless, uint64_t was,
+		uint32_t now)
 {
-	uint32_t now = dp_now_tick(dp);
-
 	for (size_t i = 0; i < (size_t)area.nr * XLB_RING_WAYS; i++) {
 		struct slot s = { 0 };
 

@@ -141,22 +141,29 @@ void place_free_ranges(struct dp *dp, struct ring_area run)
 	}
 }
 
-int place_linger(struct dp *dp, const struct xlb_vip *vip, uint16_t server)
+int place_reserve(struct dp *dp, size_t nr)
+{
+	struct places *p = &dp->places;
+	size_t cap = p->nr_lingering + nr;
+	struct lingering *list;
+
+	if (cap <= p->cap_lingering)
+		return 0;
+	list = reallocarray(p->lingering, cap * 2, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	p->lingering = list;
+	p->cap_lingering = cap * 2;
+	return 0;
+}
+
+void place_linger(struct dp *dp, const struct xlb_vip *vip, uint16_t server)
 {
 	struct places *p = &dp->places;
 
-	if (p->nr_lingering == p->cap_lingering) {
-		size_t cap = p->cap_lingering ? p->cap_lingering * 2 : 64;
-		struct lingering *list = reallocarray(p->lingering, cap, sizeof(*list));
-
-		if (!list)
-			return -ENOMEM;
-		p->lingering = list;
-		p->cap_lingering = cap;
-	}
-	p->lingering[p->nr_lingering++] =
-		(struct lingering){ .vip = *vip, .server = server, .sweep_from = dp->sweep->nr_started + 1 };
-	return 0;
+	if (p->nr_lingering < p->cap_lingering)
+		p->lingering[p->nr_lingering++] =
+			(struct lingering){ .vip = *vip, .server = server, .sweep_from = dp->sweep->nr_started + 1 };
 }
 
 void place_unlinger(struct dp *dp, const struct xlb_vip *vip)

@@ -116,23 +116,28 @@ static void drop_rested(struct ring_alloc *r, uint64_t now)
 	r->nr_freed = kept;
 }
 
-int ring_release(struct dp *dp, struct ring_area area)
+int ring_reserve(struct dp *dp, size_t nr)
 {
 	struct ring_alloc *r = &dp->rings;
-	uint64_t now = now_ns();
+	struct ring_freed *freed;
+	size_t cap;
 
-	if (!area.nr)
+	drop_rested(r, now_ns());
+	cap = r->nr_freed + nr;
+	if (cap <= r->cap_freed)
 		return 0;
-	drop_rested(r, now);
-	if (r->nr_freed == r->cap_freed) {
-		size_t cap = r->cap_freed ? r->cap_freed * 2 : 64;
-		struct ring_freed *freed = reallocarray(r->freed, cap, sizeof(*freed));
-
-		if (!freed)
-			return -ENOMEM;
-		r->freed = freed;
-		r->cap_freed = cap;
-	}
-	r->freed[r->nr_freed++] = (struct ring_freed){ .area = area, .since_ns = now };
+	freed = reallocarray(r->freed, cap * 2, sizeof(*freed));
+	if (!freed)
+		return -ENOMEM;
+	r->freed = freed;
+	r->cap_freed = cap * 2;
 	return 0;
+}
+
+void ring_release(struct dp *dp, struct ring_area area)
+{
+	struct ring_alloc *r = &dp->rings;
+
+	if (area.nr && r->nr_freed < r->cap_freed)
+		r->freed[r->nr_freed++] = (struct ring_freed){ .area = area, .since_ns = now_ns() };
 }
