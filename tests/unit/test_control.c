@@ -141,6 +141,7 @@ static void show__drops__every_reason_once(void **state)
 static void show__lists__have_rows(void **state)
 {
 	(void)state;
+	model_backend_find(host.model, "be")->balance.alg = BALANCE_LEASTCONN;
 	assert_int_equal(json_array_size(ask("{\"cmd\":\"show\",\"what\":\"frontends\"}")), 2);
 	assert_string_equal(json_string_value(json_array_get(
 				    json_object_get(json_array_get(json_object_get(answer, "result"), 0), "binds"), 0)),
@@ -151,6 +152,15 @@ static void show__lists__have_rows(void **state)
 	assert_int_equal(json_array_size(ask("{\"cmd\":\"show\",\"what\":\"flows\"}")), 5);
 	assert_int_equal(json_array_size(ask("{\"cmd\":\"show\",\"what\":\"flows\",\"limit\":3}")), 3);
 	assert_string_equal(text(json_array_get(json_object_get(answer, "result"), 0), "client"), "192.0.2.9:40000");
+	assert_string_equal(text(json_array_get(ask("{\"cmd\":\"show\",\"what\":\"backends\"}"), 0), "balance"),
+			    "leastconn");
+	host.nr_events = 7; /* the first five are lost */
+	assert_int_equal(json_array_size(ask("{\"cmd\":\"show\",\"what\":\"events\"}")), 2);
+	assert_int_equal(number(json_array_get(json_object_get(answer, "result"), 0), "lost"), 5);
+	assert_string_equal(text(json_array_get(json_object_get(answer, "result"), 1), "text"), "event 7");
+	assert_int_equal(number(json_array_get(json_object_get(answer, "result"), 1), "seq"), 7);
+	assert_int_equal(json_array_size(ask("{\"cmd\":\"show\",\"what\":\"events\",\"since\":6}")), 1);
+	assert_int_equal(json_array_size(ask("{\"cmd\":\"show\",\"what\":\"events\",\"since\":7}")), 0);
 	ask("{\"cmd\":\"show\",\"what\":\"elephants\"}");
 	assert_int_equal(exit_code(), 2);
 }

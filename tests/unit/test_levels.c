@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../lib/fake_host.h"
-#include "protocol/command.h"
+#include "protocol/control.h"
 
 /* Written down by hand, so that a level cannot change unseen. */
 static const struct {
@@ -142,6 +142,79 @@ static void denied_commands__as_user__nothing_happened(void **state)
 	fake_host_fini(&host);
 }
 
+/* What xlbctl sends. By hand as well; what is not here is for administrators. */
+static const struct {
+	const char *request;
+	enum access_level level;
+} requests[] = {
+	{ "\"cmd\":\"save\"", ACCESS_USER },
+	{ "\"cmd\":\"status\"", ACCESS_USER },
+	{ "\"cmd\":\"version\"", ACCESS_USER },
+	{ "\"cmd\":\"show\",\"what\":\"backends\"", ACCESS_USER },
+	{ "\"cmd\":\"show\",\"what\":\"binds\"", ACCESS_USER },
+	{ "\"cmd\":\"show\",\"what\":\"drops\"", ACCESS_USER },
+	{ "\"cmd\":\"show\",\"what\":\"events\"", ACCESS_USER },
+	{ "\"cmd\":\"show\",\"what\":\"flows\"", ACCESS_OPERATOR },
+	{ "\"cmd\":\"show\",\"what\":\"frontends\"", ACCESS_USER },
+	{ "\"cmd\":\"show\",\"what\":\"servers\"", ACCESS_USER },
+};
+
+static enum access_level request_level(const char *request, size_t *known)
+{
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (strcmp(requests[i].request, request) != 0)
+			continue;
+		++*known;
+		return requests[i].level;
+	}
+	return ACCESS_ADMIN;
+}
+
+/* At each level the request is refused for the level alone, exit code 5, or not. */
+static void check_request(struct fake_host *host, const struct control_row *row, const char *request, size_t *known)
+{
+	enum access_level least = request_level(request, known);
+	struct buf out = { 0 };
+	char line[256];
+
+	if (row->level != least)
+		fail_msg("'%s' has level %d", request, row->level);
+	snprintf(line, sizeof(line), "@xlb {%s,\"server\":\"be/s1\",\"action\":\"drain\",\"interface\":\"e0\"}",
+		 request);
+	for (int level = ACCESS_USER; level <= ACCESS_ADMIN; level++) {
+		unsigned long before = host->changes;
+
+		ask(host, (enum access_level)level, line, &out);
+		if (!strstr(out.data, "\"exit\":5,") != (level >= (int)least))
+			fail_msg("'%s' at level %d: %s", request, level, out.data);
+		if (level < (int)least)
+			assert_int_equal(host->changes, before);
+	}
+	buf_fini(&out);
+}
+
+static void every_request_of_xlbctl__every_level__as_written_down(void **state)
+{
+	const struct control_row *row;
+	struct fake_host host;
+	char request[64];
+	size_t known = 0, i;
+
+	(void)state;
+	fake_host_init(&host);
+	for (i = 0; (row = control_at(i)); i++) {
+		snprintf(request, sizeof(request), "\"cmd\":\"%s\"", row->name);
+		if (strcmp(row->name, "show") != 0)
+			check_request(&host, row, request, &known);
+	}
+	for (i = 0; (row = control_show_at(i)); i++) {
+		snprintf(request, sizeof(request), "\"cmd\":\"show\",\"what\":\"%s\"", row->name);
+		check_request(&host, row, request, &known);
+	}
+	assert_int_equal(known, sizeof(requests) / sizeof(requests[0]));
+	fake_host_fini(&host);
+}
+
 /* The help of a level has what the level may run, and nothing else. */
 static void help__every_level__its_commands(void **state)
 {
@@ -170,6 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command__every_level__as_written_down),
 		cmocka_unit_test(denied_commands__as_user__nothing_happened),
+		cmocka_unit_test(every_request_of_xlbctl__every_level__as_written_down),
 		cmocka_unit_test(help__every_level__its_commands),
 	};
 

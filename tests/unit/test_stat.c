@@ -210,6 +210,32 @@ static void csv__states__as_haproxy(void **state)
 	assert_string_equal(value("be", "BACKEND", "weight"), "0");
 }
 
+static void csv__slowstart__throttle_and_weight_in_force(void **state)
+{
+	struct server *s1 = model_server_find(model_backend_find(host.model, "be"), "s1");
+
+	(void)state;
+	host.now_ms = 1000000;
+	s1->run.weight = 200;
+	s1->slowstart_ms = 20000;
+	ask_table("show stat");
+	assert_string_equal(value("be", "s1", "throttle"), ""); /* there was no recovery */
+	assert_string_equal(value("be", "s1", "weight"), "200");
+	s1->run.recovered_ms = host.now_ms - 10000;
+	ask_table("show stat");
+	assert_string_equal(value("be", "s1", "throttle"), "50");
+	assert_string_equal(value("be", "s1", "weight"), "100");
+	assert_string_equal(value("be", "s1", "uweight"), "200");
+	s1->run.admin = SERVER_FDRAIN;
+	ask_table("show stat");
+	assert_string_equal(value("be", "s1", "throttle"), "");
+	s1->run.admin = 0;
+	host.now_ms += 10000;
+	ask_table("show stat");
+	assert_string_equal(value("be", "s1", "throttle"), "");
+	assert_string_equal(value("be", "s1", "weight"), "200");
+}
+
 static void csv__filters__select_rows(void **state)
 {
 	(void)state;
@@ -404,6 +430,7 @@ int main(void)
 		CASE(csv__rows__same_number_of_cells_in_file_order),
 		CASE(csv__values__from_the_right_counters),
 		CASE(csv__states__as_haproxy),
+		CASE(csv__slowstart__throttle_and_weight_in_force),
 		CASE(csv__filters__select_rows),
 		CASE(typed__line__as_haproxy),
 		CASE(json__text__is_valid),

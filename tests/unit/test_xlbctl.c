@@ -71,6 +71,7 @@ static void serve(int listener)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	fake_host_init(&h);
+	h.nr_events = 7;
 	while ((fd = accept(listener, NULL, NULL)) >= 0)
 		serve_client(&h, fd);
 	_exit(1);
@@ -232,6 +233,11 @@ static void show__tables__people_can_read(void **state)
 	assert_int_equal(ctl("show servers nobody"), 6);
 	assert_int_equal(ctl("show frontends"), 0);
 	has("0.0.0.0:8080/tcp");
+	assert_int_equal(ctl("show checks be"), 0);
+	has("RISE FALL FAILED");
+	has("s1 ");
+	assert_int_equal(ctl("show events"), 0);
+	has("(5 earlier lines are not kept)\nevent 6\nevent 7\n");
 	assert_int_equal(ctl("show backends"), 0);
 	assert_int_equal(ctl("show binds"), 0);
 	assert_int_equal(ctl("show flows --limit 1"), 0);

@@ -66,7 +66,7 @@ enum capability_state {
 	X(STATS_SCOPE, WARNED, "'stats scope'", "the page shows everything")                                           \
 	X(STATS_USERS, WARNED, "a second 'stats auth'", "only the last user is known to the page")                     \
 	X(STATS_LOOK, NOTED, "what the page shows and hides", "the page looks the same for all")                       \
-	X(SOCKET_STATS, NOTED, "'option socket-stats'", "'show stat' has no rows for bind lines")                      \
+	X(SOCKET_STATS, IN_FORCE, "'option socket-stats'", "'show stat' has no rows for bind lines")                   \
 	X(LOG_HEALTH_CHECKS, IN_FORCE, "'option log-health-checks'", "only changes of a server's state are logged")    \
 	X(LOG_TAG, IN_FORCE, "'log-tag' and 'log-send-hostname'", "log lines carry the name xlb")                      \
 	X(MAX_SPREAD_CHECKS, IN_FORCE, "'max-spread-checks'", "'spread-checks' alone counts")                          \

@@ -6,7 +6,8 @@
  * "error": "sentence", "diagnostics": [D...]}, where N is what xlbctl shall exit with. Members by command:
  *
  *   status, version   none
- *   show              what: frontends backends servers flows drops binds; flows: limit (0: all)
+ *   show              what: frontends backends servers flows drops binds events; flows: limit (0: all); events:
+ *                     since: the last 'seq' that was seen
  *   attach            interface, mode: auto native generic (default auto); the result is {name, mode, why}
  *   detach            interface; {name, attached: false}
  *   reload            dry_run: true false; {valid, reloaded}, and of a dry run: plan: [{op: add remove change,
@@ -413,33 +414,34 @@ static void control_server(struct request *r)
 		server_change(r, &ch, s, action);
 }
 
-static const struct {
-	const char *name;
-	enum access_level level;
-	void (*run)(struct request *r);
-} controls[] = {
+static const struct control_row controls[] = {
 	{ "attach", ACCESS_ADMIN, control_attach }, { "detach", ACCESS_ADMIN, control_detach },
 	{ "reload", ACCESS_ADMIN, control_reload }, { "server", ACCESS_ADMIN, control_server },
 	{ "save", ACCESS_USER, control_save },	    { "show", ACCESS_USER, control_show },
 	{ "status", ACCESS_USER, control_status },  { "version", ACCESS_USER, control_version },
 };
 
+const struct control_row *control_at(size_t i)
+{
+	return i < sizeof(controls) / sizeof(controls[0]) ? &controls[i] : NULL;
+}
+
 /* The level of the socket holds for these commands as for HAProxy's. */
 static void run_request(struct request *r)
 {
 	const char *cmd = request_text(r, "cmd");
+	const struct control_row *row;
 	size_t i;
 
-	for (i = 0; i < sizeof(controls) / sizeof(controls[0]); i++)
-		if (strcmp(cmd, controls[i].name) == 0)
-			break;
-	if (i == sizeof(controls) / sizeof(controls[0]))
+	for (i = 0; (row = control_at(i)) && strcmp(cmd, row->name) != 0; i++)
+		;
+	if (!row)
 		request_fail(r, CONTROL_USAGE,
 			     "The daemon knows no command '%s': are xlbctl and xlbd of the same version?", cmd);
-	else if (r->s->level < controls[i].level)
+	else if (r->s->level < row->level)
 		request_fail(r, CONTROL_PERMISSION, "This socket's level does not allow '%s'.", cmd);
 	else
-		controls[i].run(r);
+		row->run(r);
 }
 
 json_t *control_text(const char *text)

@@ -45,6 +45,17 @@ json_t *control_text(const char *text);
 /* A server as `show servers` has it. */
 json_t *control_server_row(struct request *r, const struct server *s);
 
+/* A row of the tables of commands and of what can be shown. */
+struct control_row {
+	const char *name;
+	enum access_level level; /* the least that may ask for it */
+	void (*run)(struct request *r);
+};
+
+/* Row 'i' of the commands and of what 'show' knows, NULL beyond the end: for who must see all of them. */
+const struct control_row *control_at(size_t i);
+const struct control_row *control_show_at(size_t i);
+
 void control_status(struct request *r);
 void control_save(struct request *r);
 void control_show(struct request *r);

@@ -194,7 +194,7 @@ static void show_backends(struct request *r)
 		o = json_object();
 		set_text(o, "name", b->name);
 		set_text(o, "state", active + backup || !b->nr_servers ? "UP" : "DOWN");
-		set_text(o, "balance", "roundrobin");
+		set_text(o, "balance", balance_name(b->balance.alg));
 		set_count(o, "servers", b->nr_servers);
 		set_count(o, "servers_active", active);
 		set_count(o, "servers_backup", backup);
@@ -224,6 +224,13 @@ json_t *control_server_row(struct request *r, const struct server *s)
 	set_text(o, "check_status", checked ? check_code_name(s->run.check.code) : NULL);
 	set_text(o, "check_desc", checked ? check_code_desc(s->run.check.code) : NULL);
 	set_text(o, "check_info", checked && s->run.check.desc[0] ? s->run.check.desc : NULL);
+	set(o, "check_duration_ms",
+	    checked && s->run.check.duration_ms >= 0 ? json_integer(s->run.check.duration_ms) : json_null());
+	set(o, "check_health", checked ? json_integer(s->run.check.health) : json_null());
+	set_count(o, "check_rise", s->check.rise);
+	set_count(o, "check_fall", s->check.fall);
+	set_text(o, "agent_status",
+		 s->agent.type != CHECK_NONE && s->run.agent_enabled ? check_code_name(s->run.agent.code) : NULL);
 	set_count(o, "check_failed", s->run.check.failed);
 	set_count(o, "downs", s->run.check.downs);
 	set_count(o, "last_change_s", now_ms > s->run.last_change_ms ? (now_ms - s->run.last_change_ms) / 1000 : 0);
@@ -361,13 +368,8 @@ static void flows_end(struct runtime_job *job)
 static void show_flows(struct request *r)
 {
 	json_int_t limit = json_integer_value(json_object_get(r->in, "limit"));
-	struct flows_job *d;
+	struct flows_job *d = calloc(1, sizeof(*d));
 
-	if (r->s->level < ACCESS_OPERATOR) {
-		request_fail(r, CONTROL_PERMISSION, "This socket's level does not allow 'show flows'.");
-		return;
-	}
-	d = calloc(1, sizeof(*d));
 	if (!d) {
 		request_fail(r, CONTROL_FAILED, "Out of memory.");
 		return;
@@ -379,27 +381,51 @@ static void show_flows(struct request *r)
 	r->answered = true;
 }
 
-static const struct {
-	const char *what;
-	void (*show)(struct request *r);
-} shows[] = {
-	{ "backends", show_backends }, { "binds", show_binds },		{ "drops", show_drops },
-	{ "flows", show_flows },       { "frontends", show_frontends }, { "servers", show_servers },
+/* Lines of the log behind number 'since'; who wants to follow asks again with the last number that it got. */
+static void show_events(struct request *r)
+{
+	uint64_t seq = (uint64_t)json_integer_value(json_object_get(r->in, "since")), lost;
+	const char *line;
+	json_t *o;
+
+	while ((line = r->host->event(r->arg, &seq, &lost))) {
+		o = json_object();
+		set_count(o, "seq", seq);
+		set_count(o, "lost", lost);
+		set_text(o, "text", line);
+		json_array_append_new(r->result, o);
+	}
+}
+
+/* Who speaks to whom is for operators, as `show sess` is. */
+static const struct control_row shows[] = {
+	{ "backends", ACCESS_USER, show_backends }, { "binds", ACCESS_USER, show_binds },
+	{ "drops", ACCESS_USER, show_drops },	    { "events", ACCESS_USER, show_events },
+	{ "flows", ACCESS_OPERATOR, show_flows },   { "frontends", ACCESS_USER, show_frontends },
+	{ "servers", ACCESS_USER, show_servers },
 };
+
+const struct control_row *control_show_at(size_t i)
+{
+	return i < sizeof(shows) / sizeof(shows[0]) ? &shows[i] : NULL;
+}
 
 void control_show(struct request *r)
 {
 	const char *what = request_text(r, "what");
+	const struct control_row *row;
 	size_t i;
 
-	for (i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
-		if (strcmp(what, shows[i].what) != 0)
-			continue;
+	for (i = 0; (row = control_show_at(i)) && strcmp(what, row->name) != 0; i++)
+		;
+	if (!row) {
+		request_fail(r, CONTROL_USAGE, "There is no '%s' to show.", what);
+	} else if (r->s->level < row->level) {
+		request_fail(r, CONTROL_PERMISSION, "This socket's level does not allow 'show %s'.", what);
+	} else {
 		r->result = json_array();
-		shows[i].show(r);
-		return;
+		row->run(r);
 	}
-	request_fail(r, CONTROL_USAGE, "There is no '%s' to show.", what);
 }
 
 void control_save(struct request *r)

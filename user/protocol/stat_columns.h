@@ -54,7 +54,7 @@
 	X(hrsp_4xx, "MCP", NULL) \
 	X(hrsp_5xx, "MCP", NULL) \
 	X(hrsp_other, "MCP", NULL) \
-	X(hanafail, "MCP", NULL) \
+	X(hanafail, "MCP", "times that 'observe' found too many errors in a row") \
 	X(req_rate, "MRP", NULL) \
 	X(req_rate_max, "MMP", NULL) \
 	X(req_tot, "MCP", NULL) \

@@ -168,6 +168,20 @@ static uint64_t downtime_s(const struct stat_source *src, uint64_t total_ms, uin
 	return total_ms / 1000;
 }
 
+/* 'slowstart': how far the server is on its way to its full weight, and what it has of it now. Otherwise no throttle.
+ */
+static void fill_weight(const struct stat_source *src, const struct server *s, struct stat_row *row)
+{
+	unsigned int ramp = server_ramp(s, src->now_ms);
+
+	row->cell[STAT_weight] = cell_u32(s->run.weight);
+	row->cell[STAT_uweight] = cell_u32(s->run.weight);
+	if (ramp == SERVER_RAMP_FULL || !server_is_usable(s))
+		return;
+	row->cell[STAT_weight] = cell_u32((s->run.weight * ramp + SERVER_RAMP_FULL - 1) / SERVER_RAMP_FULL);
+	row->cell[STAT_throttle] = cell_u32(100 * ramp / SERVER_RAMP_FULL);
+}
+
 /*
  * 'weight' is the one in force, also of a server that takes no flows; check columns are empty for a server without
  * check, and all but the counters of them in maintenance, where the last result says nothing any more.
@@ -184,8 +198,7 @@ void stat_row_server(const struct stat_source *src, const struct server *s, stru
 	row->cell[STAT_dreq] = (struct cell){ 0 };
 	fill_serving(row, &n, direct);
 	row->cell[STAT_status] = cell_str(server_status(s, row->status));
-	row->cell[STAT_weight] = cell_u32(s->run.weight);
-	row->cell[STAT_uweight] = cell_u32(s->run.weight);
+	fill_weight(src, s, row);
 	row->cell[STAT_act] = cell_u32(!s->backup);
 	row->cell[STAT_bck] = cell_u32(s->backup);
 	if (s->maxconn)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* show frontends, backends, servers, binds, flows: a request, then JSON as it came or a table. */
+/* show frontends, backends, servers, checks, binds, flows: a request, then JSON as it came or a table. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +55,13 @@ static const struct column server_columns[] = {
 	{ "TOTAL", "connections_total", COUNT },
 	{ "BYTES IN", "bytes_in", COUNT },
 	{ "BYTES OUT", "bytes_out", COUNT },
+};
+
+static const struct column check_columns[] = {
+	{ "BACKEND", "backend", TEXT },	   { "SERVER", "name", TEXT },		 { "STATE", "state", TEXT },
+	{ "CHECK", "check_status", TEXT }, { "MS", "check_duration_ms", COUNT }, { "HEALTH", "check_health", COUNT },
+	{ "RISE", "check_rise", COUNT },   { "FALL", "check_fall", COUNT },	 { "FAILED", "check_failed", COUNT },
+	{ "AGENT", "agent_status", TEXT }, { "WHAT", "check_desc", TEXT },	 { "INFO", "check_info", TEXT },
 };
 
 static const struct column bind_columns[] = {
@@ -115,6 +122,7 @@ static void add_row(struct table *t, const struct column *columns, size_t nr, co
 }
 
 _Static_assert(sizeof(server_columns) / sizeof(server_columns[0]) <= MAX_COLUMNS, "room for the widest table");
+_Static_assert(sizeof(check_columns) / sizeof(check_columns[0]) <= MAX_COLUMNS, "room for the widest table");
 _Static_assert(sizeof(backend_columns) / sizeof(backend_columns[0]) <= MAX_COLUMNS, "room for the widest table");
 
 static void print_rows(const struct column *columns, size_t nr, const json_t *rows)
@@ -177,7 +185,8 @@ static size_t keep_backend(json_t *rows, const char *name)
 	return i;
 }
 
-enum ctl_exit cmd_show_servers(struct ctl *c)
+/* Servers, all or of one backend, seen from one side. */
+static enum ctl_exit show_servers(struct ctl *c, const struct column *columns, size_t nr)
 {
 	json_t *rows = NULL;
 	enum ctl_exit code = ask(c, json_pack("{s:s,s:s}", "cmd", "show", "what", "servers"), &rows);
@@ -192,9 +201,19 @@ enum ctl_exit cmd_show_servers(struct ctl *c)
 	if (c->values.json)
 		print_json(rows);
 	else
-		print_rows(server_columns, sizeof(server_columns) / sizeof(server_columns[0]), rows);
+		print_rows(columns, nr, rows);
 	json_decref(rows);
 	return CTL_OK;
+}
+
+enum ctl_exit cmd_show_servers(struct ctl *c)
+{
+	return show_servers(c, server_columns, sizeof(server_columns) / sizeof(server_columns[0]));
+}
+
+enum ctl_exit cmd_show_checks(struct ctl *c)
+{
+	return show_servers(c, check_columns, sizeof(check_columns) / sizeof(check_columns[0]));
 }
 
 /* A person gets the first thousand, a program all: the daemon stops reading its table where the limit is. */

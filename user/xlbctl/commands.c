@@ -34,6 +34,11 @@ static const struct ctl_option drops_options[] = {
 	{ 0 },
 };
 
+static const struct ctl_option events_options[] = {
+	{ "follow", 'f', NULL, VALUE(follow), "go on with new lines until interrupted", NULL },
+	{ 0 },
+};
+
 static const struct ctl_option add_options[] = {
 	{ "maint", 0, NULL, VALUE(maint), "leave the new server in maintenance", NULL },
 	{ 0 },
@@ -74,6 +79,12 @@ const struct ctl_cmd ctl_commands[] = {
 	  NULL },
 	{ "show servers", "[BACKEND]", 0, 1, "servers, their state, checks and traffic", "xlbctl show servers", NULL,
 	  cmd_show_servers, NULL },
+	{ "show checks", "[BACKEND]", 0, 1, "what the health check of each server has found", "xlbctl show checks web",
+	  NULL, cmd_show_checks,
+	  "A server is up while its health is at least 'rise'; it ranges from 0 to rise + fall - 1, as in HAProxy." },
+	{ "show events", "", 0, 0, "the last lines of the daemon's log", "xlbctl show events -f", events_options,
+	  cmd_show_events,
+	  "Servers that go up and down, commands, attachments, reloads. The daemon keeps some hundred lines." },
 	{ "show flows", "", 0, 0, "who speaks to which server now", "xlbctl show flows --limit 20", flows_options,
 	  cmd_show_flows, NULL },
 	{ "show drops", "", 0, 0, "why packets went where they went; sums to all packets received", "xlbctl show drops",

@@ -32,7 +32,7 @@ struct ctl_values {
 	const char *instance, *run_dir;
 	bool json, help;
 	const char *mode, *limit;
-	bool dry_run, force, maint, all;
+	bool dry_run, force, maint, all, follow;
 };
 
 struct ctl_option {
@@ -123,6 +123,8 @@ enum ctl_exit cmd_version(struct ctl *c);
 enum ctl_exit cmd_show_frontends(struct ctl *c);
 enum ctl_exit cmd_show_backends(struct ctl *c);
 enum ctl_exit cmd_show_servers(struct ctl *c);
+enum ctl_exit cmd_show_checks(struct ctl *c);
+enum ctl_exit cmd_show_events(struct ctl *c);
 enum ctl_exit cmd_show_flows(struct ctl *c);
 enum ctl_exit cmd_show_drops(struct ctl *c);
 enum ctl_exit cmd_show_binds(struct ctl *c);
