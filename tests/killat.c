@@ -3,9 +3,9 @@
  * Kills a daemon at a chosen system call of its reload: killat PID FILE NUMBER
  *
  * Sends SIGHUP, counts the system calls of the main thread from the one that opens FILE, its configuration, and kills
- * the process before call NUMBER (1..) is made. Prints "killed before call N: what" and ends with 0, or, when the daemon
- * waits for events before that, "N calls, bpf: A B C" with the numbers of those to the BPF subsystem, and ends with 1;
- * the daemon then runs on.
+ * the process before call NUMBER (1..) is made. Prints "killed before call N: what" and ends with 0, or, when the
+ * daemon waits for events before that, "N calls, bpf: A B C" with the numbers of those to the BPF subsystem, and ends
+ * with 1; the daemon then runs on.
  */
 #include <errno.h>
 #include <signal.h>
