@@ -89,6 +89,8 @@ $(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/tests/libfuzz.a
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libfuzz.a $(FUZZ_LDFLAGS_$*) $(call pkg_libs,jansson libpcre2-8)
 
 $(O)/tests/fuzz/stateload: $(O)/fuzz/user/xlbd/stateload.o
+$(O)/tests/fuzz/netlink: $(addprefix $(O)/fuzz/user/net/,cache.o net.o resolve.o)
+FUZZ_LDFLAGS_netlink = $(call pkg_libs,libmnl libuv)
 
 # No name of a fuzzed file shall reach a name server.
 FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
@@ -105,7 +107,7 @@ unit_programs := $(UNIT_TESTS:%=$(O)/tests/unit/%)
 bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%) $(O)/tests/model/model
 fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 
-.PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz
+.PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz fuzz-smoke
 test: ## everything: unit, bpf, netns, compat, fuzz smoke, other kernels (root; T=word selects, SAN=address,undefined)
 	@tools/install-packages build test vm
 	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs $(if $(SAN),,vm-programs)
@@ -130,6 +132,9 @@ check-compat: all $(TEST_TOOLS) lab-programs ## side by side with HAProxy and it
 
 check-fuzz: $(fuzz_programs) ## a few seconds of each fuzz harness
 	@$(RUN) $(RUN_FUZZ)
+
+fuzz-smoke: $(fuzz_programs) ## half a minute of each fuzz harness (FUZZ_SECONDS)
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),30) $(RUN) $(RUN_FUZZ)
 
 # The differential test: tests/model, an independent model of the data plane, against the program. Needs root.
 MODEL_OBJ := $(call obj,$(filter-out %.bpf.c,$(wildcard tests/model/*.c)))

@@ -48,6 +48,17 @@ static bool link_equal(const struct net_link *a, const struct net_link *b)
 	       !memcmp(a->mac, b->mac, sizeof(a->mac));
 }
 
+/* A text whose end may be that of the attribute. */
+static void copy_name(const struct nlattr *attr, char *ret, size_t cap)
+{
+	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+
+	if (len >= cap)
+		len = cap - 1;
+	memcpy(ret, mnl_attr_get_payload(attr), len);
+	ret[len] = '\0';
+}
+
 static void link_message(struct net *n, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
@@ -67,8 +78,8 @@ static void link_message(struct net *n, const struct nlmsghdr *nlh)
 	}
 	mnl_attr_parse(nlh, sizeof(*ifi), on_attr, &a);
 	if (tb[IFLA_IFNAME])
-		strncpy(now.name, mnl_attr_get_str(tb[IFLA_IFNAME]), sizeof(now.name) - 1);
-	if (tb[IFLA_MTU])
+		copy_name(tb[IFLA_IFNAME], now.name, sizeof(now.name));
+	if (net_attr_has(tb[IFLA_MTU], sizeof(uint32_t)))
 		now.mtu = mnl_attr_get_u32(tb[IFLA_MTU]);
 	if (tb[IFLA_ADDRESS] && mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == sizeof(now.mac))
 		memcpy(now.mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), sizeof(now.mac));
@@ -113,7 +124,7 @@ static bool is_tentative(const struct ifaddrmsg *ifa, const struct nlattr *flags
 {
 	uint32_t bits = ifa->ifa_flags;
 
-	if (flags && mnl_attr_get_payload_len(flags) >= sizeof(bits))
+	if (net_attr_has(flags, sizeof(bits)))
 		bits = mnl_attr_get_u32(flags);
 	return ifa->ifa_family == AF_INET6 && bits & (IFA_F_TENTATIVE | IFA_F_DADFAILED) && !(bits & IFA_F_OPTIMISTIC);
 }
@@ -220,31 +231,38 @@ static void neigh_message(struct net *n, const struct nlmsghdr *nlh)
 	compare_mac(n, &key, usable_mac(&before), usable_mac(e));
 }
 
+static void route_message(struct net *n, const struct nlmsghdr *nlh)
+{
+	(void)nlh;
+	cache_drop_routes(n);
+	n->route_changed = true;
+}
+
+/* What each kind of message is for, and the head that it must have at least. */
+static const struct {
+	uint16_t type;
+	size_t head;
+	void (*enter)(struct net *n, const struct nlmsghdr *nlh);
+} kinds[] = {
+	{ RTM_NEWLINK, sizeof(struct ifinfomsg), link_message },
+	{ RTM_DELLINK, sizeof(struct ifinfomsg), link_message },
+	{ RTM_NEWADDR, sizeof(struct ifaddrmsg), addr_message },
+	{ RTM_DELADDR, sizeof(struct ifaddrmsg), addr_message },
+	{ RTM_NEWNEIGH, sizeof(struct ndmsg), neigh_message },
+	{ RTM_DELNEIGH, sizeof(struct ndmsg), neigh_message },
+	{ RTM_NEWROUTE, 0, route_message },
+	{ RTM_DELROUTE, 0, route_message },
+	{ RTM_NEWRULE, 0, route_message },
+	{ RTM_DELRULE, 0, route_message },
+	{ RTM_NEWNEXTHOP, 0, route_message },
+	{ RTM_DELNEXTHOP, 0, route_message },
+};
+
 void cache_message(struct net *n, const struct nlmsghdr *nlh)
 {
-	switch (nlh->nlmsg_type) {
-	case RTM_NEWLINK:
-	case RTM_DELLINK:
-		link_message(n, nlh);
-		break;
-	case RTM_NEWADDR:
-	case RTM_DELADDR:
-		addr_message(n, nlh);
-		break;
-	case RTM_NEWNEIGH:
-	case RTM_DELNEIGH:
-		neigh_message(n, nlh);
-		break;
-	case RTM_NEWROUTE:
-	case RTM_DELROUTE:
-	case RTM_NEWRULE:
-	case RTM_DELRULE:
-	case RTM_NEWNEXTHOP:
-	case RTM_DELNEXTHOP:
-		cache_drop_routes(n);
-		n->route_changed = true;
-		break;
-	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].type == nlh->nlmsg_type && mnl_nlmsg_get_payload_len(nlh) >= kinds[i].head)
+			kinds[i].enter(n, nlh);
 }
 
 void cache_drop_unseen(struct net *n)

@@ -117,11 +117,11 @@ int net_refresh(struct net *n)
 	return 0;
 }
 
-static void handle_messages(struct net *n, const char *buf, int len)
+void net_messages(struct net *n, const char *buf, int len)
 {
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)buf;
 
-	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+	for (; net_message_fits(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 		cache_message(n, nlh);
 }
 
@@ -144,7 +144,7 @@ static void on_events(uv_poll_t *poll, int status, int events)
 		}
 		if (len < 0)
 			break;
-		handle_messages(n, buf, (int)len);
+		net_messages(n, buf, (int)len);
 	}
 	if (lost) {
 		n->addr_changed = n->route_changed = n->neigh_changed = true;

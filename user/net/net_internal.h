@@ -107,6 +107,12 @@ void cache_fini(struct net *n);
 /* The MAC that may be used now, or NULL. */
 const unsigned char *cache_mac(const struct net *n, const struct addr_key *key);
 
+/* Is the attribute there, with at least 'size' bytes? */
+static inline bool net_attr_has(const struct nlattr *attr, size_t size)
+{
+	return attr && mnl_attr_get_payload_len(attr) >= size;
+}
+
 /* net.c */
 void net_emit(struct net *n, enum net_event_type type, uint32_t ifindex, const char *ifname);
 /*
@@ -115,7 +121,18 @@ void net_emit(struct net *n, enum net_event_type type, uint32_t ifindex, const c
  */
 int net_talk(struct net *n, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg);
 
+/* Is there a whole message in the next 'len' bytes? libmnl's own look takes a length above INT_MAX for a negative one. */
+static inline bool net_message_fits(const struct nlmsghdr *nlh, int len)
+{
+	return mnl_nlmsg_ok(nlh, len) && nlh->nlmsg_len <= (unsigned int)len;
+}
+
+/* Enters the announcements in 'buf', which is aligned as a message and of 'len' bytes. */
+void net_messages(struct net *n, const char *buf, int len);
+
 /* resolve.c: called once a second. */
 void resolve_tick(struct net *n);
+/* Takes what a route is made of from the kernel's answer; a callback for net_talk(), 'arg' is a struct route_entry. */
+int resolve_route_message(const struct nlmsghdr *nlh, void *arg);
 
 #endif

@@ -45,18 +45,18 @@ static struct addr via_addr(const struct nlattr *attr)
 	return a;
 }
 
-static int on_route(const struct nlmsghdr *nlh, void *arg)
+int resolve_route_message(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct route_entry *r = arg;
 	const struct nlattr *attr;
 
-	if (nlh->nlmsg_type != RTM_NEWROUTE)
+	if (nlh->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm))
 		return MNL_CB_OK;
 	mnl_attr_for_each(attr, nlh, sizeof(*rtm)) {
 		switch (mnl_attr_get_type(attr)) {
 		case RTA_OIF:
-			if (mnl_attr_get_payload_len(attr) >= sizeof(uint32_t))
+			if (net_attr_has(attr, sizeof(uint32_t)))
 				r->oif = mnl_attr_get_u32(attr);
 			break;
 		case RTA_GATEWAY:
@@ -96,7 +96,7 @@ static int ask_route(struct net *n, struct route_entry *r)
 	rtm->rtm_family = (unsigned char)dst.family;
 	rtm->rtm_dst_len = dst.family == AF_INET ? 32 : 128;
 	put_addr(nlh, RTA_DST, &dst);
-	return net_talk(n, nlh, on_route, r);
+	return net_talk(n, nlh, resolve_route_message, r);
 }
 
 /* The cached route, asked for if need be; NULL: out of memory. */
