@@ -15,20 +15,30 @@
 
 enum { TCP_STATE_LISTEN = 0x0a };
 
-bool net_forwards(const char *ifname, int family)
+/* The first character of a setting of the interface, 0 if it cannot be read. */
+static int setting(const char *ifname, int family, const char *name)
 {
 	char path[96];
 	int c;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", family == AF_INET ? "ipv4" : "ipv6",
-		 ifname);
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family == AF_INET ? "ipv4" : "ipv6", ifname, name);
 	f = fopen(path, "re");
 	if (!f)
-		return true;
+		return 0;
 	c = fgetc(f);
 	(void)fclose(f);
-	return c != '0';
+	return c;
+}
+
+bool net_forwards(const char *ifname, int family)
+{
+	return setting(ifname, family, "forwarding") != '0';
+}
+
+bool net_redirects(const char *ifname)
+{
+	return setting(ifname, AF_INET, "send_redirects") == '1' || setting("all", AF_INET, "send_redirects") == '1';
 }
 
 int net_ephemeral_range(struct port_range *ret)

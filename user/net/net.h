@@ -75,6 +75,12 @@ void net_doubt(struct net *n, const struct addr *dst);
  * told. */
 bool net_forwards(const char *ifname, int family);
 
+/*
+ * May the host tell IPv4 stations behind the interface of a shorter way to others there, by ICMP redirects? It does so
+ * only for packets that it forwards.
+ */
+bool net_redirects(const char *ifname);
+
 /* net.ipv4.ip_local_port_range */
 int net_ephemeral_range(struct port_range *ret);
 

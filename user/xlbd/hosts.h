@@ -35,8 +35,10 @@ void hosts_follow_retired(struct hosts *h);
 void hosts_warn_listeners(const struct model *m, struct diag_list *diags);
 
 /*
- * Warns of attached interfaces that do not forward while a stateless backend has servers in 'forward dnat': the kernel
- * then tells nobody the way back to a client. To be called when the image in force or the interfaces have changed.
+ * hosts_warn.c too. Warns of an interface that sends ICMP redirects while servers in 'forward dnat' may share its link
+ * with clients, and of attached interfaces that do not forward while a stateless backend has servers in 'forward dnat':
+ * the kernel then tells nobody the way back to a client. To be called when the image in force or the interfaces have
+ * changed.
  */
 void hosts_warn_forwarding(const struct state *st, struct diag_list *diags);
 
