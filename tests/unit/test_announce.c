@@ -16,39 +16,100 @@ enum { RISE = 2, FALL = 3 };
 static const struct row {
 	const char *name;
 	struct announce_before before;
-	bool up; /* s1 now */
+	enum { IS_DOWN, IS_UP, IS_NOLB } is; /* s1 now */
 	unsigned int admin;
 	bool others_up; /* s2 */
 	bool by_check;
 	const char *lines;
 } rows[] = {
-	{ "nothing", { true, 0 }, true, 0, true, true, "" },
-	{ "check fails", { true, 0 }, false, 0, true, true,
+	{ "nothing", { true, false, 0 }, IS_UP, 0, true, true, "" },
+	{ "check fails", { true, false, 0 }, IS_DOWN, 0, true, true,
 	  "1 Server be/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
 	  "1 active and 1 backup servers left. 7 sessions active, 0 requeued, 0 remaining in queue.\n" },
-	{ "last one fails", { true, 0 }, false, 0, false, true,
+	{ "last one fails", { true, false, 0 }, IS_DOWN, 0, false, true,
 	  "1 Server be/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
 	  "0 active and 1 backup servers left. Running on backup. 7 sessions active, 0 requeued, 0 remaining in queue.\n" },
-	{ "check passes", { false, 0 }, true, 0, true, true,
+	{ "check passes", { false, false, 0 }, IS_UP, 0, true, true,
 	  "5 Server be/s1 is UP, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
 	  "2 active and 1 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
-	{ "down by command", { true, 0 }, false, 0, true, false,
+	{ "down by command", { true, false, 0 }, IS_DOWN, 0, true, false,
 	  "1 Server be/s1 is DOWN, changed from CLI. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
 	  "0 remaining in queue.\n" },
-	{ "drain", { true, 0 }, true, SERVER_FDRAIN, true, false,
+	{ "drain", { true, false, 0 }, IS_UP, SERVER_FDRAIN, true, false,
 	  "5 Server be/s1 enters drain state. 1 active and 1 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
-	{ "drain ends", { true, SERVER_FDRAIN }, true, 0, true, false,
+	{ "drain ends", { true, false, SERVER_FDRAIN }, IS_UP, 0, true, false,
 	  "5 Server be/s1 is UP (leaving forced drain).\n" },
-	{ "maintenance", { true, 0 }, true, SERVER_FMAINT, true, false,
+	{ "maintenance", { true, false, 0 }, IS_UP, SERVER_FMAINT, true, false,
 	  "1 Server be/s1 is going DOWN for maintenance. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
 	  "0 remaining in queue.\n" },
-	{ "maintenance while down", { false, 0 }, false, SERVER_FMAINT, true, false,
+	{ "maintenance while down", { false, false, 0 }, IS_DOWN, SERVER_FMAINT, true, false,
 	  "5 Server be/s1 was DOWN and now enters maintenance.\n" },
-	{ "maintenance ends", { true, SERVER_FMAINT }, true, 0, true, false,
+	{ "maintenance ends", { true, false, SERVER_FMAINT }, IS_UP, 0, true, false,
 	  "5 Server be/s1 is UP/READY (leaving forced maintenance).\n" },
-	{ "maintenance becomes drain", { true, SERVER_FMAINT }, true, SERVER_FDRAIN, true, false,
+	{ "maintenance becomes drain", { true, false, SERVER_FMAINT }, IS_UP, SERVER_FDRAIN, true, false,
 	  "5 Server be/s1 is UP/DRAIN (leaving forced maintenance).\n5 Server be/s1 remains in forced drain mode.\n" },
-	{ "health in maintenance", { true, SERVER_FMAINT }, false, SERVER_FMAINT, true, false, "" },
+	{ "check passes conditionally", { true, false, 0 }, IS_NOLB, 0, true, true,
+	  "5 Server be/s1 is stopping, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
+	  "1 active and 1 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
+	{ "stopping by command", { false, false, 0 }, IS_NOLB, 0, true, false,
+	  "5 Server be/s1 is stopping, changed from CLI. 1 active and 1 backup servers online. 0 sessions requeued, 0 total "
+	  "in queue.\n" },
+	{ "check passes again", { true, true, 0 }, IS_UP, 0, true, true,
+	  "5 Server be/s1 is UP, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. "
+	  "2 active and 1 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
+	{ "down from stopping: no alarm", { true, true, 0 }, IS_DOWN, 0, true, false,
+	  "5 Server be/s1 is DOWN, changed from CLI. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
+	  "0 remaining in queue.\n" },
+	{ "maintenance of a drained one: no alarm", { true, false, SERVER_FDRAIN }, IS_UP, SERVER_FMAINT, true, false,
+	  "5 Server be/s1 is going DOWN for maintenance. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
+	  "0 remaining in queue.\n" },
+	{ "down while drained", { true, false, SERVER_FDRAIN }, IS_DOWN, SERVER_FDRAIN, true, false,
+	  "5 Server be/s1 is DOWN, changed from CLI. 1 active and 1 backup servers left. 7 sessions active, 0 requeued, "
+	  "0 remaining in queue.\n5 Server be/s1 remains in forced drain mode.\n" },
+	{ "health in maintenance", { true, false, SERVER_FMAINT }, IS_DOWN, SERVER_FMAINT, true, false, "" },
+};
+
+/* The same of s1 when it tracks s2, which has that health. */
+static const struct {
+	const char *name;
+	struct announce_before before;
+	bool up, is_nolb;
+	unsigned int admin;
+	const char *lines;
+} tracking[] = {
+	{ "down", { true, false, 0 }, false, false, 0,
+	  "1 Server be/s1 is DOWN via be/s2. 0 active and 0 backup servers left. 7 sessions active, 0 requeued, 0 remaining in "
+	  "queue.\n" },
+	{ "up", { false, false, 0 }, true, false, 0,
+	  "5 Server be/s1 is UP via be/s2. 2 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
+	{ "stopping", { true, false, 0 }, true, true, 0,
+	  "5 Server be/s1 is stopping via be/s2. 0 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.\n" },
+	{ "maintenance", { true, false, 0 }, true, false, SERVER_IMAINT,
+	  "1 Server be/s1 is going DOWN for maintenance via be/s2. 1 active and 0 backup servers left. 7 sessions active, 0 "
+	  "requeued, 0 remaining in queue.\n" },
+	{ "maintenance while down", { false, false, 0 }, false, false, SERVER_IMAINT,
+	  "5 Server be/s1 was DOWN and now enters maintenance via be/s2.\n" },
+	{ "maintenance ends", { true, false, SERVER_IMAINT }, true, false, 0,
+	  "5 Server be/s1 is UP/READY (leaving maintenance).\n" },
+	{ "maintenance of its own", { true, false, 0 }, true, false, SERVER_FMAINT,
+	  "1 Server be/s1 is going DOWN for maintenance. 1 active and 0 backup servers left. 7 sessions active, 0 requeued, 0 "
+	  "remaining in queue.\n" },
+	{ "maintenance of its own besides", { true, false, SERVER_IMAINT }, true, false, SERVER_IMAINT | SERVER_FMAINT, "" },
+	{ "its own ends first", { true, false, SERVER_IMAINT | SERVER_FMAINT }, true, false, SERVER_IMAINT,
+	  "5 Server be/s1 is leaving forced maintenance but remains in maintenance via be/s2.\n" },
+	{ "the other's ends first", { true, false, SERVER_IMAINT | SERVER_FMAINT }, true, false, SERVER_FMAINT,
+	  "5 Server be/s1 remains in forced maintenance.\n" },
+	{ "drain", { true, false, 0 }, true, false, SERVER_IDRAIN,
+	  "5 Server be/s1 enters drain state via be/s2. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in "
+	  "queue.\n" },
+	{ "drain of its own besides", { true, false, SERVER_IDRAIN }, true, false, SERVER_IDRAIN | SERVER_FDRAIN,
+	  "5 Server be/s1 remains in forced drain mode.\n" },
+	{ "its own drain ends first", { true, false, SERVER_IDRAIN | SERVER_FDRAIN }, true, false, SERVER_IDRAIN,
+	  "5 Server be/s1 is leaving forced drain but remains in drain mode via be/s2.\n" },
+	{ "down while drained", { true, false, SERVER_IDRAIN }, false, false, SERVER_IDRAIN,
+	  "5 Server be/s1 is DOWN via be/s2. 0 active and 0 backup servers left. 7 sessions active, 0 requeued, 0 remaining in "
+	  "queue.\n5 Server be/s1 is leaving forced drain but remains in drain mode via be/s2.\n" },
+	{ "drain ends", { true, false, SERVER_IDRAIN }, true, false, 0, "5 Server be/s1 is UP (leaving forced drain).\n" },
 };
 /* clang-format on */
 
@@ -75,15 +136,37 @@ static void announce_server__each_change__words_of_haproxy(void **state)
 		struct buf out = { 0 };
 
 		s3->backup = true;
-		(void)check_set_health(&s1->run.check, &s1->check, rows[i].up ? RISE : 0);
+		(void)check_set_health(&s1->run.check, &s1->check, rows[i].is == IS_DOWN ? 0 : RISE);
 		(void)check_set_health(&s2->run.check, &s2->check, rows[i].others_up ? RISE : 0);
 		s1->run.check.code = CHECK_L4CON;
 		s1->run.check.duration_ms = 0;
 		strcpy(s1->run.check.desc, "Connection refused");
 		s1->run.admin = rows[i].admin;
+		s1->run.check.is_nolb = rows[i].is == IS_NOLB;
 		announce_server(s1, &rows[i].before, rows[i].by_check ? ANNOUNCE_CHECK : ANNOUNCE_COMMAND, 7, &out);
 		if (strcmp(out.data ? out.data : "", rows[i].lines))
 			fail_msg("%s: got '%s'", rows[i].name, out.data ? out.data : "");
+		buf_fini(&out);
+		model_free(m);
+	}
+}
+
+static void announce_server__tracking__names_the_other(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tracking) / sizeof(tracking[0]); i++) {
+		struct model *m = model_new();
+		struct backend *b = model_backend_add(m, "be");
+		struct server *s1 = add(b, "s1"), *s2 = add(b, "s2");
+		struct buf out = { 0 };
+
+		s1->track = s2;
+		(void)check_set_health(&s2->run.check, &s2->check, tracking[i].up ? RISE : 0);
+		s2->run.check.is_nolb = tracking[i].is_nolb;
+		s1->run.admin = tracking[i].admin;
+		announce_server(s1, &tracking[i].before, ANNOUNCE_CHECK, 7, &out);
+		if (strcmp(out.data ? out.data : "", tracking[i].lines))
+			fail_msg("%s: got '%s'", tracking[i].name, out.data ? out.data : "");
 		buf_fini(&out);
 		model_free(m);
 	}
@@ -94,7 +177,7 @@ static void announce_server__backup_with_http_check__says_so_and_the_code(void *
 	struct model *m = model_new();
 	struct backend *b = model_backend_add(m, "be");
 	struct server *s = add(b, "s1");
-	struct announce_before before = { false, 0 };
+	struct announce_before before = { false, false, 0 };
 	struct buf out = { 0 };
 
 	(void)state;
@@ -171,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(announce_server__each_change__words_of_haproxy),
 		cmocka_unit_test(announce_result__each_change__words_of_haproxy),
+		cmocka_unit_test(announce_server__tracking__names_the_other),
 		cmocka_unit_test(announce_server__backup_with_http_check__says_so_and_the_code),
 	};
 

@@ -318,6 +318,9 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
  */
 bool model_follow_tracks(struct model *m);
 
+/* Up, but its check, or that of the server it tracks, passed only conditionally: no new flows. */
+bool server_is_nolb(const struct server *s);
+
 /* May the server take new flows, leaving backup aside: up or unchecked, not in maintenance, drain or NOLB, weight > 0.
  */
 bool server_is_usable(const struct server *s);

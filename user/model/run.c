@@ -185,9 +185,14 @@ bool model_follow_tracks(struct model *m)
 	return changed;
 }
 
+bool server_is_nolb(const struct server *s)
+{
+	return root_of(s)->run.check.is_nolb && server_is_up(s);
+}
+
 bool server_is_usable(const struct server *s)
 {
-	return server_is_up(s) && !root_of(s)->run.check.is_nolb && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) &&
+	return server_is_up(s) && !server_is_nolb(s) && !(s->run.admin & (SERVER_MAINT | SERVER_DRAIN)) &&
 	       s->run.weight;
 }
 

@@ -96,11 +96,11 @@ int change_weight(const struct change *ch, struct server *s, unsigned int weight
 int change_health(const struct change *ch, struct server *s, enum change_health to)
 {
 	struct server_run saved = s->run;
-	bool was = takes_part(s);
+	bool was = takes_part(s), was_nolb = server_is_nolb(s);
 
 	check_set_health(&s->run.check, &s->check, to == CHANGE_DOWN ? 0 : (int)(s->check.rise + s->check.fall) - 1);
 	s->run.check.is_nolb = to == CHANGE_STOPPING;
-	if (was != takes_part(s))
+	if (was != takes_part(s) || was_nolb != server_is_nolb(s))
 		note_change(ch, s, was);
 	return apply_run(ch, s, &saved);
 }

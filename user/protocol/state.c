@@ -135,7 +135,7 @@ static int op_state(const struct server *s)
 {
 	if (s->run.admin & SERVER_MAINT || !server_is_up(s))
 		return OP_STOPPED;
-	return s->run.check.is_nolb ? OP_STOPPING : OP_RUNNING;
+	return server_is_nolb(s) ? OP_STOPPING : OP_RUNNING;
 }
 
 static void print_state(struct call *c, const struct backend *b, const struct server *s, uint64_t now_ms)

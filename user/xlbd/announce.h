@@ -8,18 +8,20 @@
 
 /* What a server was a moment ago. */
 struct announce_before {
-	bool up;
+	bool up, is_nolb;
 	unsigned int admin;
 };
+
+/* What it is now, for the next time. */
+struct announce_before announce_now(const struct server *s);
 
 /* Why its health changed. */
 enum announce_why { ANNOUNCE_COMMAND, ANNOUNCE_CHECK, ANNOUNCE_AGENT };
 
 /*
  * Appends the lines that lead from 'before' to the present state of 's', one per change, each ended by a newline and
- * begun by the syslog level as a digit and a blank. A result of a check or an
- * agent is told with the change; a server that tracks another names that. 'active' is the number of flows on the
- * server.
+ * begun by the syslog level as a digit and a blank. A result of a check or an agent is told with the change; a server
+ * that tracks another names that. 'active' is the number of flows on the server.
  */
 void announce_server(const struct server *s, const struct announce_before *before, enum announce_why why,
 		     unsigned int active, struct buf *out);

@@ -102,18 +102,18 @@ static bool note_one(struct item *it, enum announce_why why)
 {
 	struct server *s = it->server;
 	struct state *st = it->checks->st;
-	bool up = server_is_up(s);
+	struct announce_before is = announce_now(s);
 	uint64_t now = state_now_ms();
 	struct buf lines = { 0 };
 
-	if (up == it->before.up && s->run.admin == it->before.admin)
+	if (is.up == it->before.up && is.is_nolb == it->before.is_nolb && is.admin == it->before.admin)
 		return false;
 	announce_server(s, &it->before, why, dp_active_of_server(st->dp, s->run.dp_id), &lines);
 	log_lines(&lines);
 	buf_fini(&lines);
 	if (why != ANNOUNCE_COMMAND || s->track)
-		note_times(s, up, now);
-	it->before = (struct announce_before){ up, s->run.admin };
+		note_times(s, is.up, now);
+	it->before = is;
 	note_backend(s->backend, now);
 	statefile_touch(st->statefile);
 	return true;
@@ -304,7 +304,7 @@ static struct item *find(struct checks *c, const struct server *s)
 	it->key = key;
 	it->checks = c;
 	it->server = (struct server *)s;
-	it->before = (struct announce_before){ server_is_up(s), s->run.admin };
+	it->before = announce_now(s);
 	HASH_ADD_KEYPTR(hh, c->items, it->key, strlen(it->key), it);
 	return it;
 }
