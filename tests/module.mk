@@ -98,7 +98,8 @@ FUZZ_LDFLAGS_server := -Wl,--wrap=getaddrinfo
 
 RUN = O=$(O) SAN=$(SAN) T='$(T)' BUILDS='$(VM_BUILDS)' tests/run
 RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
-RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%) bpf:$(O)/tests/model/model
+RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%)
+RUN_MODEL := bpf:$(O)/tests/model/model
 RUN_NETNS := $(patsubst %,netns:%,$(wildcard tests/netns/t_*))
 RUN_COMPAT := $(patsubst %,compat:%,$(wildcard tests/compat/t_*))
 RUN_FUZZ := $(if $(FUZZ),fuzz:tests/fuzz/smoke)
@@ -108,21 +109,22 @@ bpf_programs := $(BPF_TESTS:%=$(O)/tests/bpf/%) $(O)/tests/model/model
 fuzz_programs := $(FUZZ:%=$(O)/tests/fuzz/%)
 
 .PHONY: test test-programs run-tests check-unit check-bpf check-netns check-compat check-fuzz fuzz-smoke
-test: ## everything: unit, bpf, netns, compat, fuzz smoke, other kernels (root; T=word selects, SAN=address,undefined)
+test: ## everything: unit, bpf, netns, compat, fuzz smoke, other kernels (root; T=word selects, SAN=..., LINT=1: lint, too)
 	@tools/install-packages build test vm
-	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs $(if $(SAN),,vm-programs)
-	@$(MAKE) --no-print-directory O=$(O) run-tests; status=$$?; $(GIVE_BACK); exit $$status
+	@$(MAKE) --no-print-directory $(JOBS) O=$(O) all test-programs $(if $(SAN),,vm-programs) $(RUN_LINT:%=lint-programs)
+	@$(MAKE) --no-print-directory O=$(O) LINT=$(LINT) run-tests; status=$$?; $(GIVE_BACK); exit $$status
 
 test-programs: $(unit_programs) $(bpf_programs) $(fuzz_programs) $(TEST_TOOLS) lab-programs
 
+# Of those that compute, the last ones keep all CPUs busy to their end.
 run-tests:
-	@$(RUN) $(RUN_UNIT) $(RUN_BPF) $(RUN_FUZZ) $(RUN_NETNS) $(RUN_COMPAT) $(RUN_VM)
+	@$(if $(RUN_LINT),$(LINT_ENV)) $(RUN) $(RUN_UNIT) $(RUN_NETNS) $(RUN_COMPAT) $(RUN_BPF) $(RUN_LINT) $(RUN_VM) $(RUN_FUZZ) $(RUN_MODEL)
 
 check-unit: $(addprefix $(O)/tests/unit/,$(UNIT_RUN)) ## unit tests (T=word selects by file name)
 	@O=$(O) tests/run $(UNIT_RUN:%=unit:$(O)/tests/unit/%)
 
 check-bpf: $(bpf_programs) ## the program on single packets, by BPF_PROG_TEST_RUN (root)
-	@$(RUN) $(RUN_BPF)
+	@$(RUN) $(RUN_BPF) $(RUN_MODEL)
 
 check-netns: all lab-programs $(TEST_TOOLS) ## daemon, program and command line in the lab (root)
 	@$(RUN) $(RUN_NETNS)

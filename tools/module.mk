@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Lab, demo, lint, installation: what people run besides the build itself.
 
-.PHONY: verifier packages demo lint tidy format cdb install uninstall lab-programs
+.PHONY: verifier packages demo lint lint-programs format cdb install uninstall lab-programs
 
 # Names what `make` lacks on this machine before a compiler does it less clearly.
 $(O)/.packages: tools/packages.txt tools/install-packages
@@ -32,9 +32,17 @@ HOST_C := $(filter-out %.bpf.c tests/fuzz/%,$(filter %.c,$(LINT_C)))
 
 LINT_SKEL := $(O)/gen/xlb.skel.h $(patsubst tools/bench/%.bpf.c,$(O)/gen/bench_%.skel.h,$(wildcard tools/bench/*.bpf.c)) $(O)/gen/bench_ways_front.skel.h $(O)/gen/bench_pps_ends.skel.h
 
-lint: $(LINT_SKEL) ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
+LINT_ENV = O=$(O) XCFLAGS='$(filter-out -MMD -MP -Werror=%,$(XCFLAGS)) $(call pkg_cflags,$(PKGS_xlbd) $(PKGS_xlbctl) cmocka)'
+
+# LINT=1: make test runs it beside the tests that wait.
+LINT ?=
+RUN_LINT = $(if $(filter 1,$(LINT)),lint:tools/dev/lint)
+
+lint-programs: $(LINT_SKEL)
+
+lint: lint-programs ## layers, sizes, formatting, cppcheck, clang-tidy, shellcheck: no finding allowed
 	@tools/install-packages --check lint
-	@O=$(O) XCFLAGS='$(filter-out -MMD -MP -Werror=%,$(XCFLAGS)) $(call pkg_cflags,$(PKGS_xlbd) $(PKGS_xlbctl) cmocka)' tools/dev/lint
+	@$(LINT_ENV) tools/dev/lint
 
 format: ## rewrite the formatting of all C sources
 	@clang-format -i $(LINT_C)

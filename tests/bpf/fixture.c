@@ -354,15 +354,19 @@ int fix_teardown(void **state)
 
 static void read_reasons(struct fix *f, uint64_t sums[XLB_R_MAX])
 {
-	int nr_cpus = libbpf_num_possible_cpus(), cpu;
-	uint64_t values[MAX_CPUS];
-	uint32_t key;
+	int nr_cpus = libbpf_num_possible_cpus(), err;
+	uint64_t values[XLB_R_MAX * MAX_CPUS];
+	uint32_t keys[XLB_R_MAX], key, at, nr = XLB_R_MAX;
 
 	assert_in_range(nr_cpus, 1, MAX_CPUS);
+	assert_int_equal(bpf_map__max_entries(f->skel->maps.xlb_reasons), XLB_R_MAX);
+	err = bpf_map_lookup_batch(bpf_map__fd(f->skel->maps.xlb_reasons), NULL, &at, keys, values, &nr, NULL);
+	assert_true(err == 0 || err == -ENOENT); /* the latter when there is nothing after it */
+	assert_int_equal(nr, XLB_R_MAX);
 	for (key = 0; key < XLB_R_MAX; key++) {
-		assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.xlb_reasons), &key, values), 0);
-		for (sums[key] = 0, cpu = 0; cpu < nr_cpus; cpu++)
-			sums[key] += values[cpu];
+		sums[keys[key]] = 0;
+		for (int cpu = 0; cpu < nr_cpus; cpu++)
+			sums[keys[key]] += values[(uint32_t)nr_cpus * key + (uint32_t)cpu];
 	}
 }
 

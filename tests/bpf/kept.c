@@ -24,6 +24,7 @@
 enum {
 	MAX_KEPT = 8,
 	MAX_KEY = 64,
+	BATCH = 1024, /* elements */
 };
 
 static struct xlb_bpf *kept[MAX_KEPT];
@@ -39,14 +40,19 @@ static void zero_memory(const struct bpf_map *map)
 	munmap(mem, size);
 }
 
+/* All in a few calls: a system call for each of thousands of elements is minutes on an emulated CPU. */
 static void zero_elements(const struct bpf_map *map, size_t nr_values)
 {
-	void *zeros = calloc(nr_values, (bpf_map__value_size(map) + 7) & ~7ul);
-	uint32_t key;
+	size_t size = nr_values * ((bpf_map__value_size(map) + 7) & ~7ul);
+	uint32_t max = bpf_map__max_entries(map), keys[BATCH], key = 0, nr;
+	void *zeros = calloc(BATCH, size);
 
 	assert_non_null(zeros);
-	for (key = 0; key < bpf_map__max_entries(map); key++)
-		assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), &key, zeros, 0), 0);
+	while (key < max) {
+		for (nr = 0; nr < BATCH && key < max; nr++)
+			keys[nr] = key++;
+		assert_int_equal(bpf_map_update_batch(bpf_map__fd(map), keys, zeros, &nr, NULL), 0);
+	}
 	free(zeros);
 }
 
