@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Benches: see tools/bench/README.md. BENCH_ARGS goes to bench-packets.
 
-.PHONY: bench bench-packets bench-ways bench-pps bench-checks bench-e2e
+.PHONY: bench bench-packets bench-ways bench-pps bench-change bench-checks bench-e2e
 
 BENCH_ARGS ?=
 BENCH_SRC := $(wildcard tools/bench/*.c)
@@ -77,6 +77,13 @@ $(O)/bench-checks: $(call obj,tools/bench/net/checks.c $(wildcard user/health/*.
 bench-checks: $(O)/bench-checks ## what 10 000 health checks every 2 s cost (BENCH_ARGS: CHECKS EVERY_MS SECONDS)
 	$(Q)ulimit -n 65536 2> /dev/null; $(O)/bench-checks $(BENCH_ARGS)
 
+$(O)/bench-change: $(call obj,tools/bench/net/change.c)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
+
+bench-change: all lab-programs $(O)/bench-change ## how soon a change of a server is in the tables, of 4096 servers (root)
+	$(Q)O=$(O) tools/bench/change
+
 bench: ## what a packet and a request cost, beside others; tables here and CSV in $(O)/bench (root)
 	@tools/install-packages build test
-	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-ways bench-pps bench-e2e
+	@$(MAKE) --no-print-directory O=$(O) bench-packets bench-ways bench-pps bench-change bench-e2e
