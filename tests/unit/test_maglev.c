@@ -64,7 +64,7 @@ static void maglev_len_for__any_number__prime_with_room(void **state)
 		uint32_t len = maglev_len_for(nr);
 
 		assert_true(is_prime(len));
-		assert_true(len >= 100 * 2 * nr);
+		assert_true(len >= (nr > 2048 ? 125 : 200) * nr);
 		assert_true(maglev_len_is_good(len, 2 * nr));
 		assert_false(maglev_len_is_good(0, nr));
 	}
@@ -160,6 +160,65 @@ static void maglev_build__one_leaves__few_others_move(void **state)
 	}
 }
 
+static uint64_t splitmix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+/* A table as the paper fills it, for servers of one weight that are sorted by identity: every slot is tried. */
+static uint16_t *build_plainly(const struct maglev_server *servers, size_t nr, uint32_t len)
+{
+	uint16_t *table = calloc(len, sizeof(*table));
+	uint64_t *tries = calloc(nr, sizeof(*tries));
+
+	assert_non_null(table);
+	assert_non_null(tries);
+	for (uint32_t left = len; left;) {
+		for (size_t i = 0; i < nr && left; i++, left--) {
+			uint64_t id = servers[i].identity, at, first = splitmix(id) % len,
+				 skip = splitmix(id + 0x9e3779b97f4a7c15u) % (len - 1) + 1;
+
+			do
+				at = (first + tries[i]++ * skip) % len;
+			while (table[at]);
+			table[at] = servers[i].id;
+		}
+	}
+	free(tries);
+	return table;
+}
+
+static int by_identity(const void *a, const void *b)
+{
+	const struct maglev_server *x = a, *y = b;
+
+	return x->identity < y->identity ? -1 : x->identity > y->identity;
+}
+
+/* The last slots are found another way: nodes of different versions must agree all the same. */
+static void maglev_build__any_number__the_table_of_the_paper(void **state)
+{
+	static const size_t numbers[] = { 1, 2, 3, 7, 64, 300, 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		size_t nr = numbers[i];
+		struct maglev_server *servers = servers_new(nr, 3);
+		uint32_t len = maglev_len_for(nr);
+		uint16_t *table, *plain;
+
+		qsort(servers, nr, sizeof(*servers), by_identity);
+		table = build(servers, nr, len);
+		plain = build_plainly(servers, nr, len);
+		assert_memory_equal(table, plain, len * sizeof(*table));
+		free(plain);
+		free(table);
+		free(servers);
+	}
+}
+
 static void maglev_build__nobody__zeros(void **state)
 {
 	uint16_t table[1021], other[1000] = { 5 };
@@ -203,6 +262,7 @@ int main(void)
 		cmocka_unit_test(maglev_build__weights__shares_in_proportion),
 		cmocka_unit_test(maglev_build__other_order_or_numbers__same_table),
 		cmocka_unit_test(maglev_build__one_leaves__few_others_move),
+		cmocka_unit_test(maglev_build__any_number__the_table_of_the_paper),
 		cmocka_unit_test(maglev_build__nobody__zeros),
 		cmocka_unit_test(maglev_build__thousand_servers__in_time),
 	};

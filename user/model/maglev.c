@@ -4,6 +4,9 @@
  *
  * Servers take turns, sorted by identity so that the order in a file does not matter. A weight is a share of turns: in
  * each round a server saves its weight and takes a slot for every 'heaviest' it has saved.
+ *
+ * Half of all tries fall to the last slots, which few servers hit upon: those are found by arithmetic. A bitmap tells
+ * which slots are taken, since it stays in the cache where a table of a million slots does not.
  */
 #include "model/maglev.h"
 
@@ -14,7 +17,11 @@
 /* Primes below powers of two: an array value of 32 slots is wasted at most. */
 static const uint32_t lengths[] = { 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071, 262139, 524287, 1048573 };
 
-enum { NR_LENGTHS = sizeof(lengths) / sizeof(lengths[0]) };
+enum {
+	NR_LENGTHS = sizeof(lengths) / sizeof(lengths[0]),
+	RARE = 256,	       /* so few free slots are looked at one by one: the cost grows with the square */
+	ROOM_FOR_TWICE = 2048, /* servers, above which a quarter is enough: a larger table is slower to make */
+};
 
 struct turn {
 	uint64_t identity;
@@ -23,9 +30,17 @@ struct turn {
 	uint16_t id;
 };
 
+struct fill {
+	uint16_t *table;
+	uint32_t len;
+	uint64_t *taken;	      /* a bit for each slot */
+	uint32_t nr_free, free[RARE]; /* the last slots, once there are no more than that */
+};
+
 uint32_t maglev_len_for(size_t nr_servers)
 {
-	size_t wanted = (2 * nr_servers + 1) * MAGLEV_SLOTS_PER_SERVER;
+	size_t room = nr_servers > ROOM_FOR_TWICE ? nr_servers / 4 : nr_servers;
+	size_t wanted = (nr_servers + room + 1) * MAGLEV_SLOTS_PER_SERVER;
 	size_t i = 0;
 
 	while (i < NR_LENGTHS - 1 && lengths[i] < wanted)
@@ -87,20 +102,67 @@ static size_t prepare(const struct maglev_server *servers, size_t nr, uint32_t l
 	return n;
 }
 
-/* The first free slot in the server's order. */
-static void take_slot(struct turn *t, uint16_t *table, uint32_t len)
+static bool is_taken(const struct fill *f, uint32_t at)
 {
-	while (table[t->next]) {
-		t->next += t->skip;
-		if (t->next >= len)
-			t->next -= len;
-	}
-	table[t->next] = t->id;
+	return f->taken[at / 64] >> (at % 64) & 1;
 }
 
-static void fill(struct turn *turns, size_t nr, unsigned int heaviest, uint16_t *table, uint32_t len)
+/* The first free slot in the server's order. */
+static void take_slot(struct turn *t, struct fill *f)
 {
-	uint32_t left = len;
+	uint32_t at = t->next, back = f->len - t->skip;
+
+	while (is_taken(f, at))
+		at = at < back ? at + t->skip : at - back;
+	t->next = at;
+	f->taken[at / 64] |= 1ull << (at % 64);
+	f->table[at] = t->id;
+}
+
+static void list_free(struct fill *f)
+{
+	for (uint32_t at = 0; at < f->len; at++)
+		if (!is_taken(f, at))
+			f->free[f->nr_free++] = at;
+}
+
+/* What gives 1 when multiplied by 'a' modulo the prime 'p', for 0 < a < p: Euclid's algorithm, extended. */
+static uint64_t inverse(uint32_t a, uint32_t p)
+{
+	int64_t r = p, next_r = a, s = 0, next_s = 1;
+
+	while (next_r) {
+		int64_t q = r / next_r, rest = r - q * next_r, t = s - q * next_s;
+
+		r = next_r;
+		next_r = rest;
+		s = next_s;
+		next_s = t;
+	}
+	return (uint64_t)(s < 0 ? s + p : s);
+}
+
+/* The same slot as take_slot(), chosen from the list: of each, how many steps of 'skip' lead there. */
+static void take_rare(struct turn *t, struct fill *f)
+{
+	uint64_t inv = inverse(t->skip, f->len), steps, fewest = UINT64_MAX;
+	uint32_t which = 0;
+
+	for (uint32_t i = 0; i < f->nr_free; i++) {
+		steps = (uint64_t)(f->free[i] + f->len - t->next) * inv % f->len;
+		if (steps < fewest) {
+			fewest = steps;
+			which = i;
+		}
+	}
+	t->next = f->free[which];
+	f->table[t->next] = t->id;
+	f->free[which] = f->free[--f->nr_free];
+}
+
+static void fill(struct turn *turns, size_t nr, unsigned int heaviest, struct fill *f)
+{
+	uint32_t left = f->len;
 
 	while (left) {
 		for (struct turn *t = turns; t < turns + nr && left; t++) {
@@ -108,7 +170,12 @@ static void fill(struct turn *turns, size_t nr, unsigned int heaviest, uint16_t 
 			if (t->saved < heaviest)
 				continue;
 			t->saved -= heaviest;
-			take_slot(t, table, len);
+			if (left == RARE)
+				list_free(f);
+			if (left <= RARE)
+				take_rare(t, f);
+			else
+				take_slot(t, f);
 			left--;
 		}
 	}
@@ -116,19 +183,25 @@ static void fill(struct turn *turns, size_t nr, unsigned int heaviest, uint16_t 
 
 int maglev_build(const struct maglev_server *servers, size_t nr, uint16_t *table, uint32_t len)
 {
-	struct turn *turns;
+	struct fill f = { .table = table, .len = len };
 	unsigned int heaviest;
+	struct turn *turns;
 	size_t n;
 
 	if (!is_length(len))
 		return -EINVAL;
 	turns = calloc(nr + 1, sizeof(*turns));
-	if (!turns)
+	f.taken = calloc(len / 64 + 1, sizeof(*f.taken));
+	if (!turns || !f.taken) {
+		free(turns);
+		free(f.taken);
 		return -ENOMEM;
+	}
 	memset(table, 0, len * sizeof(*table));
 	n = prepare(servers, nr, len, turns, &heaviest);
 	if (n)
-		fill(turns, n, heaviest, table, len);
+		fill(turns, n, heaviest, &f);
+	free(f.taken);
 	free(turns);
 	return 0;
 }

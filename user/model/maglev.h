@@ -23,7 +23,8 @@ struct maglev_server {
 };
 
 /*
- * Length of a table for that many servers: a prime that leaves room to grow to more than twice as many.
+ * Length of a table for that many servers: a prime that leaves room to grow, to more than twice as many, or by a
+ * quarter if they are thousands.
  */
 uint32_t maglev_len_for(size_t nr_servers);
 
