@@ -276,6 +276,40 @@ static void model_inherit_run__commands_on_addresses_and_frontends__outlive_it(v
 	model_free(new);
 }
 
+static void model_inherit_run__commands_on_checks_and_limits__as_long_as_the_file_says_the_same(void **state)
+{
+	static const struct {
+		unsigned int port, maxconn; /* of the new file; the old one has 80 and 50 */
+	} files[] = { { 80, 50 }, { 81, 50 }, { 80, 60 } };
+	struct addr nine;
+
+	(void)state;
+	addr_parse("10.0.0.9", &nine);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct model *old = model_new(), *new = model_new();
+		struct server *was = model_server_add(model_backend_add(old, "b"), "s"),
+			      *is = model_server_add(model_backend_add(new, "b"), "s");
+		struct frontend *f_was = model_frontend_add(old, "f"), *f_is = model_frontend_add(new, "f");
+
+		was->check.port = was->agent.port = 80;
+		was->maxconn = f_was->maxconn = 50;
+		is->check.port = is->agent.port = files[i].port;
+		is->maxconn = f_is->maxconn = files[i].maxconn;
+		model_inherit_run(old, NULL, 1);
+		was->check.addr = was->agent.addr = nine;
+		was->check.port = was->agent.port = 90;
+		was->maxconn = f_was->maxconn = 33;
+		model_inherit_run(new, old, 2);
+		assert_int_equal(is->check.port, files[i].port == 80 ? 90 : 81);
+		assert_int_equal(is->agent.port, files[i].port == 80 ? 90 : 81);
+		assert_int_equal(addr_equal(&is->check.addr, &nine), files[i].port == 80);
+		assert_int_equal(is->maxconn, files[i].maxconn == 50 ? 33 : 60);
+		assert_int_equal(f_is->maxconn, files[i].maxconn == 50 ? 33 : 60);
+		model_free(old);
+		model_free(new);
+	}
+}
+
 static void model_inherit_run__no_old_model__initialised(void **state)
 {
 	struct model *m = model_new();
@@ -339,6 +373,7 @@ int main(void)
 		cmocka_unit_test(backend_eligible__active_then_backup__haproxys_choice),
 		cmocka_unit_test(model_inherit_run__same_file__everything_kept),
 		cmocka_unit_test(model_inherit_run__what_the_file_changed__wins),
+		cmocka_unit_test(model_inherit_run__commands_on_checks_and_limits__as_long_as_the_file_says_the_same),
 		cmocka_unit_test(model_inherit_run__no_old_model__initialised),
 		cmocka_unit_test(model_inherit_run__commands_on_addresses_and_frontends__outlive_it),
 		cmocka_unit_test(model_flow_timeout__given_or_default),

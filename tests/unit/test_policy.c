@@ -528,6 +528,32 @@ static void set__edited__keeps_what_is_left(void **state)
 	assert_int_equal(set.nr, 0);
 }
 
+static void acl_set_equal__each_difference__seen(void **state)
+{
+	struct acl_set a = { 0 }, b = { 0 }, numbers = { .numeric = true }, others = { .numeric = true };
+	struct cidr net, longer;
+
+	(void)state;
+	assert_int_equal(cidr_parse("10.0.0.0/8", &net), 0);
+	assert_int_equal(cidr_parse("10.0.0.0/9", &longer), 0);
+	assert_true(acl_set_equal(&a, &b));
+	assert_false(acl_set_equal(&a, &numbers));
+	assert_int_equal(acl_set_add_net(&a, &net), 0);
+	assert_false(acl_set_equal(&a, &b));
+	assert_int_equal(acl_set_add_net(&b, &longer), 0);
+	assert_false(acl_set_equal(&a, &b));
+	assert_int_equal(acl_set_del_net(&b, &longer), 1);
+	assert_int_equal(acl_set_add_net(&b, &net), 0);
+	assert_true(acl_set_equal(&a, &b));
+	assert_int_equal(acl_set_add_range(&numbers, (struct num_range){ 1, 2 }), 0);
+	assert_int_equal(acl_set_add_range(&others, (struct num_range){ 1, 3 }), 0);
+	assert_false(acl_set_equal(&numbers, &others));
+	acl_set_clear(&a);
+	acl_set_clear(&b);
+	acl_set_clear(&numbers);
+	acl_set_clear(&others);
+}
+
 static void network__texts__parsed_or_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -721,6 +747,7 @@ int main(void)
 		cmocka_unit_test(counters__of_clients__as_in_haproxy),
 		cmocka_unit_test(rules__that_haproxy_was_asked__same_verdicts),
 		cmocka_unit_test(set__edited__keeps_what_is_left),
+		cmocka_unit_test(acl_set_equal__each_difference__seen),
 		cmocka_unit_test(network__texts__parsed_or_refused),
 		cmocka_unit_test(pattern_file__shared_by_lines__read_once),
 		cmocka_unit_test(compiled__random_rules_and_packets__same_verdict),

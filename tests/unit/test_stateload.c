@@ -207,6 +207,29 @@ static void statefile_load__address_by_command__as_long_as_the_file_says_the_sam
 	assert_int_equal(s->diags.nr[DIAG_WARNING], 1);
 }
 
+static void statefile_load__check_and_limit_by_command__as_long_as_the_file_says_the_same(void **state)
+{
+	static const char changes[] = "#@xlb check be s1 - 0 10.0.0.9 81\n"
+				      "#@xlb agent be s1 - 99 - 100\n"
+				      "#@xlb maxconn be s1 50 33\n"
+				      "#@xlb maxconn be gone 50 33\n";
+	struct scene *s = *state;
+	struct addr nine;
+	char text[512];
+
+	addr_parse("10.0.0.9", &nine);
+	s->s->agent.port = 98; /* another one than the change was made from */
+	s->s->maxconn = 50;
+	server_run_init(s->s, 0);
+	snprintf(text, sizeof(text), "%s%s", head, changes);
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 0);
+	assert_true(addr_equal(&s->s->check.addr, &nine));
+	assert_int_equal(s->s->check.port, 81);
+	assert_int_equal(s->s->agent.port, 98);
+	assert_int_equal(s->s->maxconn, 33);
+}
+
 /* Files that HAProxy's keywords name: of the backends that ask for them, with health, the youngest last. */
 static void statefile_load__files_of_the_configuration__where_asked_for(void **state)
 {
@@ -255,6 +278,10 @@ static void statefile_load__damage_anywhere__ignored_as_a_whole(void **state)
 		"\x01\x02\xff",
 		"#@xlb addr\n",
 		"#@xlb addr be s1 10.0.0.1 80 x 81\n",
+		"#@xlb addr be s1 10.0.0.1 80 - 81\n",
+		"#@xlb check be s1 - 0 10.0.0.9\n",
+		"#@xlb maxconn be s1 50 x\n",
+		"#@xlb colour be s1 red blue\n",
 		"2 be 1 s1 10.0.0.1 4 1 33 10 5 6 3 4 6 0 0 0 - 80 - 0 0 - - 0\n",
 	};
 	struct scene *s = *state;
@@ -288,6 +315,7 @@ int main(void)
 		CASE(statefile_load__health__with_what_was_known),
 		CASE(statefile_load__unchecked_server_is_down__stays_so),
 		CASE(statefile_load__address_by_command__as_long_as_the_file_says_the_same),
+		CASE(statefile_load__check_and_limit_by_command__as_long_as_the_file_says_the_same),
 		CASE(statefile_load__files_of_the_configuration__where_asked_for),
 		CASE(statefile_load__no_file__no_word),
 		CASE(statefile_load__damage_anywhere__ignored_as_a_whole),

@@ -54,6 +54,12 @@ struct server_run {
 };
 
 /* 'server' line. */
+/* Where a check, or the question to an agent, goes; family 0, port 0: where traffic goes. */
+struct check_target {
+	struct addr addr;
+	unsigned int port;
+};
+
 struct server {
 	TAILQ_ENTRY(server) next;
 	struct backend *backend;
@@ -80,6 +86,11 @@ struct server {
 	struct check_conf check; /* type CHECK_NONE: not checked, counts as up */
 	struct check_conf agent; /* 'agent-check'; type CHECK_NONE: none */
 	struct observe observe;
+	/* As in the file, of what a command may change besides the address. */
+	struct {
+		struct check_target check, agent;
+		unsigned int maxconn;
+	} configured;
 	struct server *track; /* 'track': whose health and maintenance it follows, or NULL */
 	unsigned int nr_trackers;
 	struct addr source;		/* family 0: the backend's */
@@ -187,8 +198,9 @@ struct frontend {
 	struct policy_rule_list rules;
 	struct policy_route_list routes; /* tried before 'backend' */
 	struct timeouts timeouts;
-	unsigned int maxconn;	 /* flows at a time, 0: not given; beyond it a SYN is dropped */
-	unsigned int rate_limit; /* new flows per second, 0: not given; beyond it a SYN is dropped */
+	unsigned int maxconn;		 /* flows at a time, 0: not given; beyond it a SYN is dropped */
+	unsigned int maxconn_configured; /* as in the file */
+	unsigned int rate_limit;	 /* new flows per second, 0: not given; beyond it a SYN is dropped */
 	enum no_backend no_backend;
 	bool socket_stats; /* 'option socket-stats': a row per bind in 'show stat' */
 	char *description;

@@ -179,6 +179,17 @@ void acl_set_clear(struct acl_set *set)
 	set->nr = 0;
 }
 
+bool acl_set_equal(const struct acl_set *a, const struct acl_set *b)
+{
+	if (a->numeric != b->numeric || a->nr != b->nr)
+		return false;
+	for (size_t i = 0; i < a->nr; i++)
+		if (a->numeric ? a->ranges[i].lo != b->ranges[i].lo || a->ranges[i].hi != b->ranges[i].hi :
+				 cidr_cmp(&a->nets[i], &b->nets[i]) != 0)
+			return false;
+	return true;
+}
+
 void acl_set_free(struct acl_set *set)
 {
 	struct acl_set *v;

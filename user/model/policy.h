@@ -52,6 +52,7 @@ struct acl_set {
 	/* Of runtime commands: versions that are being written, 'id' is their number, the youngest first. */
 	unsigned int curr_ver, next_ver;
 	struct acl_set *prepared, *older;
+	bool changed; /* by a command, since the files were read */
 };
 
 TAILQ_HEAD(acl_set_list, acl_set);
@@ -63,6 +64,8 @@ int acl_set_add_range(struct acl_set *set, struct num_range range);
 size_t acl_set_del_net(struct acl_set *set, const struct cidr *net);
 size_t acl_set_del_range(struct acl_set *set, struct num_range range);
 void acl_set_clear(struct acl_set *set);
+/* Have they the same patterns in the same order? */
+bool acl_set_equal(const struct acl_set *a, const struct acl_set *b);
 
 /* What a test looks at. */
 enum acl_field {

@@ -36,6 +36,9 @@ void server_run_init(struct server *s, uint64_t now_ms)
 	};
 	s->addr_configured = s->addr;
 	s->port_configured = s->port;
+	s->configured.check = (struct check_target){ s->check.addr, s->check.port };
+	s->configured.agent = (struct check_target){ s->agent.addr, s->agent.port };
+	s->configured.maxconn = s->maxconn;
 	check_init(&s->run.check, &s->check);
 	check_init(&s->run.agent, &s->agent);
 	if (!server_is_up(s)) /* 'init-state' */
@@ -53,6 +56,16 @@ static void inherit_address(struct server *s, const struct server *old)
 	s->port = old->port;
 	free(s->host); /* the name that the file gives does not lead there */
 	s->host = NULL;
+}
+
+/* The same of where a check or an agent is asked. */
+static void inherit_target(struct check_conf *c, const struct check_target *is, const struct check_conf *old,
+			   const struct check_target *was)
+{
+	if (!addr_equal(&is->addr, &was->addr) || is->port != was->port)
+		return;
+	c->addr = old->addr;
+	c->port = old->port;
 }
 
 /* What was learnt about 'old' holds for 's' only if both checks speak to the same place in the same way. */
@@ -81,6 +94,10 @@ static void inherit_server(struct server *s, const struct server *old, uint64_t 
 {
 	server_run_init(s, now_ms);
 	inherit_address(s, old);
+	inherit_target(&s->check, &s->configured.check, &old->check, &old->configured.check);
+	inherit_target(&s->agent, &s->configured.agent, &old->agent, &old->configured.agent);
+	if (s->maxconn == old->configured.maxconn)
+		s->maxconn = old->maxconn;
 	s->run.dp_id = old->run.dp_id;
 	s->run.source = old->run.source;
 	s->run.admin = old->run.admin;
@@ -138,11 +155,14 @@ void model_inherit_run(struct model *new_model, const struct model *old, uint64_
 		const struct frontend *old_frontend = old ? model_frontend_find(old, f->name) : NULL;
 
 		f->disabled_configured = f->disabled;
+		f->maxconn_configured = f->maxconn;
 		if (!old_frontend)
 			continue;
 		f->dp_id = old_frontend->dp_id;
 		if (f->disabled == old_frontend->disabled_configured && !old_frontend->stopped)
 			f->disabled = old_frontend->disabled;
+		if (f->maxconn == old_frontend->maxconn_configured)
+			f->maxconn = old_frontend->maxconn;
 	}
 }
 

@@ -319,6 +319,8 @@ static bool replace(struct call *c, struct acl_set *set, struct acl_set *changed
 		err = c->host->servers_changed(c->arg, &diags);
 		if (err)
 			swap_patterns(set, changed);
+		else
+			set->changed = true;
 	}
 	if (err)
 		call_say_diags(c, &diags, err);

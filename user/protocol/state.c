@@ -210,33 +210,45 @@ void run_show_servers_conn(struct call *c)
 	}
 }
 
-/* Addresses that a command has changed: in HAProxy's columns only the present one stands. */
-static void add_addresses(const struct model *m, struct buf *out)
+static void add_target(struct buf *out, const char *what, const struct server *s, const struct check_target *configured,
+		       const struct check_target *present)
 {
-	char configured[ADDR_TEXT_MAX], present[ADDR_TEXT_MAX];
-	const struct backend *b;
-	const struct server *s;
+	char was[ADDR_TEXT_MAX], is[ADDR_TEXT_MAX];
 
-	TAILQ_FOREACH(b, &m->backends, next) {
-		TAILQ_FOREACH(s, &b->servers, next) {
-			if (!s->addr.family || !s->addr_configured.family ||
-			    (addr_equal(&s->addr, &s->addr_configured) && s->port == s->port_configured))
-				continue;
-			buf_printf(out, "#@xlb addr %s %s %s %u %s %u\n", b->name, s->name,
-				   addr_format(&s->addr_configured, configured), s->port_configured,
-				   addr_format(&s->addr, present), s->port);
-		}
-	}
+	if (addr_equal(&configured->addr, &present->addr) && configured->port == present->port)
+		return;
+	buf_printf(out, "#@xlb %s %s %s %s %u %s %u\n", what, s->backend->name, s->name,
+		   addr_format(&configured->addr, was), configured->port, addr_format(&present->addr, is),
+		   present->port);
+}
+
+/* What a command has changed: in HAProxy's columns only the present stands, or nothing. */
+static void add_changes(const struct server *s, struct buf *out)
+{
+	struct check_target configured = { s->addr_configured, s->port_configured }, present = { s->addr, s->port };
+	struct check_target check = { s->check.addr, s->check.port }, agent = { s->agent.addr, s->agent.port };
+
+	if (present.addr.family && configured.addr.family)
+		add_target(out, "addr", s, &configured, &present);
+	add_target(out, "check", s, &s->configured.check, &check);
+	add_target(out, "agent", s, &s->configured.agent, &agent);
+	if (s->maxconn != s->configured.maxconn)
+		buf_printf(out, "#@xlb maxconn %s %s %u %u\n", s->backend->name, s->name, s->configured.maxconn,
+			   s->maxconn);
 }
 
 void runtime_state_text(const struct runtime_host *host, void *arg, struct buf *out)
 {
 	static const char command[] = "show servers state";
 	struct runtime_session session = { .host = host, .host_arg = arg, .level = ACCESS_ADMIN };
+	const struct backend *b;
+	const struct server *s;
 
 	runtime_line(&session, command, sizeof(command) - 1, out);
 	while (runtime_is_busy(&session))
 		runtime_resume(&session, out);
 	runtime_session_fini(&session);
-	add_addresses(host->model(arg), out);
+	TAILQ_FOREACH(b, &host->model(arg)->backends, next)
+		TAILQ_FOREACH(s, &b->servers, next)
+			add_changes(s, out);
 }

@@ -86,12 +86,37 @@ static void note_dropped(const struct state *st, const struct model *m, struct d
 	}
 }
 
+static const struct acl_set *same_set(const struct model *m, const struct acl_set *set)
+{
+	const struct acl_set *s;
+
+	TAILQ_FOREACH(s, &m->acl_sets, next)
+		if (set->file ? s->file && !strcmp(s->file, set->file) : !s->file && s->id == set->id)
+			return s;
+	return NULL;
+}
+
+/* Patterns that a command added or removed are again those of the files, as in HAProxy. */
+static void note_patterns(const struct state *st, const struct model *m, struct diag_list *diags)
+{
+	const struct acl_set *set, *in;
+
+	TAILQ_FOREACH(set, &st->model->acl_sets, next) {
+		in = set->changed ? same_set(m, set) : NULL;
+		if (in && !acl_set_equal(set, in))
+			diag_add(diags, DIAG_WARNING, NULL, NULL, "write them into the file to keep them",
+				 "patterns of ACL '%s', changed by command, are again those of the files",
+				 set->file ? set->file : set->where);
+	}
+}
+
 /* What of the new configuration comes about otherwise than it reads, or not at all. */
 static void note_differences(const struct state *st, const struct model *m, struct diag_list *diags)
 {
 	note_unchangeable(st->model, m, diags);
 	note_detached(st, m, diags);
 	note_dropped(st, m, diags);
+	note_patterns(st, m, diags);
 }
 
 static void swap_model(struct state *st, struct model *m, struct diag_list *diags)

@@ -159,29 +159,86 @@ static void enter_row(const struct load *l, char *fields[], const struct row *ro
 		enter_health(l, s, row);
 }
 
-/*
- * "#@xlb addr BACKEND SERVER CONFIGURED PORT PRESENT PORT", a comment to HAProxy: an operator gave the server another
- * address than the configuration. It holds as long as that still says the same. 'l' NULL: only to see if it is sound.
- */
-static bool read_addr_line(char *line, const struct load *l)
+static void enter_address(struct server *s, const struct check_target *configured, const struct check_target *present)
 {
-	char *fields[NR_FIELDS + 1];
-	struct addr configured, present;
-	unsigned int configured_port, present_port;
-	struct server *s;
-
-	if (split(line, fields) != 8 || strcmp(fields[1], "addr") != 0 || addr_parse(fields[4], &configured) ||
-	    !number(fields[5], UINT16_MAX, &configured_port) || addr_parse(fields[6], &present) ||
-	    !number(fields[7], UINT16_MAX, &present_port))
-		return false;
-	s = l ? find_server(l, fields[2], fields[3]) : NULL;
-	if (!s || !addr_equal(&s->addr_configured, &configured) || s->port_configured != configured_port)
-		return true;
-	s->addr = present;
-	s->port = (uint16_t)present_port;
+	if (!addr_equal(&s->addr_configured, &configured->addr) || s->port_configured != configured->port)
+		return;
+	s->addr = present->addr;
+	s->port = (uint16_t)present->port;
 	free(s->host); /* the name that the configuration gives does not lead there */
 	s->host = NULL;
+}
+
+static void enter_target(struct check_conf *c, const struct check_target *is, const struct check_target *configured,
+			 const struct check_target *present)
+{
+	if (!addr_equal(&is->addr, &configured->addr) || is->port != configured->port)
+		return;
+	c->addr = present->addr;
+	c->port = present->port;
+}
+
+/* An address, or '-' for none, and a port. */
+static bool read_target(char *const fields[2], struct check_target *ret)
+{
+	*ret = (struct check_target){ 0 };
+	return (!strcmp(fields[0], "-") || !addr_parse(fields[0], &ret->addr)) &&
+	       number(fields[1], UINT16_MAX, &ret->port);
+}
+
+static bool read_target_line(char *fields[], unsigned int nr, struct server *s)
+{
+	struct check_target configured, present;
+
+	if (nr != 8 || !read_target(&fields[4], &configured) || !read_target(&fields[6], &present))
+		return false;
+	if (!strcmp(fields[1], "addr")) {
+		if (!configured.addr.family || !present.addr.family)
+			return false;
+		if (s)
+			enter_address(s, &configured, &present);
+	} else if (s && !strcmp(fields[1], "check")) {
+		enter_target(&s->check, &s->configured.check, &configured, &present);
+	} else if (s) {
+		enter_target(&s->agent, &s->configured.agent, &configured, &present);
+	}
 	return true;
+}
+
+static bool read_maxconn_line(char *fields[], unsigned int nr, struct server *s)
+{
+	unsigned int configured, present;
+
+	if (nr != 6 || !number(fields[4], UINT32_MAX, &configured) || !number(fields[5], UINT32_MAX, &present))
+		return false;
+	if (s && s->configured.maxconn == configured)
+		s->maxconn = present;
+	return true;
+}
+
+/*
+ * A comment to HAProxy: an operator changed what the configuration says, and this holds as long as that still says the
+ * same. "#@xlb addr|check|agent BACKEND SERVER CONFIGURED PORT PRESENT PORT", "#@xlb maxconn BACKEND SERVER CONFIGURED
+ * PRESENT". 'l' NULL: only to see if it is sound.
+ */
+static bool read_change_line(char *line, const struct load *l)
+{
+	static const struct {
+		const char *word;
+		bool (*read)(char *fields[], unsigned int nr, struct server *s);
+	} rows[] = {
+		{ "addr", read_target_line },
+		{ "check", read_target_line },
+		{ "agent", read_target_line },
+		{ "maxconn", read_maxconn_line },
+	};
+	char *fields[NR_FIELDS + 1];
+	unsigned int nr = split(line, fields);
+
+	for (size_t i = 0; nr > 3 && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strcmp(fields[1], rows[i].word))
+			return rows[i].read(fields, nr, l ? find_server(l, fields[2], fields[3]) : NULL);
+	return false;
 }
 
 /* A line behind the head. 'l' NULL: only to see whether it is sound. */
@@ -191,7 +248,7 @@ static bool read_line(char *line, const struct load *l)
 	struct row row;
 
 	if (!strncmp(line, "#@xlb ", 6))
-		return read_addr_line(line, l);
+		return read_change_line(line, l);
 	if (*line == '#')
 		return true;
 	if (!parse_row(fields, split(line, fields), &row))
