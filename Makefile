@@ -84,9 +84,9 @@ $(O)/%.bpf.o: %.bpf.c Makefile | $(O)/.packages
 $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	$(say) SKEL $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$(Q){ echo '#include <xlb/tables.h>'; $(BPFTOOL) gen skeleton $< name $*_bpf; } > $@
 
-$(call obj,$(wildcard user/dataplane/*.c)): $(O)/gen/xlb.skel.h
+$(call obj,$(wildcard user/dataplane/*.c)): $(O)/gen/xlb.skel.h $(O)/gen/clock.skel.h
 
 include $(wildcard tests/module.mk tools/module.mk tools/bench/module.mk vm/module.mk)
 

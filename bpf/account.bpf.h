@@ -26,8 +26,7 @@ static __always_inline bool reason_passes(enum xlb_reason reason)
 /* 'oif' is the interface number to send by; only looked at when the reason says so. */
 static __always_inline int account(struct xdp_md *ctx, enum xlb_reason reason, __u32 oif)
 {
-	struct xlb_control *control;
-	__u32 key = reason, zero = 0;
+	__u32 key = reason;
 	__u64 *count;
 
 	if (key >= XLB_R_MAX)
@@ -39,10 +38,7 @@ static __always_inline int account(struct xdp_md *ctx, enum xlb_reason reason, _
 		return XDP_PASS;
 	if (!(send_reasons >> reason & 1))
 		return XDP_DROP;
-	control = bpf_map_lookup_elem(&xlb_control, &zero);
-	if (!control)
-		return XDP_DROP;
-	if (READ_ONCE(control->ifindex[oif % XLB_MAX_IFS]) == ctx->ingress_ifindex)
+	if (READ_ONCE(xlb_tables.control.ifindex[oif % XLB_MAX_IFS]) == ctx->ingress_ifindex)
 		return XDP_TX;
 	return bpf_redirect_map(&xlb_ports, oif, XDP_DROP);
 }

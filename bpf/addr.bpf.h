@@ -12,15 +12,14 @@
 static __always_inline struct xlb_addr *addr_find(const __be32 *addr, bool v6, __u32 *ret_slot)
 {
 	__u32 first = v6 ? xlb_addr_hash6(xlb_cfg_secrets, addr) : xlb_addr_hash4(xlb_cfg_secrets, addr[0]), slot, i;
-	__u32 key = xlb_addr_filter_key(first);
-	const __u64 *filter = bpf_map_lookup_elem(&xlb_addrs, &key);
+	const __u64 *filter = (const __u64 *)&xlb_tables.addrs[XLB_ADDR_SLOTS];
 	struct xlb_addr *a;
 
-	if (!filter || !(filter[xlb_addr_filter_word(first)] & xlb_addr_filter_bit(first)))
+	if (!(filter[first / 64 % (XLB_ADDR_SLOTS / 64)] & xlb_addr_filter_bit(first)))
 		return NULL;
 	for (i = 0; i < XLB_ADDR_PROBES; i++) {
 		slot = (first + i) & (XLB_ADDR_SLOTS - 1);
-		a = XLB_AT(xlb_addrs, slot);
+		a = addr_at(slot);
 		if (!a || !a->family)
 			return NULL;
 		if (a->family == (v6 ? 6 : 4) && addr_same(a->addr, addr, v6)) {
@@ -53,7 +52,7 @@ static __always_inline __u32 vip_find(__u32 addr_slot, __be16 port, __u8 proto)
 	int choice, i;
 
 	for (choice = 0; choice < 2; choice++) {
-		b = XLB_AT(xlb_vips, xlb_vip_hash(xlb_cfg_secrets, addr_slot, port, proto, choice));
+		b = XLB_IN(vips, xlb_vip_hash(xlb_cfg_secrets, addr_slot, port, proto, choice));
 		if (!b)
 			continue;
 		for (i = 0; i < XLB_VIP_WAYS; i++) {
@@ -69,7 +68,7 @@ static __always_inline __u32 vip_find(__u32 addr_slot, __be16 port, __u8 proto)
 /* Service whose range of ports on the address in 'addr_slot' contains the port, or 0. */
 __noinline __u32 xlb_range_find(__u32 addr_slot, __u32 port, __u32 proto)
 {
-	struct xlb_addr *a = XLB_AT(xlb_addrs, addr_slot);
+	struct xlb_addr *a = addr_at(addr_slot);
 	struct xlb_range *r;
 	__u32 i;
 
@@ -78,7 +77,7 @@ __noinline __u32 xlb_range_find(__u32 addr_slot, __u32 port, __u32 proto)
 	for (i = 0; i < XLB_ADDR_RANGES; i++) {
 		if (i >= a->nr_ranges)
 			return 0;
-		r = XLB_AT(xlb_ranges, a->first_range + i);
+		r = XLB_IN(ranges, a->first_range + i);
 		if (r && r->proto == proto && port >= r->lo && port <= r->hi)
 			return r->service;
 	}

@@ -34,7 +34,7 @@ static __always_inline __u32 now_tick(void)
 
 static __always_inline __u8 epoch_now(void)
 {
-	struct xlb_control *control = XLB_AT(xlb_control, 0);
+	struct xlb_control *control = &xlb_tables.control;
 
 	return control ? READ_ONCE(control->epoch) : 0;
 }
@@ -270,11 +270,11 @@ static __always_inline __u32 flow_peer(__u32 slot, bool v6)
 
 static __always_inline void load_add(__u32 server, __u32 service, __s32 step)
 {
-	struct xlb_load *l = XLB_AT(xlb_load, server);
+	struct xlb_load *l = XLB_IN(load, server);
 
 	if (l)
 		__sync_fetch_and_add(&l->active, step);
-	l = XLB_AT(xlb_svc_load, service);
+	l = XLB_IN(svc_load, service);
 	if (l)
 		__sync_fetch_and_add(&l->active, step);
 }
@@ -533,7 +533,7 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal,
 {
 	__u32 bucket = bucket_of(hash, v6), home = xlb_flow_home(hash), now = e->b.seen >> 8, found;
 	void *b = bucket_at(bucket, v6);
-	struct xlb_lock *lock = XLB_AT(xlb_locks, bucket % XLB_NR_LOCKS);
+	struct xlb_lock *lock = XLB_IN(locks, bucket % XLB_NR_LOCKS);
 	struct xlb_scratch *s = scratch();
 	__s64 slot;
 

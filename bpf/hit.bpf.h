@@ -196,7 +196,7 @@ static __always_inline void hit_count_syn(__u32 service, __u32 server)
 static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 id, const struct xlb_service *svc,
 					 __u32 flags, bool v6)
 {
-	struct xlb_backend *be = XLB_AT(xlb_backends, svc->backend);
+	struct xlb_backend *be = XLB_IN(backends, svc->backend);
 	struct xlb_server *srv;
 	__u32 entry;
 
@@ -256,7 +256,7 @@ static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct xlb_flow_body *b = flow_body(f, v6);
-	struct xlb_nexthop *hop = XLB_AT(xlb_nexthops, b->hop);
+	struct xlb_nexthop *hop = XLB_IN(nexthops, b->hop);
 	__u32 ports = flow_ports(f, v6), oif;
 
 	if (!hop || !b->hop || hit_l4(data, v6) + UDP_LEN > end)
@@ -274,7 +274,7 @@ static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
 /* A packet that may be of a flow in the table. */
 static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags, bool v6)
 {
-	struct xlb_control *control = XLB_AT(xlb_control, 0);
+	struct xlb_control *control = &xlb_tables.control;
 	struct xlb_flow_body *b;
 	struct xlb_server *srv;
 	__u32 word = 0;
@@ -335,14 +335,6 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 	if (hit_proto(data, v6) == IPPROTO_TCP && (flags & PLAIN_FLAGS) != TCP_ACK)
 		return HIT_SLOW;
 	return hit_flow(ctx, data, flags, v6);
-}
-
-/*
- * IPv6 is a function of its own: four times the addresses take stack that the call chain of the stages needs.
- */
-__noinline int xlb_hit6(struct xdp_md *ctx)
-{
-	return hit(ctx, true);
 }
 
 #endif

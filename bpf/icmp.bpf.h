@@ -224,7 +224,7 @@ static __always_inline enum xlb_reason icmp_by_return(struct xdp_md *ctx, struct
 						      const struct quoted *q, bool v6)
 {
 	__u32 id = vip_find(pkt->addr_slot, pkt->sport, pkt->proto);
-	struct xlb_return *ret = XLB_AT(xlb_returns, id & ~XLB_VIP_RETURN);
+	struct xlb_return *ret = XLB_IN(returns, id & ~XLB_VIP_RETURN);
 	enum xlb_reason reason;
 
 	if (!(id & XLB_VIP_RETURN) || !ret || !ret->family || ret->flags & XLB_RETURN_STATE)
@@ -238,7 +238,7 @@ static __always_inline enum xlb_reason icmp_by_return(struct xdp_md *ctx, struct
 static __always_inline bool icmp_stateless(struct xlb_pkt *pkt)
 {
 	struct xlb_service *svc = service_at(pkt->service);
-	struct xlb_backend *be = svc ? XLB_AT(xlb_backends, svc->backend) : NULL;
+	struct xlb_backend *be = svc ? XLB_IN(backends, svc->backend) : NULL;
 	__u64 ring;
 
 	if (!be || !(svc->flags & XLB_SVC_STATELESS))
@@ -253,7 +253,7 @@ static __always_inline bool icmp_stateless(struct xlb_pkt *pkt)
 /* An error about a packet of no flow: is it at least about a service or a source port of ours? */
 static __always_inline enum xlb_reason icmp_no_flow(const struct xlb_pkt *pkt)
 {
-	struct xlb_addr *a = XLB_AT(xlb_addrs, pkt->addr_slot);
+	struct xlb_addr *a = addr_at(pkt->addr_slot);
 
 	if (pkt->service || (a && addr_in_pool(a, pkt->dport) && !port_is_busy(bpf_ntohs(pkt->dport), pkt->proto)))
 		return XLB_R_ICMP_NO_FLOW;

@@ -15,27 +15,14 @@
 #include <xlb/service.h>
 #include <xlb/stats.h>
 #include <xlb/stick.h>
+#include <xlb/tables.h>
 
 #include "packet.bpf.h"
-
-enum { XLB_NR_LOCKS = 256 }; /* 16 KiB: they stay in the first-level cache */
-
-/* A lock on a cache line of its own. 0 free, 1 taken. */
-struct xlb_lock {
-	__u32 taken;
-	__u32 pad[15];
-};
 
 /* Tokens for packets that the program makes itself; see answer.bpf.h. */
 struct xlb_limit {
 	__u64 jiffies; /* of the last refill */
 	__u64 tokens;
-};
-
-/* What xlb_clock reads. */
-struct xlb_time {
-	__u64 jiffies;
-	__u64 ktime_ns; /* CLOCK_MONOTONIC */
 };
 
 /* An entry of the flow table in the making: the key under which it is found, and what it says. */
@@ -67,6 +54,7 @@ struct xlb_scratch {
 	struct xlb_entry peer; /* of flowtab.bpf.h alone */
 	__u64 victim;	       /* the same: how dispensable << 32 | slot */
 	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
+	__u32 next_option;     /* of options.bpf.h alone */
 	struct xlb_best best;
 	struct xlb_frag_key frag_key;
 	struct xlb_frag frag;
@@ -78,16 +66,9 @@ struct xlb_hop {
 	__be32 client[4];
 	__u32 ifindex; /* that the client's packet came by */
 	__u32 seen;    /* XLB_SEEN() of the answer */
-	__u16 index;   /* into xlb_nexthops, with NEXTHOP_FOUND */
+	__u16 index;   /* into xlb_tables.nexthops, with NEXTHOP_FOUND */
 	__u8 result;   /* NEXTHOP_* */
 	__u8 family;   /* of the client */
-};
-
-/* The time of a SYN, for the one in XLB_CONNECT_SAMPLE that are timed. */
-struct xlb_syn {
-	__u32 slot; /* of the request entry */
-	__u32 version;
-	__u64 ns;
 };
 
 /* Tokens of a service's rate limit on one CPU. */
@@ -96,7 +77,7 @@ struct xlb_rate {
 	__u64 tokens;
 };
 
-enum { XLB_HOP_BITS = 8, XLB_SYN_BITS = 10 };
+enum { XLB_HOP_BITS = 8 };
 
 #define XLB_MAP(name, kind, value_type, entries, flags)                                                                \
 	struct {                                                                                                       \
@@ -106,62 +87,19 @@ enum { XLB_HOP_BITS = 8, XLB_SYN_BITS = 10 };
 		__type(key, __u32);                                                                                    \
 		__type(value, value_type);                                                                             \
 	} name SEC(".maps")
-#define XLB_TABLE(name, value_type, entries) XLB_MAP(name, BPF_MAP_TYPE_ARRAY, value_type, entries, BPF_F_MMAPABLE)
 #define XLB_PLAIN(name, value_type, entries) XLB_MAP(name, BPF_MAP_TYPE_ARRAY, value_type, entries, 0)
 #define XLB_PERCPU(name, value_type, entries) XLB_MAP(name, BPF_MAP_TYPE_PERCPU_ARRAY, value_type, entries, 0)
 
 /* Facts for a daemon that adopts these maps. Writer: the daemon that made them, once. Never read here. */
 XLB_PLAIN(xlb_meta, struct xlb_meta, 1);
 
-/* Run-time control. Writer: the daemon. Reader: every packet that is sent. */
-XLB_TABLE(xlb_control, struct xlb_control, 1);
+/* All tables of a fixed size; xlb/tables.h. */
+struct xlb_tables xlb_tables;
 
 /* Flow tables; xlb/flow.h. Key: bucket. Writer: the program; the daemon ends entries. Size: set before load from the
  * configured numbers of flows. */
-XLB_TABLE(xlb_flows, struct xlb_bucket4, 1);
-XLB_TABLE(xlb_flows6, struct xlb_bucket6, 1);
-
-/* Insert locks, bucket number modulo XLB_NR_LOCKS. Writer and reader: the slow paths of the program. */
-XLB_PLAIN(xlb_locks, struct xlb_lock, XLB_NR_LOCKS);
-
-/* Addresses of ours. Key: xlb_addr_hash() and up; behind them the filter. Writer: the daemon. Reader: every packet. */
-XLB_TABLE(xlb_addrs, struct xlb_addr, XLB_ADDR_SLOTS + XLB_ADDR_FILTER);
-
-/* Binds. Key: xlb_vip_hash(). Writer: the daemon. Reader: packets without a flow, and those of stateless services. */
-XLB_TABLE(xlb_vips, struct xlb_vip_bucket, XLB_VIP_BUCKETS);
-
-/* Port ranges of addresses; the daemon keeps those of an address together. Reader: packets that no bind fits. */
-XLB_TABLE(xlb_ranges, struct xlb_range, XLB_MAX_RANGES);
-
-/* Services by the server that answers. Writer: the daemon. Reader: answers of servers in XLB_MODE_DNAT. */
-XLB_TABLE(xlb_returns, struct xlb_return, XLB_MAX_RETURNS);
-
-/* Frontends. Writer: the daemon. Reader: packets without a flow, xlb_track() for timeouts, stateless packets. */
-XLB_TABLE(xlb_services, struct xlb_service, XLB_MAX_SERVICES);
-
-/* Backends. Writer: the daemon. Reader: packets without a flow. */
-XLB_TABLE(xlb_backends, struct xlb_backend, XLB_MAX_BACKENDS);
-
-/* Round robin cursors by backend. Writer: the program, atomically, once per new flow. */
-XLB_PLAIN(xlb_cursors, struct xlb_cursor, XLB_MAX_BACKENDS);
-
-/* Rings of all backends, and at the same places the previous servers of marked slots; the daemon allocates. Reader:
- * packets without a flow. */
-XLB_TABLE(xlb_ring, struct xlb_ring, XLB_RING_VALUES);
-XLB_TABLE(xlb_marks, struct xlb_ring, XLB_RING_VALUES);
-
-/* Servers. Writer: the daemon. Reader: every packet of a flow, one line of it. */
-XLB_TABLE(xlb_servers, struct xlb_server, XLB_MAX_SERVERS);
-
-/* Live flows by server and by service. Writers: program and daemon, atomically, where a flow begins or ends. */
-XLB_TABLE(xlb_load, struct xlb_load, XLB_MAX_SERVERS);
-XLB_TABLE(xlb_svc_load, struct xlb_load, XLB_MAX_SERVICES);
-
-/* Next hops towards clients; xlb/service.h. Writer: the program; the daemon clears. Reader: replies. */
-XLB_TABLE(xlb_nexthops, struct xlb_nexthop, XLB_MAX_NEXTHOPS);
-
-/* Ports that are never source ports; xlb/service.h. Writer: the daemon. Reader: the search for a source port. */
-XLB_TABLE(xlb_busy, struct xlb_busy, 2 * XLB_BUSY_WORDS / 8);
+XLB_MAP(xlb_flows, BPF_MAP_TYPE_ARRAY, struct xlb_bucket4, 1, BPF_F_MMAPABLE);
+XLB_MAP(xlb_flows6, BPF_MAP_TYPE_ARRAY, struct xlb_bucket6, 1, BPF_F_MMAPABLE);
 
 /* Packets by reason. Key: enum xlb_reason. Writer: account(). */
 XLB_PERCPU(xlb_reasons, __u64, XLB_R_MAX);
@@ -181,12 +119,6 @@ XLB_PERCPU(xlb_scratch, struct xlb_scratch, 1);
 
 /* Recent answers of the routing table; nexthop.bpf.h. Key: hash of the client. Writer and reader: slow paths. */
 XLB_PERCPU(xlb_hops, struct xlb_hop, 1 << XLB_HOP_BITS);
-
-/* Times of SYNs that wait for their SYN-ACK; any CPU may see that. Key: low bits of the slot. */
-XLB_PLAIN(xlb_syns, struct xlb_syn, 1 << XLB_SYN_BITS);
-
-/* Answer of xlb_clock. */
-XLB_PLAIN(xlb_time, struct xlb_time, 1);
 
 /* First fragments; xlb/fragment.h. Writer and reader: fragment.bpf.h. */
 struct {
@@ -226,19 +158,38 @@ struct {
 		bpf_map_lookup_elem(&(map), &key_);                                                                    \
 	})
 
+/*
+ * Record 'index' of a table: a bitwise AND and an addition. An index that is too large, which no sound record has,
+ * wraps around. The compiler must not know more of the index than the verifier does, or it leaves the AND away.
+ */
+#define XLB_IN(table, index) (&xlb_tables.table[masked(index, XLB_LEN(table))])
+#define XLB_LEN(table) (sizeof(xlb_tables.table) / sizeof(xlb_tables.table[0]))
+
+static __always_inline __u64 masked(__u64 index, __u64 len)
+{
+	asm("" : "+r"(index));
+	return index & (len - 1);
+}
+
 static __always_inline struct xlb_scratch *scratch(void)
 {
 	return XLB_AT(xlb_scratch, 0);
 }
 
+/* Slot of an address; behind the slots is the filter. */
+static __always_inline struct xlb_addr *addr_at(__u32 slot)
+{
+	return &xlb_tables.addrs[masked(slot, XLB_ADDR_SLOTS)];
+}
+
 static __always_inline struct xlb_server *server_at(__u32 id)
 {
-	return XLB_AT(xlb_servers, id);
+	return XLB_IN(servers, id);
 }
 
 static __always_inline struct xlb_service *service_at(__u32 id)
 {
-	return XLB_AT(xlb_services, id);
+	return XLB_IN(services, id);
 }
 
 #endif

@@ -24,7 +24,7 @@ __noinline int xlb_mss(struct xdp_md *ctx, struct xlb_pkt *pkt)
 
 	if (!pkt)
 		return 0;
-	svc = XLB_AT(xlb_services, pkt->service);
+	svc = XLB_IN(services, pkt->service);
 	l4 = pkt->l4;
 	if (!svc || !svc->mss || l4 > L4_MAX)
 		return 0;

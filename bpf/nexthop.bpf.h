@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where a packet to a client goes: the kernel's routing table, or back the way that the client's packet came. Answers
- * are kept once each in table xlb_nexthops, and flows carry their numbers.
+ * are kept once each in table xlb_tables.nexthops, and flows carry their numbers.
  */
 #ifndef XLB_NEXTHOP_BPF_H
 #define XLB_NEXTHOP_BPF_H
@@ -23,7 +23,7 @@ enum { NEXTHOP_FORBIDDEN, NEXTHOP_FOUND, NEXTHOP_UNKNOWN };
 /* Interface number of an ifindex, 0 if xlb is not attached there. */
 static __always_inline __u32 if_number(__u32 ifindex)
 {
-	struct xlb_control *control = XLB_AT(xlb_control, 0);
+	struct xlb_control *control = &xlb_tables.control;
 	int i;
 
 	if (!control)
@@ -46,8 +46,8 @@ static __always_inline bool hop_equals(const struct xlb_nexthop *n, const __u8 *
 }
 
 /*
- * Number of the entry of xlb_nexthops that holds the two MAC addresses (12 bytes, aligned to 8) and the interface, made
- * if there is none; 0: no room near its place.
+ * Number of the entry of xlb_tables.nexthops that holds the two MAC addresses (12 bytes, aligned to 8) and the
+ * interface, made if there is none; 0: no room near its place.
  */
 __noinline __u32 xlb_hop_number(struct xlb_aim *aim)
 {
@@ -61,8 +61,8 @@ __noinline __u32 xlb_hop_number(struct xlb_aim *aim)
 	first = hash >> 48;
 	for (i = 0; i < HOP_PROBES; i++) {
 		key = (first + i) & (XLB_MAX_NEXTHOPS - 1);
-		n = bpf_map_lookup_elem(&xlb_nexthops, &key);
-		if (!n || !key)
+		n = XLB_IN(nexthops, key);
+		if (!key)
 			continue;
 		if (hop_equals(n, aim->macs, aim->oif))
 			return key;

@@ -95,7 +95,7 @@ static __always_inline enum xlb_reason open_limits(const struct xlb_pkt *pkt, co
 	struct xlb_load *load;
 
 	if (svc->flags & XLB_SVC_FULL) {
-		load = XLB_AT(xlb_svc_load, pkt->service);
+		load = XLB_IN(svc_load, pkt->service);
 		if (load && READ_ONCE(load->active) >= svc->limit)
 			return XLB_R_SERVICE_FULL;
 	}
@@ -109,7 +109,7 @@ static __always_inline enum xlb_reason open_limits(const struct xlb_pkt *pkt, co
 static __always_inline bool port_is_busy(__u16 port, __u8 proto)
 {
 	__u32 word = port / 64 + (proto == IPPROTO_TCP ? 0 : XLB_BUSY_WORDS);
-	struct xlb_busy *b = XLB_AT(xlb_busy, word / 8);
+	struct xlb_busy *b = XLB_IN(busy, word / 8);
 
 	return !b || READ_ONCE(b->word[word % 8]) >> (port % 64) & 1;
 }
@@ -340,8 +340,8 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
  */
 static __always_inline void open_prefetch(const struct xlb_pkt *pkt, const struct xlb_service *svc, bool v6)
 {
-	struct xlb_cursor *cursor = XLB_AT(xlb_cursors, svc->backend);
-	struct xlb_backend *be = XLB_AT(xlb_backends, svc->backend);
+	struct xlb_cursor *cursor = XLB_IN(cursors, svc->backend);
+	struct xlb_backend *be = XLB_IN(backends, svc->backend);
 	struct xlb_server *srv;
 	__u32 nr, id, ports;
 	__u64 ring, hash;
@@ -508,16 +508,6 @@ static __always_inline enum xlb_reason open(struct xdp_md *ctx, struct xlb_pkt *
 		return pkt->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : xlb_answer(ctx, pkt, XLB_R_NO_FLOW_RST);
 	}
 	return open_flow(ctx, pkt, v6);
-}
-
-__noinline enum xlb_reason xlb_open4(struct xdp_md *ctx, struct xlb_pkt *pkt)
-{
-	return pkt ? open(ctx, pkt, false) : XLB_R_BUG;
-}
-
-__noinline enum xlb_reason xlb_open6(struct xdp_md *ctx, struct xlb_pkt *pkt)
-{
-	return pkt ? open(ctx, pkt, true) : XLB_R_BUG;
 }
 
 #endif

@@ -230,7 +230,7 @@ static __always_inline enum xlb_reason parse_l4_bad(struct xlb_pkt *pkt, const v
 static __always_inline enum xlb_reason parse_l4(struct xdp_md *ctx, struct xlb_pkt *pkt, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *l4;
-	struct xlb_addr *a = XLB_AT(xlb_addrs, pkt->addr_slot);
+	struct xlb_addr *a = addr_at(pkt->addr_slot);
 	__u32 l4_off = pkt->l4;
 	__be16 port;
 

@@ -25,14 +25,14 @@ static __always_inline enum server_fit server_fit(__u32 id, const struct xlb_ser
 		return FIT_UNREACHABLE;
 	if (!(srv->flags & XLB_SRV_FULL))
 		return FIT_GOOD;
-	load = XLB_AT(xlb_load, id);
+	load = XLB_IN(load, id);
 	return load && READ_ONCE(load->active) < srv->limit ? FIT_GOOD : FIT_FULL;
 }
 
 /* Ring entry, mark included, at position 'pos' below the ring's length; 0 if there is no such ring. */
 static __always_inline __u32 ring_entry(__u64 ring, __u32 pos)
 {
-	struct xlb_ring *r = XLB_AT(xlb_ring, XLB_RING_FIRST(ring) + pos / XLB_RING_WAYS);
+	struct xlb_ring *r = XLB_IN(ring, XLB_RING_FIRST(ring) + pos / XLB_RING_WAYS);
 
 	return r ? READ_ONCE(r->server[pos % XLB_RING_WAYS]) : 0;
 }
@@ -75,7 +75,7 @@ enum { LOAD_NEVER = 0xffffffffu, LOAD_FULL = 0xfffffffeu };
 /* Live flows per weight, scaled; LOAD_FULL and LOAD_NEVER for servers that do not fit. */
 __noinline __u32 xlb_server_load(__u32 id)
 {
-	struct xlb_load *load = XLB_AT(xlb_load, id);
+	struct xlb_load *load = XLB_IN(load, id);
 	struct xlb_server *srv = server_at(id);
 	enum server_fit fit;
 	__u64 scaled;
@@ -211,8 +211,8 @@ __noinline enum xlb_reason xlb_select(struct xdp_md *ctx, struct xlb_pkt *pkt)
 	svc = service_at(pkt->service);
 	if (!svc)
 		return XLB_R_BUG;
-	be = XLB_AT(xlb_backends, svc->backend);
-	cursor = XLB_AT(xlb_cursors, svc->backend);
+	be = XLB_IN(backends, svc->backend);
+	cursor = XLB_IN(cursors, svc->backend);
 	if (!be || !cursor)
 		return XLB_R_BUG;
 	now = now_tick();

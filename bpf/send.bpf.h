@@ -28,7 +28,7 @@ static __always_inline void aim_request(struct xlb_pkt *pkt, const struct xlb_se
 /* Aims a server's packet at the client of entry 'f'. False: the client's next hop is not known. */
 static __always_inline bool aim_reply(struct xlb_pkt *pkt, void *f, bool v6)
 {
-	struct xlb_nexthop *hop = XLB_AT(xlb_nexthops, flow_body(f, v6)->hop);
+	struct xlb_nexthop *hop = XLB_IN(nexthops, flow_body(f, v6)->hop);
 	struct xlb_aim *aim = &pkt->aim;
 
 	if (!hop || !flow_body(f, v6)->hop || !READ_ONCE(hop->oif))
@@ -46,7 +46,7 @@ static __always_inline bool aim_reply(struct xlb_pkt *pkt, void *f, bool v6)
 /* Aims an answer of a server whose service needs no entries, pkt->return_id, at the client pkt->daddr. */
 __noinline enum xlb_reason xlb_aim_return(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
-	struct xlb_return *ret = pkt ? XLB_AT(xlb_returns, pkt->return_id) : NULL;
+	struct xlb_return *ret = pkt ? XLB_IN(returns, pkt->return_id) : NULL;
 	struct xlb_scratch *s = scratch();
 	struct xlb_nexthop *hop;
 
@@ -56,7 +56,7 @@ __noinline enum xlb_reason xlb_aim_return(struct xdp_md *ctx, struct xlb_pkt *pk
 	addr_copy_all(s->request.vip, ret->vip);
 	if (xlb_nexthop(ctx, &s->request, pkt, false) != NEXTHOP_FOUND)
 		return XLB_R_NO_ROUTE;
-	hop = XLB_AT(xlb_nexthops, s->request.b.hop);
+	hop = XLB_IN(nexthops, s->request.b.hop);
 	if (!hop)
 		return XLB_R_NO_ROUTE;
 	pkt->service = ret->service;

@@ -29,7 +29,7 @@ static __always_inline bool stateless_record(struct xdp_md *ctx, struct xlb_pkt 
 /* The server that a marked slot had before its change, if packets can go there; 0 otherwise. */
 static __always_inline __u32 stateless_previous(__u64 ring, __u32 pos)
 {
-	struct xlb_ring *m = XLB_AT(xlb_marks, XLB_RING_FIRST(ring) + pos / XLB_RING_WAYS);
+	struct xlb_ring *m = XLB_IN(marks, XLB_RING_FIRST(ring) + pos / XLB_RING_WAYS);
 	__u32 id = m ? READ_ONCE(m->server[pos % XLB_RING_WAYS]) & XLB_SLOT_SERVER : 0;
 	struct xlb_server *srv = server_at(id);
 
@@ -84,7 +84,7 @@ static __always_inline enum xlb_reason stateless(struct xdp_md *ctx, struct xlb_
 
 	if (reason)
 		return reason;
-	be = svc ? XLB_AT(xlb_backends, svc->backend) : NULL;
+	be = svc ? XLB_IN(backends, svc->backend) : NULL;
 	if (!be || !s)
 		return XLB_R_BUG;
 	ring = READ_ONCE(be->ring);

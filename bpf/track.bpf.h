@@ -134,7 +134,7 @@ static __always_inline bool track_is_timed(__u32 slot)
 
 static __always_inline struct xlb_syn *syn_of(__u32 slot)
 {
-	return XLB_AT(xlb_syns, slot & ((1 << XLB_SYN_BITS) - 1));
+	return XLB_IN(syns, slot & ((1 << XLB_SYN_BITS) - 1));
 }
 
 /* Notes when the SYN of request entry 'slot' came. */

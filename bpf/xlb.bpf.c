@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The packet's way. xlb_xdp() hands a packet to the hit path of its family (hit.bpf.h), which sends what is plain; the
- * rest goes through the stages of stages() below, each a global function in a header of its own.
+ * The packet's way, from the last function to the first. xlb_xdp() is attached; it sends plain packets of IPv4 by
+ * itself (hit.bpf.h), xlb_stage_hit6() those of IPv6. The rest is read by xlb_stage_slow4() and _slow6(), which know
+ * what to do with everything but a packet that opens a flow: that is for xlb_stage_open4() and _open6().
  */
 #include "account.bpf.h"
 #include "fragment.bpf.h"
@@ -9,6 +10,7 @@
 #include "icmp.bpf.h"
 #include "open.bpf.h"
 #include "parse.bpf.h"
+#include "stage.bpf.h"
 #include "stateless.bpf.h"
 #include "track.bpf.h"
 
@@ -44,7 +46,7 @@ static __always_inline enum xlb_reason from_server(struct xdp_md *ctx, struct xl
 
 	if (!id)
 		id = xlb_range_find(pkt->addr_slot, bpf_ntohs(pkt->sport), pkt->proto);
-	ret = XLB_AT(xlb_returns, id & ~XLB_VIP_RETURN);
+	ret = XLB_IN(returns, id & ~XLB_VIP_RETURN);
 	if (!(id & XLB_VIP_RETURN) || !ret || !ret->family)
 		return XLB_R_NOT_OURS;
 	pkt->return_id = id & ~XLB_VIP_RETURN;
@@ -57,7 +59,7 @@ static __always_inline enum xlb_reason from_server(struct xdp_md *ctx, struct xl
 	return reason ? reason : XLB_R_NOT_OURS;
 }
 
-/* A sound or unsound packet to a port of ours, perhaps. */
+/* A sound or unsound packet to a port of ours, perhaps. XLB_R_NONE: it is of no flow. */
 static __always_inline enum xlb_reason to_service(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
 						  bool v6)
 {
@@ -76,12 +78,10 @@ static __always_inline enum xlb_reason to_service(struct xdp_md *ctx, struct xlb
 		pkt->slot = flow_find(&s->request, pkt->hash, v6);
 	if (pkt->slot != XLB_NO_SLOT)
 		reason = known_flow(ctx, pkt, v6);
-	if (reason)
-		return reason;
-	return v6 ? xlb_open6(ctx, pkt) : xlb_open4(ctx, pkt);
+	return reason;
 }
 
-/* All stages but for what fragments leave behind. */
+/* What becomes of the packet. XLB_R_NONE: the next stage has to say. */
 static __always_inline enum xlb_reason decide(struct xdp_md *ctx, struct xlb_scratch *s, __u32 l3, bool v6)
 {
 	struct xlb_pkt *pkt = &s->pkt;
@@ -100,33 +100,66 @@ static __always_inline enum xlb_reason decide(struct xdp_md *ctx, struct xlb_scr
 static const __u64 forward_reasons = 1ull << XLB_R_REQUEST | 1ull << XLB_R_REPLY | 1ull << XLB_R_NEW_FLOW |
 				     1ull << XLB_R_STATELESS | 1ull << XLB_R_NOT_RECORDED | 1ull << XLB_R_RETURN;
 
-/* Where a first fragment goes, to the host or on, the others will follow. */
-static __always_inline enum xlb_reason stages(struct xdp_md *ctx, struct xlb_scratch *s, __u32 l3, bool v6)
+/* The end of every packet that was not sent by the hit path. Where a first fragment goes, the others will follow. */
+static __always_inline int finish(struct xdp_md *ctx, struct xlb_pkt *pkt, enum xlb_reason reason)
 {
-	enum xlb_reason reason = decide(ctx, s, l3, v6);
-
-	if (s->pkt.frag == FRAG_FIRST && (reason_passes(reason) || forward_reasons >> reason & 1))
-		xlb_frag_note(&s->pkt, reason_passes(reason));
-	return reason;
+	if (pkt->frag == FRAG_FIRST && (reason_passes(reason) || forward_reasons >> reason & 1))
+		xlb_frag_note(pkt, reason_passes(reason));
+	return account(ctx, reason, pkt->aim.oif);
 }
 
-static __always_inline int slow_way(struct xdp_md *ctx, __u32 l3, bool v6)
+static __always_inline int stage_open(struct xdp_md *ctx, bool v6)
 {
 	struct xlb_scratch *s = scratch();
 
-	if (!s)
+	return s ? finish(ctx, &s->pkt, open(ctx, &s->pkt, v6)) : account(ctx, XLB_R_BUG, 0);
+}
+
+SEC("xdp.frags")
+int xlb_stage_open4(struct xdp_md *ctx)
+{
+	return stage_open(ctx, false);
+}
+
+SEC("xdp.frags")
+int xlb_stage_open6(struct xdp_md *ctx)
+{
+	return stage_open(ctx, true);
+}
+
+static __always_inline int stage_slow(struct xdp_md *ctx, bool v6)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct xlb_scratch *s = scratch();
+	struct ethhdr *eth = data;
+	enum xlb_reason reason;
+
+	if (!s || (void *)(eth + 1) > end)
 		return account(ctx, XLB_R_BUG, 0);
-	return account(ctx, stages(ctx, s, l3 == ETH_LEN ? ETH_LEN : L3_MAX, v6), s->pkt.aim.oif);
+	reason = decide(ctx, s, eth->h_proto == bpf_htons(ETH_P_8021Q) ? L3_MAX : ETH_LEN, v6);
+	if (!reason)
+		return stage_go(ctx, v6 ? XLB_STAGE_OPEN6 : XLB_STAGE_OPEN4);
+	return finish(ctx, &s->pkt, reason);
 }
 
-__noinline int xlb_slow4(struct xdp_md *ctx, __u32 l3)
+SEC("xdp.frags")
+int xlb_stage_slow4(struct xdp_md *ctx)
 {
-	return slow_way(ctx, l3, false);
+	return stage_slow(ctx, false);
 }
 
-__noinline int xlb_slow6(struct xdp_md *ctx, __u32 l3)
+SEC("xdp.frags")
+int xlb_stage_slow6(struct xdp_md *ctx)
 {
-	return slow_way(ctx, l3, true);
+	return stage_slow(ctx, true);
+}
+
+SEC("xdp.frags")
+int xlb_stage_hit6(struct xdp_md *ctx)
+{
+	int verdict = hit(ctx, true);
+
+	return verdict == HIT_SLOW ? stage_go(ctx, XLB_STAGE_SLOW6) : verdict;
 }
 
 /* A frame with an 802.1Q tag: the tag stays where it is. Other tags, and tags within, are the host's. */
@@ -138,9 +171,9 @@ static __always_inline int tagged(struct xdp_md *ctx, void *data, void *end)
 		return account(ctx, XLB_R_NOT_IP, 0);
 	proto = *(__be16 *)(data + ETH_LEN + 2);
 	if (proto == bpf_htons(ETH_P_IP))
-		return xlb_slow4(ctx, L3_MAX);
+		return stage_go(ctx, XLB_STAGE_SLOW4);
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return xlb_slow6(ctx, L3_MAX);
+		return stage_go(ctx, XLB_STAGE_SLOW6);
 	return account(ctx, XLB_R_NOT_IP, 0);
 }
 
@@ -155,26 +188,11 @@ int xlb_xdp(struct xdp_md *ctx)
 		return account(ctx, XLB_R_NOT_IP, 0);
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		verdict = hit(ctx, false);
-		return verdict == HIT_SLOW ? xlb_slow4(ctx, ETH_LEN) : verdict;
+		return verdict == HIT_SLOW ? stage_go(ctx, XLB_STAGE_SLOW4) : verdict;
 	}
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
-		verdict = xlb_hit6(ctx);
-		return verdict == HIT_SLOW ? xlb_slow6(ctx, ETH_LEN) : verdict;
-	}
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		return stage_go(ctx, XLB_STAGE_HIT6);
 	if (eth->h_proto == bpf_htons(ETH_P_8021Q))
 		return tagged(ctx, data, end);
 	return account(ctx, XLB_R_NOT_IP, 0);
-}
-
-/* Not attached anywhere: the daemon runs it to learn the kernel's jiffies. */
-SEC("xdp")
-int xlb_clock(struct xdp_md *ctx)
-{
-	struct xlb_time *t = XLB_AT(xlb_time, 0);
-
-	if (t) {
-		t->jiffies = bpf_jiffies64();
-		t->ktime_ns = bpf_ktime_get_ns();
-	}
-	return XDP_PASS;
 }

@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define XLB_ABI_VERSION 2
+#define XLB_ABI_VERSION 3
 
 enum {
 	XLB_LINE = 64,		 /* bytes in a cache line, and in every hot record */
@@ -38,7 +38,7 @@ struct xlb_meta {
 };
 
 /*
- * The one element of map xlb_control: what the daemon may change at run time. Written by the daemon through a
+ * Member xlb_tables.control: what the daemon may change at run time. Written by the daemon through a
  * mapping, one aligned word at a time; read by the program.
  */
 struct xlb_control {

@@ -21,7 +21,7 @@
 
 enum {
 	XLB_RING_WAYS = 32,	 /* ring entries in one array value: one cache line */
-	XLB_RING_VALUES = 65536, /* array values of xlb_ring: 2 M entries, 4 MiB; of xlb_marks as well */
+	XLB_RING_VALUES = 65536, /* array values of xlb_tables.ring: 2 M entries, 4 MiB; of xlb_tables.marks as well */
 	XLB_LEAST_MAX = 64,	 /* servers that LEAST and FIRST look at; the daemon puts the best ones there */
 };
 
@@ -57,21 +57,22 @@ struct xlb_backend {
 	__u32 pad[5];
 };
 
-/* Algorithm, first value in xlb_ring, number of entries; 0 entries: no usable server. */
+/* Algorithm, first value in xlb_tables.ring, number of entries; 0 entries: no usable server. */
 #define XLB_RING(alg, first, len) ((__u64)(alg) << 56 | (__u64)(first) << 32 | (__u32)(len))
 #define XLB_RING_ALG(ring) ((__u32)((ring) >> 56))
 #define XLB_RING_FIRST(ring) ((__u32)((ring) >> 32) & 0xffffff)
 #define XLB_RING_LEN(ring) ((__u32)(ring))
 
-/* Cursor of a backend, map xlb_cursors, on a line of its own: every new flow of any CPU takes the next ring entry. */
+/* Cursor of a backend, table cursors, on a line of its own: every new flow of any CPU takes the next ring entry. */
 struct xlb_cursor {
 	__u64 next;
 	__u64 pad[7];
 };
 
 /*
- * Part of a ring: indices into xlb_servers. In a stateless backend (design: JET, "Just Enough Tracking", CoNEXT 2020)
- * the upper bits are the slot's mark, and map xlb_marks holds at the same place the server that the slot had before:
+ * Part of a ring: indices into xlb_tables.servers. In a stateless backend (design: JET, "Just Enough Tracking", CoNEXT
+ * 2020) the upper bits are the slot's mark, and table marks holds at the same place the server that the slot had
+ * before:
  *
  * - unmarked: the slot's server; the flow table is not touched.
  * - YOUNG, set with a change: the flow table is asked. Hit: its server. Miss and SYN: the slot's server. Miss and no

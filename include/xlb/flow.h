@@ -14,7 +14,7 @@
  * being unique, is at the same time the claim on the source port. Modes in which the server answers directly have a
  * request entry only.
  *
- * Writers. The program writes everything. It inserts under a striped lock (map xlb_locks), so that two CPUs cannot
+ * Writers. The program writes everything. It inserts under a striped lock (table locks), so that two CPUs cannot
  * make two flows of one key. The daemon only ever clears XLB_F_LIVE and XLB_F_COUNTED, by compare-and-swap of 'word'.
  * Readers. Take 'word' first and again at the end: a changed version, or XLB_F_LIVE gone, means the slot was reused
  * under the reader's hands, and what was read counts as a miss.
@@ -48,7 +48,7 @@ enum {
 	XLB_F_RST = 1u << 5, /* a reset was seen; cleared when its sender speaks on: then it was spoofed (RFC 5961) */
 	XLB_F_SERVER_RST = 1u << 6, /* with XLB_F_RST: the reset came from the server */
 	XLB_F_ONE_WAY = 1u << 7,    /* the server answers directly: ANSWERED and SERVER_FIN are inferred */
-	XLB_F_COUNTED = 1u << 8,    /* request entry: counted in xlb_load; whoever clears the bit takes it off */
+	XLB_F_COUNTED = 1u << 8,    /* request entry: counted in xlb_tables.load; whoever clears the bit takes it off */
 	XLB_F_RECORD = 1u << 9,	    /* entry of a stateless backend, made while its slot was marked (struct xlb_ring) */
 	XLB_F_FLAGS = 0xffff,
 	XLB_F_VERSION = 0x10000, /* step of the version */
@@ -70,9 +70,9 @@ enum xlb_flow_state {
 struct xlb_flow_body {
 	__u32 word;    /* version << 16 | flags, only changed by atomic operations */
 	__be16 sport;  /* source port that the server sees; outside of full NAT the client's own */
-	__u16 server;  /* index into xlb_servers */
-	__u16 service; /* index into xlb_services */
-	__u16 hop;     /* the client's next hop, index into xlb_nexthops; 0: none known, or not needed (ONE_WAY) */
+	__u16 server;  /* index into xlb_tables.servers */
+	__u16 service; /* index into xlb_tables.services */
+	__u16 hop;   /* the client's next hop, index into xlb_tables.nexthops; 0: none known, or not needed (ONE_WAY) */
 	__u32 seen;  /* XLB_SEEN(): tick of the last packet by this entry, and the epoch when its hop was last looked up
 		      */
 	__u8 proto;  /* IPPROTO_TCP or IPPROTO_UDP */

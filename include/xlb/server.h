@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A server as the program sees it, and what is counted about it at run time. The daemon writes xlb_servers and keeps
- * next hop and flags true; every packet of a flow reads its server's record, so all that packets need is in its first
- * line.
+ * A server as the program sees it, and what is counted about it at run time. The daemon writes xlb_tables.servers and
+ * keeps next hop and flags true; every packet of a flow reads its server's record, so all that packets need is in its
+ * first line.
  */
 #ifndef XLB_SERVER_H
 #define XLB_SERVER_H
@@ -22,11 +22,11 @@ enum {
 	XLB_SRV_SHUT =
 		1u << 1, /* marked down with shutdown-sessions: the packets of its flows are answered by resets */
 	XLB_SRV_DRAIN = 1u << 2, /* informative: takes no new flows */
-	XLB_SRV_FULL = 1u << 3,	 /* has a limit: compare xlb_load.active with 'limit' before choosing it */
+	XLB_SRV_FULL = 1u << 3,	 /* has a limit: compare xlb_tables.load.active with 'limit' before choosing it */
 };
 
 /*
- * Index into xlb_servers. Addresses of IPv4 are in word 0, the others are then 0.
+ * Index into xlb_tables.servers. Addresses of IPv4 are in word 0, the others are then 0.
  *
  * Flows know their server by its number, and reply entries are found by what the record says. So mode, family, addr,
  * source, port and port_add of a record never change while a flow carries its number: a server that moves gets a new
@@ -46,7 +46,7 @@ struct xlb_server {
 	__u16 pool_lo; /* full NAT: source ports, host order, both inclusive */
 	__u16 pool_hi;
 	__u16 weight;  /* effective, 0..256 */
-	__u16 backend; /* index into xlb_backends; 0: the record is free */
+	__u16 backend; /* index into xlb_tables.backends; 0: the record is free */
 	__be32 addr[4];
 	__be32 source[4]; /* full NAT: the balancer's address that the server sees; IPIP: outer source */
 	/* The line that new flows read. */
@@ -56,7 +56,7 @@ struct xlb_server {
 };
 
 /*
- * Live flows of a server (map xlb_load) or service (map xlb_svc_load): those counted by XLB_F_COUNTED, that is, not yet
+ * Live flows of a server (table load) or service (table svc_load): those counted by XLB_F_COUNTED, that is, not yet
  * closing or closed. Changed by atomic operations where a flow begins or ends, by the program and by the daemon's
  * sweep.
  */

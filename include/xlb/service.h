@@ -17,16 +17,17 @@
 #include <xlb/server.h>
 
 enum {
-	XLB_ADDR_SLOTS = 16384,			/* slots of xlb_addrs, a power of two */
-	XLB_ADDR_FILTER = XLB_ADDR_SLOTS / 512, /* values of xlb_addrs behind the slots: a bit a slot, see below */
-	XLB_ADDR_PROBES = 8,			/* slots that a lookup looks at, at most */
-	XLB_ADDR_BLOOM_WORDS = 8,		/* 32-bit words of the port filter of an address */
-	XLB_VIP_BUCKETS = 16384,		/* buckets of xlb_vips, a power of two */
-	XLB_VIP_WAYS = 8,			/* binds in a bucket: one cache line */
-	XLB_MAX_RANGES = 4096,			/* port ranges of all addresses; index 0 is never used */
-	XLB_ADDR_RANGES = 32,			/* port ranges of one address, at most */
-	XLB_MAX_RETURNS = 8192,			/* index 0 is never used */
-	XLB_MAX_NEXTHOPS = 65536,		/* index 0 is never used */
+	XLB_ADDR_SLOTS = 16384, /* slots of xlb_tables.addrs, a power of two */
+	XLB_ADDR_FILTER =
+		XLB_ADDR_SLOTS / 512, /* values of xlb_tables.addrs behind the slots: a bit a slot, see below */
+	XLB_ADDR_PROBES = 8,	      /* slots that a lookup looks at, at most */
+	XLB_ADDR_BLOOM_WORDS = 8,     /* 32-bit words of the port filter of an address */
+	XLB_VIP_BUCKETS = 16384,      /* buckets of xlb_tables.vips, a power of two */
+	XLB_VIP_WAYS = 8,	      /* binds in a bucket: one cache line */
+	XLB_MAX_RANGES = 4096,	      /* port ranges of all addresses; index 0 is never used */
+	XLB_ADDR_RANGES = 32,	      /* port ranges of one address, at most */
+	XLB_MAX_RETURNS = 8192,	      /* index 0 is never used */
+	XLB_MAX_NEXTHOPS = 65536,     /* index 0 is never used */
 };
 
 enum {
@@ -37,7 +38,7 @@ enum {
 };
 
 /*
- * One address of ours, or of a server whose answers pass through us unasked (XLB_ADDR_SERVER): slot of map xlb_addrs,
+ * One address of ours, or of a server whose answers pass through us unasked (XLB_ADDR_SERVER): slot of table addrs,
  * found by linear probing from xlb_addr_hash(); a slot of family 0 ends the search. An address that is ours no longer
  * keeps its slot with port filter, range and flags empty, and may give it up to another when no bind or flow is left.
  *
@@ -53,21 +54,22 @@ struct xlb_addr {
 	__u8 nr_ranges;
 	__u8 pad;
 	__u32 bloom[XLB_ADDR_BLOOM_WORDS]; /* bit xlb_port_bit(): a bind, or a server port, of this number may exist */
-	__u16 first_range;		   /* the address's ranges are xlb_ranges[first_range .. + nr_ranges - 1] */
+	__u16 first_range; /* the address's ranges are xlb_tables.ranges[first_range .. + nr_ranges - 1] */
 	__u16 pad2[3];
 };
 
 /*
- * One bind: a way of a bucket of map xlb_vips. It lies in bucket xlb_vip_hash(.., 0) or xlb_vip_hash(.., 1). The
- * address is told by its slot in xlb_addrs, so binds of both families are alike. With XLB_VIP_RETURN in 'service' the
- * "bind" is a server's address and port (XLB_ADDR_SERVER), and the rest of the number an index into xlb_returns.
+ * One bind: a way of a bucket of table vips. It lies in bucket xlb_vip_hash(.., 0) or xlb_vip_hash(.., 1). The
+ * address is told by its slot in xlb_tables.addrs, so binds of both families are alike. With XLB_VIP_RETURN in
+ * 'service' the "bind" is a server's address and port (XLB_ADDR_SERVER), and the rest of the number an index into
+ * xlb_tables.returns.
  */
 struct xlb_vip {
 	__u16 addr_slot;
 	__be16 port;
 	__u8 proto; /* 0: the way is free */
 	__u8 pad;
-	__u16 service; /* index into xlb_services */
+	__u16 service; /* index into xlb_tables.services */
 };
 
 enum { XLB_VIP_RETURN = 0x8000 };
@@ -76,7 +78,7 @@ struct xlb_vip_bucket {
 	struct xlb_vip way[XLB_VIP_WAYS];
 };
 
-/* Ports of a bind that are more than one: looked at in order when xlb_vips has no bind of the port itself. */
+/* Ports of a bind that are more than one: looked at in order when xlb_tables.vips has no bind of the port itself. */
 struct xlb_range {
 	__u16 lo, hi; /* host order, both inclusive; 1 to 65535 is any port */
 	__u8 proto;
@@ -104,7 +106,7 @@ enum {
 
 /* A frontend as the program sees it. Timeouts in ticks. */
 struct xlb_service {
-	__u16 backend;		      /* index into xlb_backends, 0: none */
+	__u16 backend;		      /* index into xlb_tables.backends, 0: none */
 	__u16 flags;		      /* XLB_SVC_* */
 	__u32 timeout[XLB_NR_STATES]; /* idle time after which a flow in that state has ended; at most XLB_TICK_MAX */
 	__u64 identity;		      /* hash of the frontend's name: how a new daemon finds its own again */
@@ -118,7 +120,7 @@ struct xlb_service {
 enum {
 	XLB_SVC_ENABLED = 1u << 0,   /* off: packets without a flow pass to the host */
 	XLB_SVC_STATELESS = 1u << 1, /* its backend has XLB_BE_STATELESS: kept here to spare packets a look */
-	XLB_SVC_FULL = 1u << 2,	     /* compare xlb_svc_load.active with 'limit' before a new flow */
+	XLB_SVC_FULL = 1u << 2,	     /* compare xlb_tables.svc_load.active with 'limit' before a new flow */
 	XLB_SVC_RATE = 1u << 3,
 	XLB_SVC_DROP = 1u << 4, /* no usable server: drop in silence, answer neither RST nor ICMP */
 };
@@ -126,7 +128,7 @@ enum {
 /*
  * Next hop towards clients. The program enters what it learns and never changes an entry that has been published; the
  * daemon clears those that no flow has carried during two sweeps, by a store of 0 to oif and claim, after it has raised
- * xlb_control.epoch: what CPUs remember of a number ends with the epoch.
+ * xlb_tables.control.epoch: what CPUs remember of a number ends with the epoch.
  */
 struct xlb_nexthop {
 	__u8 dmac[6];
@@ -136,8 +138,8 @@ struct xlb_nexthop {
 };
 
 /*
- * Ports that are never chosen as source ports: in use on the host, or bound by a frontend. Map xlb_busy, a bit a port
- * (host order), 1024 words of 64 bits per protocol, TCP first; an array value is one cache line of words.
+ * Ports that are never chosen as source ports: in use on the host, or bound by a frontend. Map xlb_tables.busy, a bit a
+ * port (host order), 1024 words of 64 bits per protocol, TCP first; an array value is one cache line of words.
  */
 enum { XLB_BUSY_WORDS = 1024 };
 

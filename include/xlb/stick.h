@@ -15,7 +15,7 @@ struct xlb_stick_key {
 };
 
 struct xlb_stick {
-	__u16 server; /* index into xlb_servers */
+	__u16 server; /* index into xlb_tables.servers */
 	__u16 pad;
 	__u32 tick; /* of the last new flow */
 };

@@ -214,11 +214,10 @@ static void full_bucket__one_closing__makes_room_before_half_open(void **state)
 static void lock__held_by_other_cpu__counted_and_dropped(void **state)
 {
 	struct fix *f = *state;
-	uint32_t lock[16] = { 1 }, key;
 	struct pkt p;
 
-	for (key = 0; key < bpf_map__max_entries(f->skel->maps.xlb_locks); key++)
-		assert_int_equal(bpf_map_update_elem(bpf_map__fd(f->skel->maps.xlb_locks), &key, lock, 0), 0);
+	for (size_t i = 0; i < XLB_NR_LOCKS; i++)
+		f->skel->bss->xlb_tables.locks[i].taken = 1;
 	client_tcp(&p, 30000, TH_SYN);
 	expect(f, &p, XDP_DROP, XLB_R_TABLE_BUSY, NULL);
 	assert_int_equal(fix_live(f), 0);

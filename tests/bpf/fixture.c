@@ -39,35 +39,32 @@ static void *map_memory(const struct bpf_map *map)
 	return p;
 }
 
-/* The tables that tests read and write, by their names in struct fix and in the skeleton. */
-#define FIX_TABLES(X)                                                                                                  \
-	X(control)                                                                                                     \
-	X(flows)                                                                                                       \
-	X(flows6)                                                                                                      \
-	X(addrs)                                                                                                       \
-	X(vips)                                                                                                        \
-	X(ranges)                                                                                                      \
-	X(returns)                                                                                                     \
-	X(services)                                                                                                    \
-	X(backends)                                                                                                    \
-	X(ring)                                                                                                        \
-	X(marks)                                                                                                       \
-	X(servers)                                                                                                     \
-	X(load)                                                                                                        \
-	X(svc_load)                                                                                                    \
-	X(nexthops)                                                                                                    \
-	X(busy)
-
 static void map_all(struct fix *f)
 {
-#define MAP_IT(name) f->name = map_memory(f->skel->maps.xlb_##name);
-	FIX_TABLES(MAP_IT)
+	struct xlb_tables *t = &f->skel->bss->xlb_tables;
+
+	f->flows = map_memory(f->skel->maps.xlb_flows);
+	f->flows6 = map_memory(f->skel->maps.xlb_flows6);
+	f->control = &t->control;
+	f->addrs = t->addrs;
+	f->vips = t->vips;
+	f->ranges = t->ranges;
+	f->returns = t->returns;
+	f->services = t->services;
+	f->backends = t->backends;
+	f->ring = t->ring;
+	f->marks = t->marks;
+	f->servers = t->servers;
+	f->load = t->load;
+	f->svc_load = t->svc_load;
+	f->nexthops = t->nexthops;
+	f->busy = t->busy;
 }
 
 static void unmap_all(struct fix *f)
 {
-#define UNMAP_IT(name) munmap(f->name, map_bytes(f->skel->maps.xlb_##name));
-	FIX_TABLES(UNMAP_IT)
+	munmap(f->flows, map_bytes(f->skel->maps.xlb_flows));
+	munmap(f->flows6, map_bytes(f->skel->maps.xlb_flows6));
 }
 
 /* Packets of test runs come by the loopback device of the caller's namespace: give them one without routes. */

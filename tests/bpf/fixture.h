@@ -45,7 +45,7 @@ enum {
 	SRV_2 = 2,
 	SRV6_1 = 3,
 	SRV6_2 = 4,
-	RING_VALUES = 8, /* array values of xlb_ring that each backend may use */
+	RING_VALUES = 8, /* array values of xlb_tables.ring that each backend may use */
 	IFINDEX_OTHER = 99,
 	IF_LO = 1, /* interface number of the device that packets come by */
 	IF_OTHER = 2,
@@ -92,8 +92,8 @@ void fix_expect(struct fix *f, const struct pkt *in, int verdict, enum xlb_reaso
 int fix_run(struct fix *f, const struct pkt *in, struct pkt *out, enum xlb_reason *ret_reason);
 
 void fix_set_ring(struct fix *f, const uint16_t *servers, unsigned int nr);
-/* The same for any backend, whose entries may carry marks. Places of xlb_marks at the same index are 'previous', or
- * untouched with NULL. */
+/* The same for any backend, whose entries may carry marks. Places of xlb_tables.marks at the same index are 'previous',
+ * or untouched with NULL. */
 void fix_ring(struct fix *f, uint16_t backend, enum xlb_alg alg, const uint16_t *entries, const uint16_t *previous,
 	      unsigned int nr);
 /* All servers forward by 'mode'. 'tunnel' is the family of the outer header of XLB_MODE_IPIP: 4, 6, or 0 for that of

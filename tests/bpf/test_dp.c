@@ -53,13 +53,9 @@ static void in_killed_child(void (*fn)(void))
 
 static void dp_open__nothing_there__everything_pinned(void **state)
 {
-	static const char *const pins[] = { "prog",	     "xlb_flows",    "xlb_addrs",    "xlb_vips",
-					    "xlb_services",  "xlb_backends", "xlb_servers",  "xlb_ring",
-					    "xlb_busy",	     "xlb_cursors",  "xlb_reasons",  "xlb_svc_stats",
-					    "xlb_srv_stats", "xlb_limits",   "xlb_locks",    "xlb_ports",
-					    "xlb_flows6",    "xlb_ranges",   "xlb_returns",  "xlb_marks",
-					    "xlb_load",	     "xlb_svc_load", "xlb_nexthops", "xlb_sticks",
-					    "xlb_frags",     "xlb_control",  "xlb_meta" };
+	static const char *const pins[] = { "prog",	   "xlb_tables", "xlb_flows",	  "xlb_flows6",
+					    "xlb_reasons", "xlb_limits", "xlb_svc_stats", "xlb_srv_stats",
+					    "xlb_sticks",  "xlb_frags",	 "xlb_ports",	  "xlb_meta" };
 	struct dp *dp = open_dp();
 	struct dp_usage usage;
 	struct image *img;
@@ -204,24 +200,24 @@ static void dp_open__map_missing_or_of_other_size__refused(void **state)
 
 	(void)state;
 	in_killed_child(make_and_attach);
-	remove_pin("xlb_vips");
+	remove_pin("xlb_flows6");
 	expect_open_fails(-EINVAL);
-	assert_true(was_said("xlb_vips"));
+	assert_true(was_said("xlb_flows6"));
 
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xlb_vips", 4, 64, 16, &opts);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xlb_flows6", 4, 64, 16, &opts);
 	assert_true(fd >= 0);
-	snprintf(path, sizeof(path), "%s/xlb_vips", scene_paths.pin_dir);
+	snprintf(path, sizeof(path), "%s/xlb_flows6", scene_paths.pin_dir);
 	assert_int_equal(bpf_obj_pin(fd, path), 0);
 	close(fd);
 	expect_open_fails(-EINVAL);
 	assert_true(was_said("another type or size"));
 
-	remove_pin("xlb_vips");
-	fd = open_pin("xlb_addrs");
+	remove_pin("xlb_flows6");
+	fd = open_pin("xlb_flows");
 	assert_int_equal(bpf_obj_pin(fd, path), 0);
 	close(fd);
 	expect_open_fails(-EINVAL);
-	assert_true(was_said("is not the map xlb_vips"));
+	assert_true(was_said("is not the map xlb_flows6"));
 }
 
 static void dp_open__start_that_did_not_finish__made_afresh(void **state)
@@ -275,10 +271,10 @@ static void dp_open__does_not_fit_and_not_attached__made_afresh(void **state)
 	assert_in_range(usage.capacity, 2048 + 512, 2048 + 512 + 8);
 	dp_close(dp);
 	assert_false(pin_exists("link-va"));
-	remove_pin("xlb_vips");
+	remove_pin("xlb_flows6");
 	dp = open_dp();
 	assert_false(dp_was_adopted(dp));
-	assert_true(pin_exists("xlb_vips"));
+	assert_true(pin_exists("xlb_flows6"));
 	dp_close(dp);
 	dp = open_dp();
 	assert_true(dp_was_adopted(dp));

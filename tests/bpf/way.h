@@ -22,7 +22,7 @@ bool way_is_nat(const struct way *w);
 
 uint16_t way_service(const struct way *w);
 uint16_t way_backend(const struct way *w);
-uint16_t way_server_id(const struct way *w, int server); /* index into xlb_servers */
+uint16_t way_server_id(const struct way *w, int server); /* index into xlb_tables.servers */
 
 /* The client's packet. UDP, and TCP with TH_PUSH, carry ten bytes. */
 struct pkt_desc way_request(const struct way *w, uint16_t sport, uint8_t flags);

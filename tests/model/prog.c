@@ -142,23 +142,25 @@ static int load(struct prog *p)
 
 static void map_tables(struct prog *p)
 {
-	p->control = memory_of(p->skel->maps.xlb_control);
+	struct xlb_tables *t = &p->skel->bss->xlb_tables;
+
+	p->control = &t->control;
 	p->flows = memory_of(p->skel->maps.xlb_flows);
 	p->flows6 = memory_of(p->skel->maps.xlb_flows6);
-	p->addrs = memory_of(p->skel->maps.xlb_addrs);
-	p->vips = memory_of(p->skel->maps.xlb_vips);
-	p->ranges = memory_of(p->skel->maps.xlb_ranges);
-	p->returns = memory_of(p->skel->maps.xlb_returns);
-	p->services = memory_of(p->skel->maps.xlb_services);
-	p->backends = memory_of(p->skel->maps.xlb_backends);
-	p->cursors = memory_of(p->skel->maps.xlb_cursors);
-	p->ring = memory_of(p->skel->maps.xlb_ring);
-	p->marks = memory_of(p->skel->maps.xlb_marks);
-	p->servers = memory_of(p->skel->maps.xlb_servers);
-	p->load = memory_of(p->skel->maps.xlb_load);
-	p->svc_load = memory_of(p->skel->maps.xlb_svc_load);
-	p->nexthops = memory_of(p->skel->maps.xlb_nexthops);
-	p->busy = memory_of(p->skel->maps.xlb_busy);
+	p->addrs = t->addrs;
+	p->vips = t->vips;
+	p->ranges = t->ranges;
+	p->returns = t->returns;
+	p->services = t->services;
+	p->backends = t->backends;
+	p->cursors = t->cursors;
+	p->ring = t->ring;
+	p->marks = t->marks;
+	p->servers = t->servers;
+	p->load = t->load;
+	p->svc_load = t->svc_load;
+	p->nexthops = t->nexthops;
+	p->busy = t->busy;
 	p->reasons = memory_of(p->skel->maps.xlb_reasons);
 	p->svc_stats = memory_of(p->skel->maps.xlb_svc_stats);
 	p->srv_stats = memory_of(p->skel->maps.xlb_srv_stats);

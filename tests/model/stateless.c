@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Section 6 of docs/dataplane.md: services whose flows have no entries but while their slot is marked (struct
- * xlb_ring).
+ * xlb_tables.ring).
  */
 #include "inside.h"
 

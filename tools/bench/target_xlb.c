@@ -21,12 +21,7 @@
 
 enum { IDLE_FOREVER = 1 << 20 }; /* ticks: no flow times out during the bench */
 
-static int put(const struct bpf_map *map, uint32_t key, const void *value)
-{
-	return bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY);
-}
-
-static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
+static void fill_frontend(struct xlb_tables *t, const __u64 *secrets)
 {
 	struct xlb_addr addr = {
 		.addr[0] = htonl(VIP_ADDR), .family = 4, .flags = XLB_ADDR_ECHO, .pool_lo = POOL_LO, .pool_hi = POOL_HI
@@ -36,31 +31,23 @@ static int fill_frontend(const struct xlb_bpf *skel, const __u64 *secrets)
 		.way[0] = { .addr_slot = (uint16_t)slot, .port = htons(VIP_PORT), .proto = IPPROTO_TCP, .service = 1 }
 	};
 	struct xlb_service svc = { .backend = 1, .flags = XLB_SVC_ENABLED, .identity = 1 };
-	uint64_t filter[XLB_LINE / 8] = { 0 };
-	int err;
 
-	filter[xlb_addr_filter_word(slot)] = xlb_addr_filter_bit(slot);
+	((__u64 *)&t->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
 	addr.bloom[bit / 32] |= 1u << (bit % 32);
 	for (int i = 0; i < XLB_NR_STATES; i++)
 		svc.timeout[i] = IDLE_FOREVER;
-	err = put(skel->maps.xlb_services, 1, &svc);
-	if (!err)
-		err = put(skel->maps.xlb_vips, xlb_vip_hash(secrets, slot, htons(VIP_PORT), IPPROTO_TCP, 0), &binds);
-	if (!err)
-		err = put(skel->maps.xlb_addrs, slot, &addr);
-	if (!err)
-		err = put(skel->maps.xlb_addrs, xlb_addr_filter_key(slot), filter);
-	return err;
+	t->services[1] = svc;
+	t->vips[xlb_vip_hash(secrets, slot, htons(VIP_PORT), IPPROTO_TCP, 0)] = binds;
+	t->addrs[slot] = addr;
 }
 
-static int fill_backend(const struct xlb_bpf *skel, const struct scene *scene)
+static void fill_backend(struct xlb_tables *t, const struct scene *scene)
 {
 	struct xlb_backend be = { .ring = XLB_RING(XLB_ALG_RR, 1, NR_SERVERS), .identity = 1 };
-	struct xlb_control control = { .ifindex[1] = scene->ifindex, .idle_free = IDLE_FOREVER };
 	struct xlb_ring ring[(NR_SERVERS + XLB_RING_WAYS - 1) / XLB_RING_WAYS] = { 0 };
-	int err = put(skel->maps.xlb_control, 0, &control);
 
-	for (uint16_t id = 1; id <= NR_SERVERS && !err; id++) {
+	t->control = (struct xlb_control){ .ifindex[1] = scene->ifindex, .idle_free = IDLE_FOREVER };
+	for (uint16_t id = 1; id <= NR_SERVERS; id++) {
 		struct xlb_server server = { .flags = XLB_SRV_UP,
 					     .mode = XLB_MODE_FULLNAT,
 					     .family = 4,
@@ -77,11 +64,10 @@ static int fill_backend(const struct xlb_bpf *skel, const struct scene *scene)
 		memcpy(server.dmac, server_mac, sizeof(server.dmac));
 		memcpy(server.smac, scene->mac, sizeof(server.smac));
 		ring[(id - 1) / XLB_RING_WAYS].server[(id - 1) % XLB_RING_WAYS] = id;
-		err = put(skel->maps.xlb_servers, id, &server);
+		t->servers[id] = server;
 	}
-	for (uint32_t i = 0; i < sizeof(ring) / sizeof(ring[0]) && !err; i++)
-		err = put(skel->maps.xlb_ring, 1 + i, &ring[i]);
-	return err ? err : put(skel->maps.xlb_backends, 1, &be);
+	memcpy(&t->ring[1], ring, sizeof(ring));
+	t->backends[1] = be;
 }
 
 /* Two entries a flow, and two slots of five left free, as the daemon sizes it. */
@@ -109,10 +95,10 @@ static int xlb_open(const struct scene *scene, uint32_t flows, void **ret_self, 
 	skel->rodata->xlb_cfg_stores_in_order = true;
 	bpf_map__set_max_entries(skel->maps.xlb_flows, nr_buckets(flows));
 	err = xlb_bpf__load(skel);
-	if (!err)
-		err = fill_backend(skel, scene);
-	if (!err)
-		err = fill_frontend(skel, secrets);
+	if (!err) {
+		fill_backend(&skel->bss->xlb_tables, scene);
+		fill_frontend(&skel->bss->xlb_tables, secrets);
+	}
 	if (err)
 		goto fail;
 	*ret_self = skel;

@@ -2,7 +2,7 @@
 /*
  * Addresses, ports and source ranges that a new configuration does not have any more, but old flows do.
  *
- * The program looks into the flow table only for packets to what xlb_addrs covers. Were a removed frontend or a
+ * The program looks into the flow table only for packets to what xlb_tables.addrs covers. Were a removed frontend or a
  * narrowed source range taken out at once, its connections would break: so apply.c only ever widens the table. Once a
  * sweep that began after the change has found no flow that needs more than is wanted, the table is narrowed. Until then
  * what is covered in vain costs its packets one look into the flow table, nothing else.

@@ -124,11 +124,8 @@ static void do_service(struct apply *a, size_t id)
 
 static void prepare_ring(struct apply *a, size_t id)
 {
-	const struct xlb_cursor from_start = { 0 };
-	uint32_t key = (uint32_t)id;
-
 	if (is_other_backend(a, id))
-		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_cursors], &key, &from_start, BPF_ANY);
+		__atomic_store_n(&a->dp->cursors[id].next, 0, __ATOMIC_RELAXED);
 }
 
 /* A table that keeps its place: Maglev's, as long as it keeps its length. */

@@ -2,8 +2,8 @@
 /*
  * Interfaces: attached by a pinned link, found again by it, and given a new program without missing a packet.
  *
- * The interface number that flows and servers carry is an index into xlb_control.ifindex and the key of the device map;
- * both are set before the first packet and cleared after the last.
+ * The interface number that flows and servers carry is an index into xlb_tables.control.ifindex and the key of the
+ * device map; both are set before the first packet and cleared after the last.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -257,7 +257,7 @@ static enum attach_mode mode_in_force(uint32_t ifindex)
 	return opts.attach_mode == XDP_ATTACHED_SKB ? ATTACH_GENERIC : ATTACH_NATIVE;
 }
 
-/* The number that xlb_control has for the interface, or a free one. */
+/* The number that xlb_tables.control has for the interface, or a free one. */
 static uint16_t recover_number(struct dp *dp, uint32_t ifindex)
 {
 	for (unsigned int n = 1; n < XLB_MAX_IFS; n++)
@@ -372,20 +372,27 @@ static int open_running_program(const struct dp *dp)
 
 int attach_update(struct dp *dp, struct diag_list *diags)
 {
-	int old = open_running_program(dp), err = 0;
-	size_t i;
+	int old = open_running_program(dp), err;
+	char stages[PATHS_MAX + 64];
+	bool back = old >= 0;
+	size_t i = 0;
 
-	for (i = 0; i < dp->nr_ifs && !err; i++)
+	err = pin_stages(&dp->paths, dp->stages_fd, stages, sizeof(stages));
+	for (; i < dp->nr_ifs && !err; i++)
 		if (bpf_link_update(dp->links[i].fd, dp->prog_fd, NULL))
 			err = -errno;
 	if (!err)
 		err = pin_replace(&dp->paths, dp->prog_fd, "prog");
+	if (!err)
+		(void)pin_stages_drop_others(&dp->paths, stages);
 	if (err) {
 		diag_add(diags, DIAG_ERROR, NULL, "D0348", NULL,
 			 "cannot put the new program in the place of the running one%s%s: %s; the old one goes on",
 			 i ? " on " : "", i ? dp->ifs[i - 1].name : "", strerror(-err));
 		while (old >= 0 && i-- > 0)
-			(void)bpf_link_update(dp->links[i].fd, old, NULL);
+			back &= !bpf_link_update(dp->links[i].fd, old, NULL);
+		if (back)
+			(void)unlink(stages);
 	}
 	if (old >= 0)
 		close(old);

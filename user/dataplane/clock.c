@@ -17,38 +17,31 @@
 #include "base/buf.h"
 #include "dataplane/dp_priv.h"
 #include "dataplane/features.h"
-#include "xlb.skel.h"
-
-/* As map xlb_time holds it. */
-struct clock_value {
-	uint64_t jiffies, ktime_ns;
-};
+#include "clock.skel.h"
 
 enum { MEASURE_MS = 60, EDGE_TRIES = 200000 };
 
-int clock_run(int prog_fd, int time_fd, uint64_t *ret_jiffies, uint64_t *ret_ns)
+int clock_run(const struct clock_bpf *clock, uint64_t *ret_jiffies, uint64_t *ret_ns)
 {
 	unsigned char frame[64] = { 0 };
-	struct clock_value value = { 0 };
-	uint32_t key = 0;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
 
-	if (bpf_prog_test_run_opts(prog_fd, &opts) || bpf_map_lookup_elem(time_fd, &key, &value))
+	if (bpf_prog_test_run_opts(bpf_program__fd(clock->progs.xlb_clock), &opts))
 		return -errno;
-	*ret_jiffies = value.jiffies;
-	*ret_ns = value.ktime_ns;
+	*ret_jiffies = *(volatile __u64 *)&clock->bss->xlb_clock_jiffies;
+	*ret_ns = *(volatile __u64 *)&clock->bss->xlb_clock_ktime_ns;
 	return 0;
 }
 
 /* Waits for the next jiffy: counting from edge to edge, the error is that of the wait for the edge alone. */
-static int wait_edge(int prog_fd, int time_fd, uint64_t *ret_jiffies, uint64_t *ret_ns)
+static int wait_edge(const struct clock_bpf *clock, uint64_t *ret_jiffies, uint64_t *ret_ns)
 {
 	uint64_t first = 0, jiffies, ns = 0;
-	int err = clock_run(prog_fd, time_fd, &first, &ns);
+	int err = clock_run(clock, &first, &ns);
 
 	jiffies = first;
 	for (int i = 0; i < EDGE_TRIES && !err && jiffies == first; i++)
-		err = clock_run(prog_fd, time_fd, &jiffies, &ns);
+		err = clock_run(clock, &jiffies, &ns);
 	if (err)
 		return err;
 	if (jiffies == first)
@@ -70,16 +63,16 @@ static unsigned int round_hz(uint64_t jiffies, uint64_t ns)
 	return abs((int)best - (int)hz) * 10 < (int)best ? best : hz;
 }
 
-static int measure(int prog_fd, int time_fd, unsigned int *ret_hz)
+static int measure(const struct clock_bpf *clock, unsigned int *ret_hz)
 {
 	struct timespec pause = { .tv_nsec = MEASURE_MS * 1000000l };
 	uint64_t j0 = 0, j1 = 0, t0 = 0, t1 = 0;
-	int err = wait_edge(prog_fd, time_fd, &j0, &t0);
+	int err = wait_edge(clock, &j0, &t0);
 
 	if (err)
 		return err;
 	nanosleep(&pause, NULL);
-	err = wait_edge(prog_fd, time_fd, &j1, &t1);
+	err = wait_edge(clock, &j1, &t1);
 	if (err)
 		return err;
 	if (t1 <= t0 || j1 <= j0)
@@ -88,28 +81,41 @@ static int measure(int prog_fd, int time_fd, unsigned int *ret_hz)
 	return 0;
 }
 
-int clock_measure_hz(struct diag_list *diags, unsigned int *ret_hz)
+int clock_open(struct clock_bpf **ret, struct diag_list *diags)
 {
-	struct xlb_bpf *skel = xlb_bpf__open();
-	struct bpf_map *map;
+	struct clock_bpf *clock = clock_bpf__open();
 	int err;
 
-	if (!skel)
+	if (!clock)
 		return -errno;
-	bpf_object__for_each_map(map, skel->obj)
-		bpf_map__set_autocreate(map, bpf_map__is_internal(map) || map == skel->maps.xlb_time);
-	bpf_program__set_autoload(skel->progs.xlb_xdp, false);
-	err = xlb_bpf__load(skel);
-	if (!err)
-		err = measure(bpf_program__fd(skel->progs.xlb_clock), bpf_map__fd(skel->maps.xlb_time), ret_hz);
+	err = clock_bpf__load(clock);
+	if (!err) {
+		*ret = clock;
+		return 0;
+	}
 	if (err == -EPERM)
 		diag_add(diags, DIAG_ERROR, NULL, "D0301",
 			 "start it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
 			 "the kernel does not allow this process to load the XDP program");
-	else if (err && !features_explain(skel->obj, err, diags))
+	else if (!features_explain(clock->obj, err, diags))
 		diag_add(diags, DIAG_ERROR, NULL, "D0303", NULL, "cannot measure the kernel's clock: %s",
 			 strerror(-err));
-	xlb_bpf__destroy(skel);
+	clock_bpf__destroy(clock);
+	return err;
+}
+
+void clock_close(struct clock_bpf *clock)
+{
+	clock_bpf__destroy(clock);
+}
+
+int clock_measure_hz(const struct clock_bpf *clock, struct diag_list *diags, unsigned int *ret_hz)
+{
+	int err = measure(clock, ret_hz);
+
+	if (err)
+		diag_add(diags, DIAG_ERROR, NULL, "D0303", NULL, "cannot measure the kernel's clock: %s",
+			 strerror(-err));
 	return err;
 }
 
@@ -140,7 +146,7 @@ uint32_t dp_now_tick(struct dp *dp)
 {
 	uint64_t jiffies = 0, ns = 0;
 
-	if (!clock_run(dp->clock_fd, dp->time_fd, &jiffies, &ns))
+	if (!clock_run(dp->clock, &jiffies, &ns))
 		dp->last_tick = (uint32_t)(jiffies >> dp->meta.tick_shift);
 	return dp->last_tick;
 }

@@ -171,7 +171,7 @@ size_t dp_kill_flows(struct dp *dp, uint16_t server);
 /* A sticking client: an entry of a table of xlb_sticks. */
 struct dp_stick {
 	struct addr key;
-	uint16_t server;    /* index into xlb_servers */
+	uint16_t server;    /* index into xlb_tables.servers */
 	uint32_t age_ticks; /* since its last new flow */
 };
 

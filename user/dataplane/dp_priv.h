@@ -6,33 +6,19 @@
 #include <string.h>
 
 #include <xlb/abi.h>
-#include <xlb/service.h>
+#include <xlb/tables.h>
 
 #include "dataplane/dp.h"
 
 struct buf;
+struct clock_bpf;
 struct xlb_bpf;
 
 /* Maps that are pinned. MAPPED ones are memory-mapped and have a pointer of that type in struct dp. */
 #define DP_MAPS(MAPPED, PLAIN)                                                                                         \
-	MAPPED(control, struct xlb_control)                                                                            \
+	MAPPED(tables, struct xlb_tables)                                                                              \
 	MAPPED(flows, struct xlb_bucket4)                                                                              \
 	MAPPED(flows6, struct xlb_bucket6)                                                                             \
-	MAPPED(addrs, struct xlb_addr)                                                                                 \
-	MAPPED(vips, struct xlb_vip_bucket)                                                                            \
-	MAPPED(ranges, struct xlb_range)                                                                               \
-	MAPPED(returns, struct xlb_return)                                                                             \
-	MAPPED(services, struct xlb_service)                                                                           \
-	MAPPED(backends, struct xlb_backend)                                                                           \
-	MAPPED(ring, struct xlb_ring)                                                                                  \
-	MAPPED(marks, struct xlb_ring)                                                                                 \
-	MAPPED(servers, struct xlb_server)                                                                             \
-	MAPPED(load, struct xlb_load)                                                                                  \
-	MAPPED(svc_load, struct xlb_load)                                                                              \
-	MAPPED(nexthops, struct xlb_nexthop)                                                                           \
-	MAPPED(busy, struct xlb_busy)                                                                                  \
-	PLAIN(locks)                                                                                                   \
-	PLAIN(cursors)                                                                                                 \
 	PLAIN(reasons)                                                                                                 \
 	PLAIN(svc_stats)                                                                                               \
 	PLAIN(srv_stats)                                                                                               \
@@ -42,6 +28,24 @@ struct xlb_bpf;
 	PLAIN(ports)                                                                                                   \
 	PLAIN(meta) /* last: its pin says that all others are there */
 
+/* Members of struct xlb_tables, each with a pointer of its own in struct dp. */
+#define DP_TABLES(TABLE)                                                                                               \
+	TABLE(control, struct xlb_control)                                                                             \
+	TABLE(addrs, struct xlb_addr)                                                                                  \
+	TABLE(vips, struct xlb_vip_bucket)                                                                             \
+	TABLE(ranges, struct xlb_range)                                                                                \
+	TABLE(returns, struct xlb_return)                                                                              \
+	TABLE(services, struct xlb_service)                                                                            \
+	TABLE(backends, struct xlb_backend)                                                                            \
+	TABLE(cursors, struct xlb_cursor)                                                                              \
+	TABLE(ring, struct xlb_ring)                                                                                   \
+	TABLE(marks, struct xlb_ring)                                                                                  \
+	TABLE(servers, struct xlb_server)                                                                              \
+	TABLE(load, struct xlb_load)                                                                                   \
+	TABLE(svc_load, struct xlb_load)                                                                               \
+	TABLE(nexthops, struct xlb_nexthop)                                                                            \
+	TABLE(busy, struct xlb_busy)
+
 enum dp_map {
 #define DP_MAP_ENUM(name, ...) DP_MAP_##name,
 	DP_MAPS(DP_MAP_ENUM, DP_MAP_ENUM)
@@ -49,7 +53,7 @@ enum dp_map {
 		DP_NR_MAPS
 };
 
-/* An area of map xlb_ring, in values. */
+/* An area of table ring, in values. */
 struct ring_area {
 	uint32_t first, nr;
 };
@@ -112,7 +116,7 @@ struct lingering {
 	uint64_t sweep_from;
 };
 
-/* Numbers and areas of xlb_returns and xlb_ranges (place.c). */
+/* Numbers and areas of xlb_tables.returns and xlb_tables.ranges (place.c). */
 struct places {
 	bool return_used[XLB_MAX_RETURNS]; /* also those that packets may still be reading */
 	bool return_freed[XLB_MAX_RETURNS];
@@ -141,13 +145,15 @@ struct dp {
 	bool adopted;
 	struct xlb_meta meta;
 	struct xlb_bpf *skel;
-	int prog_fd, clock_fd, time_fd;
+	struct clock_bpf *clock;
+	int prog_fd, stages_fd;
 	int map_fd[DP_NR_MAPS];
 	void *mem[DP_NR_MAPS];
 	size_t mem_size[DP_NR_MAPS];
 #define DP_MAP_POINTER(name, type) type *name;
 #define DP_MAP_NOTHING(name)
 	DP_MAPS(DP_MAP_POINTER, DP_MAP_NOTHING)
+	DP_TABLES(DP_MAP_POINTER)
 #undef DP_MAP_POINTER
 #undef DP_MAP_NOTHING
 	int nr_cpus;
@@ -172,10 +178,13 @@ char *bpflog_kernel_message(const struct buf *log);
 /* Writes a captured verifier log to STATE_DIR/verifier.log and reports the failed load in 'diags'. */
 void bpflog_report_load(const struct paths *paths, const struct buf *log, int err, struct diag_list *diags);
 
-/* clock.c: jiffies per second, by running the program xlb_clock in a throw-away object. 0 or negative errno. */
-int clock_measure_hz(struct diag_list *diags, unsigned int *ret_hz);
-/* Program xlb_clock once. 0 or negative errno. */
-int clock_run(int prog_fd, int time_fd, uint64_t *ret_jiffies, uint64_t *ret_ns);
+/* clock.c: the program xlb_clock, an object of its own. 0 or negative errno, explained. */
+int clock_open(struct clock_bpf **ret, struct diag_list *diags);
+void clock_close(struct clock_bpf *clock); /* NULL is fine */
+/* Jiffies per second, which takes 60 ms. 0 or negative errno, explained. */
+int clock_measure_hz(const struct clock_bpf *clock, struct diag_list *diags, unsigned int *ret_hz);
+/* Runs it once. 0 or negative errno. */
+int clock_run(const struct clock_bpf *clock, uint64_t *ret_jiffies, uint64_t *ret_ns);
 
 /* pin.c */
 enum pin_state { PIN_NONE, PIN_HALF, PIN_COMPLETE };
@@ -189,6 +198,13 @@ void pin_link_path(const struct paths *paths, const char *ifname, char *ret, siz
 int pin_for_each(const struct paths *paths, const char *prefix, int (*fn)(void *arg, const char *path), void *arg);
 /* Pins 'fd' as 'name' in one step in place of what is there. */
 int pin_replace(const struct paths *paths, int fd, const char *name);
+/*
+ * The map of the program's stages (bpf/stage.bpf.h), which the kernel empties when nobody holds it: each program needs
+ * its own pinned as long as it is attached somewhere. Pins are named by the map's number; 'ret' is the path.
+ */
+#define PIN_STAGES "stages-"
+int pin_stages(const struct paths *paths, int fd, char *ret, size_t cap);
+int pin_stages_drop_others(const struct paths *paths, char *kept);
 
 /* load.c: opens and loads the object, on new maps or on those that are pinned; fills skel, fds, meta, mappings. */
 int load_fresh(struct dp *dp, const struct dp_options *opt, struct diag_list *diags);
@@ -238,7 +254,7 @@ bool address_needed_by(const struct dp *dp, const struct flow *flow);
 /* After a sweep: narrows the table to what is wanted, if no flow needs more any longer. */
 void address_settle(struct dp *dp);
 
-/* ring.c: room in map xlb_ring. */
+/* ring.c: room in table ring. */
 /* Finds room for 'nr' rings of lens[] entries beside what is in use. 0, -ENOSPC, -ENOMEM. Nothing is written. */
 int ring_place(struct dp *dp, const size_t *lens, size_t nr, struct ring_area *ret);
 /* Memory for the release of 'nr' areas. 0 or -ENOMEM. */
@@ -253,13 +269,13 @@ static inline struct ring_area ring_area_of(uint64_t ring)
 {
 	return (struct ring_area){ .first = XLB_RING_FIRST(ring), .nr = ring_values(XLB_RING_LEN(ring)) };
 }
-/* Word of an entry, counted from the first one of value 'first', in xlb_ring or xlb_marks. */
+/* Word of an entry, counted from the first one of value 'first', in xlb_tables.ring or xlb_tables.marks. */
 static inline uint16_t *ring_entry(struct xlb_ring *map, uint32_t first, size_t entry)
 {
 	return &map[first + entry / XLB_RING_WAYS].server[entry % XLB_RING_WAYS];
 }
 
-/* place.c: room in xlb_returns and xlb_ranges, and ways back that stay for their flows. */
+/* place.c: room in xlb_tables.returns and xlb_tables.ranges, and ways back that stay for their flows. */
 /* After adoption: what is in use. */
 void place_recover(struct dp *dp);
 /* Are there that many numbers and range entries? Ranges must lie side by side: each run is tried for. */

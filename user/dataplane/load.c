@@ -32,6 +32,8 @@ enum {
 	SLOTS6 = XLB_BUCKET_LINES * XLB_FLOW6_WAYS,
 };
 
+static const char TABLES_NAME[] = "xlb_bpf.bss"; /* that libbpf gives the map of the tables: object and section */
+
 /* Buckets of 'slots' for that many flows when 'load' per cent of the slots are used. */
 static uint32_t buckets_for(unsigned int flows, unsigned int slots, unsigned int load)
 {
@@ -67,7 +69,7 @@ static int make_meta(struct dp *dp, const struct dp_options *opt, struct diag_li
 			 opt->flows > FLOWS_MAX ? opt->flows : opt->flows6, FLOWS_MAX);
 		return -EINVAL;
 	}
-	err = clock_measure_hz(diags, &dp->meta.hz);
+	err = clock_measure_hz(dp->clock, diags, &dp->meta.hz);
 	if (err)
 		return err;
 	dp->meta.abi_version = XLB_ABI_VERSION;
@@ -125,6 +127,12 @@ static int load_object(struct dp *dp, struct diag_list *diags)
 	return err;
 }
 
+/* The map as libbpf knows it: the tables are the object's section of zeroed memory. */
+static struct bpf_map *object_map(const struct dp *dp, enum dp_map m)
+{
+	return m == DP_MAP_tables ? dp->skel->maps.bss : bpf_object__find_map_by_name(dp->skel->obj, dp_map_name(m));
+}
+
 static int map_into_memory(struct dp *dp, enum dp_map m, const struct bpf_map *map)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -151,7 +159,7 @@ static int gather(struct dp *dp)
 	};
 
 	for (enum dp_map m = 0; m < DP_NR_MAPS; m++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(dp->skel->obj, dp_map_name(m));
+		struct bpf_map *map = object_map(dp, m);
 		int err;
 
 		if (!map)
@@ -164,10 +172,12 @@ static int gather(struct dp *dp)
 #define DP_MAP_SET(name, type) dp->name = dp->mem[DP_MAP_##name];
 	DP_MAPS(DP_MAP_SET, DP_MAP_PLAIN)
 #undef DP_MAP_SET
+#define DP_TABLE_SET(name, type) dp->name = (type *)&dp->tables->name;
+	DP_TABLES(DP_TABLE_SET)
+#undef DP_TABLE_SET
 #undef DP_MAP_PLAIN
 	dp->prog_fd = bpf_program__fd(dp->skel->progs.xlb_xdp);
-	dp->clock_fd = bpf_program__fd(dp->skel->progs.xlb_clock);
-	dp->time_fd = bpf_map__fd(dp->skel->maps.xlb_time);
+	dp->stages_fd = bpf_map__fd(dp->skel->maps.xlb_stages);
 	return 0;
 }
 
@@ -187,7 +197,9 @@ static int pin_all(struct dp *dp)
 		return err;
 	if (bpf_map_update_elem(dp->map_fd[DP_MAP_meta], &key, &dp->meta, BPF_ANY))
 		return -errno;
-	err = pin_replace(&dp->paths, dp->prog_fd, "prog");
+	err = pin_stages(&dp->paths, dp->stages_fd, path, sizeof(path));
+	if (!err)
+		err = pin_replace(&dp->paths, dp->prog_fd, "prog");
 	for (enum dp_map m = 0; m < DP_NR_MAPS && !err; m++) {
 		pin_path(&dp->paths, dp_map_name(m), path, sizeof(path));
 		if (bpf_obj_pin(dp->map_fd[m], path))
@@ -200,8 +212,10 @@ static int pin_all(struct dp *dp)
 
 int load_fresh(struct dp *dp, const struct dp_options *opt, struct diag_list *diags)
 {
-	int err = make_meta(dp, opt, diags);
+	int err = clock_open(&dp->clock, diags);
 
+	if (!err)
+		err = make_meta(dp, opt, diags);
 	if (err)
 		return err;
 	err = open_object(dp);
@@ -235,7 +249,8 @@ static int open_pinned(const struct dp *dp, enum dp_map m, struct bpf_map_info *
 		return err == -ENOENT ? -EINVAL : err;
 	}
 	memset(ret, 0, sizeof(*ret));
-	if (!bpf_obj_get_info_by_fd(fd, ret, &len) && !strcmp(ret->name, dp_map_name(m)))
+	if (!bpf_obj_get_info_by_fd(fd, ret, &len) &&
+	    !strcmp(ret->name, m == DP_MAP_tables ? TABLES_NAME : dp_map_name(m)))
 		return fd;
 	close(fd);
 	diag_add(diags, DIAG_ERROR, NULL, "D0323", "remove the pin directory to start afresh: its traffic ends then",
@@ -282,7 +297,7 @@ static int read_meta(struct dp *dp, struct diag_list *diags)
 /* Puts a pinned map in the place of the object's own, if it is of the same build. */
 static int reuse_map(struct dp *dp, enum dp_map m, struct diag_list *diags)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(dp->skel->obj, dp_map_name(m));
+	struct bpf_map *map = object_map(dp, m);
 	struct bpf_map_info info = { 0 };
 	int fd, err;
 
@@ -325,6 +340,8 @@ int load_adopted(struct dp *dp, const struct dp_options *opt, struct diag_list *
 {
 	int err = read_meta(dp, diags);
 
+	if (!err)
+		err = clock_open(&dp->clock, diags);
 	if (err)
 		return err;
 	err = open_object(dp);
@@ -351,6 +368,8 @@ void load_fini(struct dp *dp)
 	}
 	xlb_bpf__destroy(dp->skel);
 	dp->skel = NULL;
+	clock_close(dp->clock);
+	dp->clock = NULL;
 }
 
 const char *dp_object_id(void)

@@ -193,3 +193,26 @@ int pin_replace(const struct paths *paths, int fd, const char *name)
 	}
 	return 0;
 }
+
+int pin_stages(const struct paths *paths, int fd, char *ret, size_t cap)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	char name[32];
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	snprintf(name, sizeof(name), PIN_STAGES "%u", info.id);
+	pin_path(paths, name, ret, cap);
+	return bpf_obj_pin(fd, ret) && errno != EEXIST ? -errno : 0;
+}
+
+static int drop_unless_kept(void *arg, const char *path)
+{
+	return strcmp(path, arg) && unlink(path) ? -errno : 0;
+}
+
+int pin_stages_drop_others(const struct paths *paths, char *kept)
+{
+	return pin_for_each(paths, PIN_STAGES, drop_unless_kept, kept);
+}

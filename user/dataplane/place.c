@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Room in xlb_returns and xlb_ranges. What changes is written to a place of its own, and the place that is left rests
- * until the flow tables have been swept once more: no packet can be reading it then.
+ * Room in xlb_tables.returns and xlb_tables.ranges. What changes is written to a place of its own, and the place that
+ * is left rests until the flow tables have been swept once more: no packet can be reading it then.
  *
  * Ways back that are wanted no more stay as long as flows have their server: the answers of that server would pass by
  * untranslated otherwise.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Room in map xlb_ring. A changed ring is always written to a place of its own and published by one store; the place
+ * Room in table ring. A changed ring is always written to a place of its own and published by one store; the place
  * it leaves rests for a second, so that a packet under way never reads another backend's servers.
  *
  * What is in use is read from the table of backends, the only truth; only the resting areas are kept here.

@@ -50,7 +50,7 @@ struct server_run {
 	uint64_t downtime_ms;	 /* total of earlier outages */
 	uint64_t recovered_ms;	 /* when it last became usable again, for slowstart; 0: it was from the start */
 	struct addr source;	 /* that it last saw, when the route chooses it; family 0: none yet */
-	uint16_t dp_id;		 /* index into xlb_servers, 0: none yet */
+	uint16_t dp_id;		 /* index into xlb_tables.servers, 0: none yet */
 };
 
 /* 'server' line. */
@@ -141,7 +141,7 @@ struct backend {
 	uint64_t last_change_ms;
 	uint64_t down_since_ms, downtime_ms;
 	unsigned long downs; /* times it lost its last server */
-	uint16_t dp_id;	     /* index into xlb_backends, 0: none yet */
+	uint16_t dp_id;	     /* index into xlb_tables.backends, 0: none yet */
 };
 
 TAILQ_HEAD(backend_list, backend);
@@ -218,7 +218,7 @@ struct frontend {
 		struct stats_word_list scope; /* empty: everything; "." is the section itself */
 	} stats;
 	unsigned int line;
-	uint16_t dp_id; /* index into xlb_services, 0: none yet */
+	uint16_t dp_id; /* index into xlb_tables.services, 0: none yet */
 };
 
 TAILQ_HEAD(frontend_list, frontend);

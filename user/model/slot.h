@@ -12,8 +12,8 @@
 #include <xlb/backend.h>
 
 struct slot {
-	uint16_t word;	   /* of xlb_ring: server and mark */
-	uint16_t previous; /* of xlb_marks: the server before the mark; means nothing without XLB_SLOT_YOUNG */
+	uint16_t word;	   /* of xlb_tables.ring: server and mark */
+	uint16_t previous; /* of xlb_tables.marks: the server before the mark; means nothing without XLB_SLOT_YOUNG */
 };
 
 static inline uint16_t slot_server(struct slot s)

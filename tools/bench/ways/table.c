@@ -31,9 +31,9 @@ struct loaded {
 	__u64 secrets[XLB_NR_SECRETS];
 };
 
-static int put(const struct bpf_map *map, uint32_t key, const void *value)
+static struct xlb_tables *tables(struct loaded *l)
 {
-	return bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY);
+	return &l->skel->bss->xlb_tables;
 }
 
 static void address(__be32 *to, bool v6, uint32_t prefix, uint32_t low)
@@ -44,50 +44,41 @@ static void address(__be32 *to, bool v6, uint32_t prefix, uint32_t low)
 		to[3] = htonl(low);
 }
 
-/* The address of service 'n', its bind and its record. Reads back what lies there, since buckets are shared. */
-static int put_frontend(struct loaded *l, const struct way *w, uint32_t n)
+/* The address of service 'n', its bind and its record. */
+static void put_frontend(struct loaded *l, const struct way *w, uint32_t n)
 {
 	struct xlb_addr addr = { .family = w->v6 ? 6 : 4,
 				 .flags = XLB_ADDR_ECHO | (w->stateless ? XLB_ADDR_STATELESS : 0),
-				 .pool_lo = 1 },
-			other;
+				 .pool_lo = 1 };
 	struct xlb_service svc = { .backend = (uint16_t)(1 + n),
 				   .flags = XLB_SVC_ENABLED | (w->stateless ? XLB_SVC_STATELESS : 0),
 				   .identity = 1 + n };
-	uint32_t bit = xlb_port_bit(htons(WAYS_PORT), IPPROTO_TCP), slot, key, bucket;
-	uint64_t filter[XLB_LINE / 8];
-	struct xlb_vip_bucket binds;
-	int fd = bpf_map__fd(l->skel->maps.xlb_addrs), way = 0;
+	uint32_t bit = xlb_port_bit(htons(WAYS_PORT), IPPROTO_TCP), slot;
+	struct xlb_tables *t = tables(l);
+	struct xlb_vip_bucket *binds;
+	int way = 0;
 
 	address(addr.addr, w->v6, 0xfd000000, WAYS_VIP + n);
 	addr.bloom[bit / 32] |= 1u << (bit % 32);
 	slot = xlb_addr_hash(l->secrets, addr.addr, addr.family);
-	key = xlb_addr_filter_key(slot);
-	if (bpf_map_lookup_elem(fd, &key, filter))
-		return -errno;
-	filter[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
-	if (bpf_map_update_elem(fd, &key, filter, BPF_ANY))
-		return -errno;
-	while (!bpf_map_lookup_elem(fd, &slot, &other) && other.family)
+	((__u64 *)&t->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
+	while (t->addrs[slot].family)
 		slot = (slot + 1) % XLB_ADDR_SLOTS;
-	bucket = xlb_vip_hash(l->secrets, slot, htons(WAYS_PORT), IPPROTO_TCP, 0);
-	if (bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.xlb_vips), &bucket, &binds))
-		return -errno;
-	while (way < XLB_VIP_WAYS - 1 && binds.way[way].proto)
+	binds = &t->vips[xlb_vip_hash(l->secrets, slot, htons(WAYS_PORT), IPPROTO_TCP, 0)];
+	while (way < XLB_VIP_WAYS - 1 && binds->way[way].proto)
 		way++;
-	binds.way[way] = (struct xlb_vip){ .addr_slot = (uint16_t)slot,
-					   .port = htons(WAYS_PORT),
-					   .proto = IPPROTO_TCP,
-					   .service = (uint16_t)(1 + n) };
+	binds->way[way] = (struct xlb_vip){ .addr_slot = (uint16_t)slot,
+					    .port = htons(WAYS_PORT),
+					    .proto = IPPROTO_TCP,
+					    .service = (uint16_t)(1 + n) };
 	for (int i = 0; i < XLB_NR_STATES; i++)
 		svc.timeout[i] = IDLE_FOREVER;
-	return put(l->skel->maps.xlb_services, 1 + n, &svc)	   ?:
-		       put(l->skel->maps.xlb_vips, bucket, &binds) ?:
-								     put(l->skel->maps.xlb_addrs, slot, &addr);
+	t->services[1 + n] = svc;
+	t->addrs[slot] = addr;
 }
 
 /* The ring of backend 'n': round robin over the servers, or slots in an order that looks like Maglev's to a cache. */
-static int put_backend(struct loaded *l, const struct way *w, uint32_t n)
+static void put_backend(struct loaded *l, const struct way *w, uint32_t n)
 {
 	uint32_t len = w->stateless ? MAGLEV_M : w->servers, values = (len + XLB_RING_WAYS - 1) / XLB_RING_WAYS;
 	uint32_t first = w->frontends > 1 && !w->stateless ? 0 : n * values;
@@ -98,9 +89,8 @@ static int put_backend(struct loaded *l, const struct way *w, uint32_t n)
 				  .parts = XLB_HASH_SRC | XLB_HASH_SPORT,
 				  .mask4 = 32,
 				  .mask6 = 128 };
-	int err = 0;
 
-	for (uint32_t v = 0; v < values && !err && (!n || first); v++) {
+	for (uint32_t v = 0; v < values && (!n || first); v++) {
 		struct xlb_ring ring = { 0 }, marks = { 0 };
 
 		for (uint32_t i = 0; i < XLB_RING_WAYS && v * XLB_RING_WAYS + i < len; i++) {
@@ -110,12 +100,13 @@ static int put_backend(struct loaded *l, const struct way *w, uint32_t n)
 				(uint16_t)((1 + (w->stateless ? at * 2654435761u >> 8 : at) % w->servers) | w->marks);
 			marks.server[i] = (uint16_t)(1 + (at + 1) % w->servers);
 		}
-		err = put(l->skel->maps.xlb_ring, first + v, &ring) ?: put(l->skel->maps.xlb_marks, first + v, &marks);
+		tables(l)->ring[first + v] = ring;
+		tables(l)->marks[first + v] = marks;
 	}
-	return err ? err : put(l->skel->maps.xlb_backends, 1 + n, &be);
+	tables(l)->backends[1 + n] = be;
 }
 
-static int put_server(struct loaded *l, const struct way *w, uint16_t id, const uint8_t *mac)
+static void put_server(struct loaded *l, const struct way *w, uint16_t id, const uint8_t *mac)
 {
 	bool v6 = w->v6 || (w->mode == XLB_MODE_IPIP && w->tunnel6);
 	struct xlb_server s = { .flags = XLB_SRV_UP,
@@ -134,19 +125,18 @@ static int put_server(struct loaded *l, const struct way *w, uint16_t id, const 
 	address(s.source, v6, 0xfd000000, SOURCE);
 	memcpy(s.dmac, server_mac, sizeof(s.dmac));
 	memcpy(s.smac, mac, sizeof(s.smac));
-	return put(l->skel->maps.xlb_servers, id, &s);
+	tables(l)->servers[id] = s;
 }
 
-static int fill(struct loaded *l, const struct way *w, uint32_t ifindex, const uint8_t *mac)
+static void fill(struct loaded *l, const struct way *w, uint32_t ifindex, const uint8_t *mac)
 {
-	struct xlb_control control = { .ifindex[1] = ifindex, .idle_free = IDLE_FOREVER };
-	int err = put(l->skel->maps.xlb_control, 0, &control);
-
-	for (uint32_t n = 0; n < w->frontends && !err; n++)
-		err = put_frontend(l, w, n) ?: put_backend(l, w, n);
-	for (uint16_t id = 1; id <= w->servers && !err; id++)
-		err = put_server(l, w, id, mac);
-	return err;
+	tables(l)->control = (struct xlb_control){ .ifindex[1] = ifindex, .idle_free = IDLE_FOREVER };
+	for (uint32_t n = 0; n < w->frontends; n++) {
+		put_frontend(l, w, n);
+		put_backend(l, w, n);
+	}
+	for (uint16_t id = 1; id <= w->servers; id++)
+		put_server(l, w, id, mac);
 }
 
 static void *map_memory(const struct bpf_map *map, size_t *ret_size)
@@ -193,9 +183,10 @@ int way_load(const struct way *w, uint32_t ifindex, const uint8_t *mac, struct l
 		goto fail;
 	l->flows = map_memory(l->skel->maps.xlb_flows, &l->size);
 	l->flows6 = map_memory(l->skel->maps.xlb_flows6, &l->size6);
-	err = l->flows == MAP_FAILED || l->flows6 == MAP_FAILED ? -ENOMEM : fill(l, w, ifindex, mac);
+	err = l->flows == MAP_FAILED || l->flows6 == MAP_FAILED ? -ENOMEM : 0;
 	if (err)
 		goto fail;
+	fill(l, w, ifindex, mac);
 	*ret = l;
 	return 0;
 fail:
