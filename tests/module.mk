@@ -36,6 +36,7 @@ PKGS_features := libbpf
 $(O)/tests/unit/features: $(call obj,user/dataplane/features.c user/dataplane/bpflog.c)
 PKGS_net := libmnl libuv
 $(O)/tests/unit/net: $(call obj,$(wildcard user/net/*.c))
+$(O)/tests/unit/frame: $(call obj,user/health/frame.c)
 PKGS_health := libcurl libuv
 $(O)/tests/unit/health: $(call obj,$(wildcard user/health/*.c))
 PKGS_probe := libcurl libuv

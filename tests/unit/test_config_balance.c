@@ -212,6 +212,21 @@ static void limits__of_all_kinds__reach_the_model(void **state)
 		  "frontend f#1 -> b maxconn=100 rate=20 no-backend=3 \"my web\" 0.0.0.0:80[id=7,maxconn=5,mss=1400]\n"
 		  "backend b#2\n" SERVER_MODEL,
 		  0 },
+		{ "checks through the path of traffic",
+		  "frontend f\n bind 9.9.9.9:80\n default_backend b\nbackend b\n balance roundrobin\n#@xlb forward "
+		  "l2dsr\n"
+		  "#@xlb check via-path\n server s 1.1.1.1 check\n",
+		  "",
+		  "frontend f#1 -> b 9.9.9.9:80\nbackend b#2 l2dsr check-path=2\nserver b/s#1 1.1.1.1:0 w1 "
+		  "check=tcp/2000/0/0/2/3\n",
+		  0 },
+		{ "and what they cannot do",
+		  "frontend f\n bind :80\n default_backend b\nbackend b\n balance roundrobin\n#@xlb forward l2dsr\n"
+		  "#@xlb check via-path\n server s 1.1.1.1 check\nfrontend g\n bind 9.9.9.9:81\n default_backend "
+		  "c\nbackend c\n"
+		  " balance roundrobin\n option httpchk\n#@xlb forward l2dsr\n#@xlb check via-path\n server s 1.1.1.1 "
+		  "check\n",
+		  "E C0402 7:13\nE C0402 16:13\n", NULL, 0 },
 		{ "fallback and checks",
 		  "frontend f\n bind :80\n#@xlb fallback local\n default_backend b\nbackend b\n#@xlb check "
 		  "via-path\n" SERVER,

@@ -260,6 +260,9 @@ static bool lacks_check_port(const struct proxy *x, const struct server_decl *s)
 	if (!s->checked || s->port || s->check.port || fallback_port(x) || d->option == OPTION_ICMP ||
 	    d->option == OPTION_EXTERNAL)
 		return false;
+	/* Through the path of traffic the port is the balanced one. */
+	if (x->set.check_path == CHECK_PATH_VIA && forward_keeps_port(s->has_forward ? s->forward : x->set.forward))
+		return false;
 	return !(d->option == OPTION_TCP && check_names_ports(d->tcp.script)) &&
 	       !(d->option == OPTION_HTTP && check_names_ports(d->http.script));
 }

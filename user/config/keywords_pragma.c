@@ -207,8 +207,10 @@ static void on_fallback_local(struct parser *p, size_t at)
 
 static void on_check_via_path(struct parser *p, size_t at)
 {
-	if (require(p, at - 2, CAN_CHECK_VIA_PATH))
-		p->proxy->set.check_path = CHECK_PATH_VIA;
+	if (!require(p, at - 2, CAN_CHECK_VIA_PATH))
+		return;
+	p->proxy->set.check_path = CHECK_PATH_VIA;
+	p->proxy->set.check_path_place = parser_place(p, at - 1);
 }
 
 static void on_check_direct(struct parser *p, size_t at)

@@ -202,6 +202,7 @@ struct settings {
 	enum no_backend no_backend;
 	struct diag_place no_backend_place;
 	enum check_path check_path;
+	struct diag_place check_path_place;
 	enum state_file load_state;
 	const char *state_file;
 	bool allbackups, disabled, log_health_checks, socket_stats, redispatch;

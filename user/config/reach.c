@@ -5,6 +5,7 @@
  * A way of forwarding that keeps the port, or that cannot translate between IPv4 and IPv6, does not go with every pair
  * of bind and server. Such pairs are errors here, and never packets that vanish later.
  */
+#include <netinet/in.h>
 #include <string.h>
 
 #include "config/parser.h"
@@ -176,10 +177,60 @@ static bool check_source(struct parser *p, const struct pair *pr)
 	return false;
 }
 
+/* Does the check do more than connect? */
+static bool speaks(const struct proxy *back, const struct server_decl *s)
+{
+	const struct check_decl *d = &back->set.checks;
+
+	return (d->option != OPTION_NONE && d->option != OPTION_TCP) || (d->option == OPTION_TCP && d->tcp.script) ||
+	       s->check.tls || s->check.proxy_line || s->path;
+}
+
+/* The address that connections of the frontend ask for, or NULL. */
+static const struct bind_decl *balanced_address(const struct proxy *front)
+{
+	const struct bind_decl *b;
+
+	TAILQ_FOREACH(b, &front->binds, next)
+		if (b->proto == IPPROTO_TCP)
+			return addr_is_any(&b->addr) ? NULL : b;
+	return NULL;
+}
+
+/* '#@xlb check via-path': the probe is one SYN to the balanced address, in the frames that traffic comes in. */
+static void check_via_path(struct parser *p, const struct proxy *front, const struct proxy *back)
+{
+	const struct diag_place *place = &back->set.check_path_place;
+	const struct server_decl *s;
+
+	if (back->set.check_path != CHECK_PATH_VIA)
+		return;
+	TAILQ_FOREACH(s, &back->servers, next) {
+		if (!s->checked || !forward_keeps_port(s->has_forward ? s->forward : back->set.forward))
+			continue;
+		if (speaks(back, s))
+			report(p, DIAG_ERROR, place, CODE_NOT_YET, "check by connecting alone, or write 'check direct'",
+			       "the check of server '%s' at %s:%u does more than connect, which cannot be done through "
+			       "the "
+			       "path of traffic in this version",
+			       s->name, s->place.file, s->place.line);
+		else if (!balanced_address(front))
+			report(p, DIAG_ERROR, place, CODE_NOT_YET, "bind an address by name, or write 'check direct'",
+			       "frontend '%s' binds no one address first, which a check through the path of traffic "
+			       "could "
+			       "connect to",
+			       front->name);
+		else
+			continue;
+		return; /* one message says enough */
+	}
+}
+
 void check_reach(struct parser *p, const struct proxy *front, struct proxy *back)
 {
 	struct pair pr = { .front = front, .back = back };
 
+	check_via_path(p, front, back);
 	TAILQ_FOREACH(pr.server, &back->servers, next) {
 		pr.forward = pr.server->has_forward ? pr.server->forward : back->set.forward;
 		if (!TAILQ_EMPTY(&front->binds) && !check_source(p, &pr))

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "health/frame.h"
 #include "health/probe.h"
 #include "model/answer.h"
 
@@ -69,17 +70,6 @@ static void late(struct health_probe *p, struct script_result *ret)
 
 /* --- what is sent ------------------------------------------------------------------------------------------------ */
 
-static uint16_t checksum(const unsigned char *data, size_t len)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)data[i] << 8 | data[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~sum);
-}
-
 /* An echo request; the kernel fills the checksum of ICMPv6. */
 static size_t make_echo(struct datagram_question *q, int family, unsigned char *buf)
 {
@@ -88,7 +78,7 @@ static size_t make_echo(struct datagram_question *q, int family, unsigned char *
 	echo.un.echo.id = q->number;
 	memcpy(buf, &echo, sizeof(echo));
 	if (family == AF_INET) {
-		echo.checksum = checksum(buf, sizeof(echo));
+		echo.checksum = frame_checksum(buf, sizeof(echo), 0);
 		memcpy(buf, &echo, sizeof(echo));
 	}
 	return sizeof(echo);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Life of a probe: when it asks, when an answer is too late, what is reported. How it asks is in script.c, http.c,
- * external.c and datagram.c.
+ * external.c, datagram.c and via.c.
  *
  * libuv closes handles in a later turn of its loop, so that a probe's memory lives on after health_stop() until then;
  * 'phase' PROBE_STOPPED is what keeps its owner from hearing of it again.
@@ -18,6 +18,7 @@
 #include "health/curl_loop.h"
 #include "health/probe.h"
 #include "health/ready.h"
+#include "health/via.h"
 
 enum { NS_PER_MS = 1000000, MAX_ASKING = 30000 };
 
@@ -219,6 +220,10 @@ static int set_target(struct health_probe *p, const struct addr *addr, uint16_t 
 {
 	const struct addr *a = p->conf.addr.family ? &p->conf.addr : addr;
 
+	if (p->conf.via.family) {
+		p->to_len = set_address(&p->conf.via, (uint16_t)p->conf.via_port, &p->to);
+		return 0;
+	}
 	if (p->conf.port)
 		port = (uint16_t)p->conf.port;
 	if ((!port && !p->conf.script && p->conf.type != CHECK_ICMP) || (a->family != AF_INET && a->family != AF_INET6))
@@ -259,7 +264,7 @@ static const struct probe_method *find_method(const struct check_conf *c)
 	case CHECK_NONE:
 		return NULL;
 	case CHECK_TCP:
-		return &probe_script;
+		return c->via.family ? &probe_via : &probe_script;
 	case CHECK_EXTERNAL:
 		return c->command ? &probe_external : NULL;
 	case CHECK_UDP:
@@ -377,6 +382,7 @@ void health_free(struct health *h)
 {
 	if (!h)
 		return;
+	via_free(h->via);
 	curl_loop_free(h->curl);
 	ready_set_free(h->ready);
 	free(h);

@@ -25,8 +25,22 @@ struct health_result {
 	size_t answer_len;
 };
 
+/* How traffic for the balanced address gets to a server, of a check with 'via'. */
+struct health_path {
+	int ifindex;
+	unsigned char mac[6];		    /* of the next hop */
+	struct addr source;		    /* an address of ours; the balanced one would be the server's own */
+	struct addr tunnel_from, tunnel_to; /* family 0: no tunnel */
+	/* Filled by the probe. */
+	struct addr vip;
+	uint16_t vip_port, source_port;
+};
+
 /* What a probe asks of its owner. */
 struct health_ops {
+	/* The path as it is now, asked for at each probe of a check with 'via'; may be NULL where there are none. 0,
+	 * -EHOSTUNREACH: the next hop is not known, -EADDRNOTAVAIL: there is no address to ask from. */
+	int (*path)(void *arg, struct health_path *ret);
 	/* A probe starts. */
 	void (*started)(void *arg);
 	/* A probe ended; enters the result and returns after how many ms from the probe's start the next is due. */

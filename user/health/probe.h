@@ -21,6 +21,7 @@
 #include "model/script_run.h"
 
 struct curl_loop;
+struct via;
 struct ready_set;
 
 enum probe_phase { PROBE_WAITING, PROBE_QUEUED, PROBE_CONNECTING, PROBE_CONNECTED, PROBE_STOPPED };
@@ -58,11 +59,12 @@ struct health {
 	uv_loop_t *loop;
 	struct curl_loop *curl;
 	struct ready_set *ready;
+	struct via *via; /* NULL until a check needs it */
 	unsigned int nr_asking, max_asking;
 	struct probe_list queue; /* those whose time has come while all slots were taken */
 };
 
-extern const struct probe_method probe_script, probe_http, probe_external, probe_datagram;
+extern const struct probe_method probe_script, probe_http, probe_external, probe_datagram, probe_via;
 
 /* Ends the question: enters the result with the owner and waits for the next. 'desc' may be NULL. */
 void probe_done(struct health_probe *p, enum check_code code, int status, const char *desc);

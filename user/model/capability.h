@@ -59,7 +59,7 @@ enum capability_state {
 	X(REDISPATCH, IN_FORCE, "'option redispatch'",                                                                 \
 	  "a client that repeats its SYN gets the same server, while the flow lasts")                                  \
 	X(MSS, IN_FORCE, "'mss' of a bind line", "the segment size is left to the two ends")                           \
-	X(CHECK_VIA_PATH, REFUSED, "'check via-path'", "remove it: checks go to the server's own address")             \
+	X(CHECK_VIA_PATH, IN_FORCE, "'check via-path'", "remove it: checks go to the server's own address")            \
 	X(ANY_PORT, IN_FORCE, "a bind of every port", "name the ports, or smaller ranges of them")                     \
 	X(STATS_ADMIN, WARNED, "'stats admin'",                                                                        \
 	  "the stats page is read-only: use 'xlbctl server' or the control socket")                                    \

@@ -70,7 +70,9 @@ struct check_conf {
 	unsigned int timeout_check;   /* 0: none given */
 	struct addr addr;	      /* family 0: the server's */
 	unsigned int port;	      /* 0: the server's */
-	struct check_script *script;  /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
+	struct addr via;	      /* the balanced address that traffic asks for; family 0: the server's own */
+	unsigned int via_port;
+	struct check_script *script; /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
 	enum check_start start;
 	bool proxy_line;		/* 'check-send-proxy': connections begin with a PROXY header of version 1 */
 	bool tls;			/* 'check-ssl' */

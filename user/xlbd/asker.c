@@ -64,7 +64,16 @@ static unsigned int on_finished(void *arg, const struct health_result *res)
 	return shortest;
 }
 
-static const struct health_ops shared_ops = { .started = on_started, .finished = on_finished };
+/* The same for all: it belongs to the address, which is part of what they ask. */
+static int path(void *arg, struct health_path *ret)
+{
+	const struct asker *a = arg;
+	const struct ask *k = TAILQ_FIRST(&a->asks);
+
+	return k && k->ops->path ? k->ops->path(k->arg, ret) : -EINVAL;
+}
+
+static const struct health_ops shared_ops = { .path = path, .started = on_started, .finished = on_finished };
 
 /* What 404 means depends on whether the one who asks finds the server up: such a check is for one alone. */
 static bool can_share(const struct check_conf *c)

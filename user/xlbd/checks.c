@@ -18,6 +18,7 @@
 #include "model/agent.h"
 #include "xlbd/announce.h"
 #include "xlbd/asker.h"
+#include "xlbd/path.h"
 #include "xlbd/statefile.h"
 
 /* A check of a server, or the question to its agent, while it is asked. */
@@ -179,7 +180,14 @@ static unsigned int on_finished(void *arg, const struct health_result *res)
 	return jitter(st->model, check_interval(&s->run.check, &s->check));
 }
 
-static const struct health_ops check_ops = { .started = on_started, .finished = on_finished };
+static int on_path(void *arg, struct health_path *ret)
+{
+	const struct item *it = arg;
+
+	return path_to_server(it->checks->st, it->server, &it->check.conf.via, ret);
+}
+
+static const struct health_ops check_ops = { .path = on_path, .started = on_started, .finished = on_finished };
 
 static void on_agent_started(void *arg)
 {
@@ -260,10 +268,21 @@ static bool shall_be_asked(const struct server *s)
 	       addr_of(s, &s->agent)->family;
 }
 
+/* What is asked: 'conf', through the path of traffic where the backend wants that. The strings are those of 'conf'. */
+static struct check_conf conf_in_force(const struct item *it, const struct check_conf *conf)
+{
+	struct check_conf c = *conf;
+
+	if (conf == &it->server->check)
+		path_choose(it->checks->st->model, it->server, &c);
+	return c;
+}
+
 static void start_inquiry(struct item *it, struct inquiry *q, const struct check_conf *conf,
 			  const struct check_state *state, const struct health_ops *ops, unsigned int delay_ms)
 {
-	int rc = check_conf_copy(&q->conf, conf);
+	const struct check_conf want = conf_in_force(it, conf);
+	int rc = check_conf_copy(&q->conf, &want);
 
 	if (!rc) {
 		q->addr = *addr_of(it->server, conf);
@@ -280,7 +299,9 @@ static void start_inquiry(struct item *it, struct inquiry *q, const struct check
 /* Does what runs still ask what it shall ask? */
 static bool inquiry_fits(const struct item *it, const struct inquiry *q, const struct check_conf *conf)
 {
-	return check_conf_equal(&q->conf, conf) && addr_equal(&q->addr, addr_of(it->server, conf)) &&
+	const struct check_conf want = conf_in_force(it, conf);
+
+	return check_conf_equal(&q->conf, &want) && addr_equal(&q->addr, addr_of(it->server, conf)) &&
 	       q->port == port_of(it->server, conf);
 }
 
