@@ -8,6 +8,7 @@
 #include <xlb/abi.h>
 
 #include "dp_scene.h"
+#include "light.h"
 
 static uint32_t program_id(int fd)
 {
@@ -463,10 +464,12 @@ static void dp_unpin_all__attached__nothing_left(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest whole[] = {
 		CASE(dp_open__nothing_there__everything_pinned),
-		CASE(dp_now_tick__time_passes__counts_on),
 		CASE(dp_open__after_a_kill__adopts_and_swaps_the_program),
+	};
+	const struct CMUnitTest tests[] = {
+		CASE(dp_now_tick__time_passes__counts_on),
 		CASE(dp_open__foreign_directory__refused),
 		CASE(dp_open__no_bpffs__names_the_mend),
 		CASE(dp_open__dot_in_the_instance_name__says_so),
@@ -491,7 +494,9 @@ int main(void)
 		puts("1..0 # SKIP needs root");
 		return 77;
 	}
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests(whole, NULL, NULL);
+	light_programs();
+	failed += cmocka_run_group_tests(tests, NULL, NULL);
 	scene_leave();
 	return failed;
 }

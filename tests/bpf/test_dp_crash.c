@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "dp_scene.h"
+#include "light.h"
 
 /* Does the call change what others see: pins, links, maps, directories? */
 static bool changes_something(const struct __ptrace_syscall_info *call)
@@ -149,6 +150,7 @@ int main(void)
 		puts("1..0 # SKIP needs root");
 		return 77;
 	}
+	light_programs();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	scene_leave();
 	return failed;

@@ -2,6 +2,7 @@
 /* Flows ended, counted and listed, and what lives as long as they do. */
 #include "base/buf.h"
 #include "dp_image.h"
+#include "light.h"
 
 static void dp_sweep__idle_flows__both_entries_end(void **state)
 {
@@ -402,6 +403,7 @@ int main(void)
 		puts("1..0 # SKIP needs root");
 		return 77;
 	}
+	light_programs();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	scene_leave();
 	return failed;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What is placed beside the records: tables of stateless backends and their marks, ranges, ways back, stick tables. */
 #include "dp_image.h"
+#include "light.h"
 #include "model/slot.h"
 
 enum { LEN = 1021, CLIENT_ACK = XLB_F_CLIENT_ACK | XLB_F_ANSWERED };
@@ -382,6 +383,7 @@ int main(void)
 		puts("1..0 # SKIP needs root");
 		return 77;
 	}
+	light_programs();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	scene_leave();
 	return failed;

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "dp_image.h"
+#include "light.h"
 
 static void dp_apply__image_after_image__tables_are_the_image(void **state)
 {
@@ -350,6 +351,7 @@ int main(void)
 		puts("1..0 # SKIP needs root");
 		return 77;
 	}
+	light_programs();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	scene_leave();
 	return failed;
