@@ -7,9 +7,9 @@
  * The balancer's own stack cannot ask: the balanced address is local to it. So a SYN is sent as a frame, from another
  * address of the balancer, and the answer, which comes from the balanced address, is read off the link; the stack
  * drops it as coming from itself. The server's half-open connection ends by a reset. One source port, which a socket
- * holds, serves all checks: answers are told apart by the sequence number that they acknowledge. What is not answered is
- * sent again until the deadline, as a stack would do; a next hop that is not known yet is waited for in the same way.
- * The packet sockets stay open, because closing one makes the kernel wait for all CPUs.
+ * holds, serves all checks: answers are told apart by the sequence number that they acknowledge. What is not answered
+ * is sent again until the deadline, as a stack would do; a next hop that is not known yet is waited for in the same
+ * way. The packet sockets stay open, because closing one makes the kernel wait for all CPUs.
  */
 #include "health/via.h"
 
@@ -47,7 +47,7 @@ struct via_socket {
 };
 
 struct via {
-	uv_timer_t again; /* runs while there are questions */
+	uv_timer_t again;			 /* runs while there are questions */
 	struct via_socket *sockets[NR_FAMILIES]; /* of IPv4 and IPv6 */
 	struct via_questions questions;
 	int port_fd;
@@ -141,15 +141,18 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static int attach_filter(int fd, bool v6, uint16_t port)
 {
 	struct sock_filter ip4[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),	 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 4),
-		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),	 BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1), BPF_STMT(BPF_RET | BPF_K, FRAME_MAX),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 4),
+		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, FRAME_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_filter ip6[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),	 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 3),
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 42),	 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, FRAME_MAX),	 BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 3),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 42), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, FRAME_MAX),	BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_fprog prog = { .len = sizeof(ip4) / sizeof(ip4[0]), .filter = ip4 };
 
