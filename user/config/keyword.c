@@ -295,6 +295,27 @@ static const struct param *find_param(struct parser *p, const struct param *tabl
 	return NULL;
 }
 
+/* Enters the value of a row that has no handle of its own for it. */
+static void param_value(struct parser *p, const struct param *row, void *target, size_t at)
+{
+	void *value = (char *)target + row->offset;
+
+	switch (row->kind) {
+	case PARAM_CALL:
+		break;
+	case PARAM_ON:
+	case PARAM_OFF:
+		*(bool *)value = row->kind == PARAM_ON;
+		break;
+	case PARAM_UINT:
+		value_uint(p, at, row->min, row->max, value);
+		break;
+	case PARAM_TIME:
+		value_time(p, at, 1, row->min, value);
+		break;
+	}
+}
+
 void params_apply(struct parser *p, const struct param *table, void *target, const char *what, size_t at)
 {
 	const struct param *row;
@@ -332,6 +353,7 @@ void params_apply(struct parser *p, const struct param *table, void *target, con
 					      arena_printf(&p->arena, "'%s': %s", row->word, row->note));
 			break;
 		}
+		param_value(p, row, target, at + 1);
 		if (row->handle)
 			row->handle(p, target, at + 1);
 	}

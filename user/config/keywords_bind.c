@@ -35,13 +35,6 @@ static void set_name(struct parser *p, void *target, size_t at)
 	b->name = parser_word(p, at);
 }
 
-static void set_id(struct parser *p, void *target, size_t at)
-{
-	struct bind_line *b = target;
-
-	value_uint(p, at, 1, 2147483647, &b->id);
-}
-
 static void set_maxconn(struct parser *p, void *target, size_t at)
 {
 	struct bind_line *b = target;
@@ -64,93 +57,84 @@ static void set_mss(struct parser *p, void *target, size_t at)
 		b->mss = n;
 }
 
-static void set_v6only(struct parser *p, void *target, size_t at)
-{
-	struct bind_line *b = target;
-
-	(void)p;
-	(void)at;
-	b->v6only = true;
-}
-
 static const char tls_note[] = "TLS ends in a proxy";
 
 static const char socket_note[] = "it tunes a listening socket, and none is opened";
 static const char tls_word_note[] = "it counts with 'ssl' only";
 
 static const struct param bind_params[] = {
-	{ "interface", 1, KW_ACCEPT, set_interface, NULL },
-	{ "name", 1, KW_ACCEPT, set_name, NULL },
+	PARAM("interface", 1, KW_ACCEPT, set_interface, NULL),
+	PARAM("name", 1, KW_ACCEPT, set_name, NULL),
 
-	{ "id", 1, KW_ACCEPT, set_id, NULL },
-	{ "maxconn", 1, KW_ACCEPT, set_maxconn, NULL },
-	{ "mss", 1, KW_ACCEPT, set_mss, NULL },
-	{ "v6only", 0, KW_ACCEPT, set_v6only, NULL },
-	{ "v4v6", 0, KW_ACCEPT, NULL, NULL }, /* what '::' means here anyway, unless there is 'v6only' */
-	{ "namespace", 1, KW_PROXY, NULL, "packets stay in one network namespace; start an 'xlbd -n NAME' in each" },
-	{ "proto", 1, KW_PROXY, NULL, "it chooses the version of HTTP towards clients" },
+	PARAM_NUMBER("id", struct bind_line, id, 1, 2147483647),
+	PARAM("maxconn", 1, KW_ACCEPT, set_maxconn, NULL),
+	PARAM("mss", 1, KW_ACCEPT, set_mss, NULL),
+	PARAM_SET("v6only", struct bind_line, v6only),
+	PARAM("v4v6", 0, KW_ACCEPT, NULL, NULL), /* what '::' means here anyway, unless there is 'v6only' */
+	PARAM("namespace", 1, KW_PROXY, NULL, "packets stay in one network namespace; start an 'xlbd -n NAME' in each"),
+	PARAM("proto", 1, KW_PROXY, NULL, "it chooses the version of HTTP towards clients"),
 
-	{ "ssl", 0, KW_PROXY, NULL, tls_note },
-	{ "accept-proxy", 0, KW_PROXY, NULL, "the PROXY header stands inside of the stream" },
-	{ "accept-netscaler-cip", 1, KW_PROXY, NULL, "the NetScaler header stands inside of the stream" },
+	PARAM("ssl", 0, KW_PROXY, NULL, tls_note),
+	PARAM("accept-proxy", 0, KW_PROXY, NULL, "the PROXY header stands inside of the stream"),
+	PARAM("accept-netscaler-cip", 1, KW_PROXY, NULL, "the NetScaler header stands inside of the stream"),
 
-	{ "transparent", 0, KW_IGNORED, NULL, socket_note },
-	{ "guid-prefix", 1, KW_IGNORED, NULL, socket_note },
-	{ "label", 1, KW_IGNORED, NULL, socket_note },
-	{ "tfo", 0, KW_IGNORED, NULL, socket_note },
-	{ "defer-accept", 0, KW_IGNORED, NULL, socket_note },
-	{ "backlog", 1, KW_IGNORED, NULL, socket_note },
-	{ "thread", 1, KW_IGNORED, NULL, socket_note },
-	{ "process", 1, KW_IGNORED, NULL, socket_note },
-	{ "shards", 1, KW_IGNORED, NULL, socket_note },
-	{ "level", 1, KW_IGNORED, NULL, socket_note },
-	{ "severity-output", 1, KW_IGNORED, NULL, socket_note },
-	{ "expose-fd", 1, KW_IGNORED, NULL, socket_note },
-	{ "mode", 1, KW_IGNORED, NULL, socket_note },
-	{ "user", 1, KW_IGNORED, NULL, socket_note },
-	{ "group", 1, KW_IGNORED, NULL, socket_note },
-	{ "uid", 1, KW_IGNORED, NULL, socket_note },
-	{ "gid", 1, KW_IGNORED, NULL, socket_note },
-	{ "nice", 1, KW_IGNORED, NULL, socket_note },
-	{ "tcp-ut", 1, KW_IGNORED, NULL, socket_note },
+	PARAM("transparent", 0, KW_IGNORED, NULL, socket_note),
+	PARAM("guid-prefix", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("label", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("tfo", 0, KW_IGNORED, NULL, socket_note),
+	PARAM("defer-accept", 0, KW_IGNORED, NULL, socket_note),
+	PARAM("backlog", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("thread", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("process", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("shards", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("level", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("severity-output", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("expose-fd", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("mode", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("user", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("group", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("uid", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("gid", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("nice", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("tcp-ut", 1, KW_IGNORED, NULL, socket_note),
 	/* Words of TLS change nothing without 'ssl'. */
-	{ "crt", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "crt-list", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ca-file", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ca-ignore-err", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ca-sign-file", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ca-sign-pass", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ca-verify-file", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "crl-file", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "crt-ignore-err", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ciphers", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ciphersuites", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "curves", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ecdhe", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "alpn", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "npn", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "verify", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ssl-min-ver", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ssl-max-ver", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "tls-ticket-keys", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "allow-0rtt", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "generate-certificates", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "prefer-client-ciphers", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "strict-sni", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tls-tickets", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-ca-names", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-sslv3", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv10", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv11", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv12", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv13", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-sslv3", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv10", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv11", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv12", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv13", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "quic-force-retry", 0, KW_IGNORED, NULL, tls_word_note },
-	{ NULL, 0, KW_ACCEPT, NULL, NULL },
+	PARAM("crt", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("crt-list", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ca-file", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ca-ignore-err", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ca-sign-file", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ca-sign-pass", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ca-verify-file", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("crl-file", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("crt-ignore-err", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ciphers", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ciphersuites", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("curves", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ecdhe", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("alpn", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("npn", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("verify", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ssl-min-ver", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ssl-max-ver", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("tls-ticket-keys", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("allow-0rtt", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("generate-certificates", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("prefer-client-ciphers", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("strict-sni", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tls-tickets", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-ca-names", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("quic-force-retry", 0, KW_IGNORED, NULL, tls_word_note),
+	{ .word = NULL },
 };
 
 static void add_decl(struct parser *p, size_t at, const struct endpoint *e, const struct bind_line *line, uint8_t proto)
@@ -288,14 +272,22 @@ static void set_group(struct parser *p, void *target, size_t at)
 }
 
 static const struct param socket_params[] = {
-	{ "mode", 1, KW_ACCEPT, set_mode, NULL },	   { "level", 1, KW_ACCEPT, set_level, NULL },
-	{ "user", 1, KW_ACCEPT, set_user, NULL },	   { "group", 1, KW_ACCEPT, set_group, NULL },
-	{ "uid", 1, KW_ACCEPT, set_user, NULL },	   { "gid", 1, KW_ACCEPT, set_group, NULL },
-	{ "name", 1, KW_IGNORED, NULL, socket_note },	   { "id", 1, KW_IGNORED, NULL, socket_note },
-	{ "expose-fd", 1, KW_IGNORED, NULL, socket_note }, { "severity-output", 1, KW_IGNORED, NULL, socket_note },
-	{ "process", 1, KW_IGNORED, NULL, socket_note },   { "thread", 1, KW_IGNORED, NULL, socket_note },
-	{ "maxconn", 1, KW_IGNORED, NULL, socket_note },   { "backlog", 1, KW_IGNORED, NULL, socket_note },
-	{ "nice", 1, KW_IGNORED, NULL, socket_note },	   { NULL, 0, KW_ACCEPT, NULL, NULL },
+	PARAM("mode", 1, KW_ACCEPT, set_mode, NULL),
+	PARAM("level", 1, KW_ACCEPT, set_level, NULL),
+	PARAM("user", 1, KW_ACCEPT, set_user, NULL),
+	PARAM("group", 1, KW_ACCEPT, set_group, NULL),
+	PARAM("uid", 1, KW_ACCEPT, set_user, NULL),
+	PARAM("gid", 1, KW_ACCEPT, set_group, NULL),
+	PARAM("name", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("id", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("expose-fd", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("severity-output", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("process", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("thread", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("maxconn", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("backlog", 1, KW_IGNORED, NULL, socket_note),
+	PARAM("nice", 1, KW_IGNORED, NULL, socket_note),
+	{ .word = NULL },
 };
 
 void stats_socket_line(struct parser *p, size_t at)

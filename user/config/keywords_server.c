@@ -23,68 +23,8 @@ void server_decl_init(struct server_decl *s)
 	s->observe.limit = 10;
 }
 
-static void set_check(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->checked = true;
-}
-
-static void unset_check(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->checked = false;
-}
-
-static void set_inter(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_time(p, at, 1, 1, &s->check.inter);
-}
-
-static void set_fastinter(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_time(p, at, 1, 1, &s->check.fastinter);
-}
-
-static void set_downinter(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_time(p, at, 1, 1, &s->check.downinter);
-}
-
 /* Bounded so that rise + fall - 1 stays a small int; no one waits for a thousand checks. */
 enum { RISE_FALL_MAX = 1000000 };
-
-static void set_rise(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_uint(p, at, 1, RISE_FALL_MAX, &s->check.rise);
-}
-
-static void set_fall(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_uint(p, at, 1, RISE_FALL_MAX, &s->check.fall);
-}
-
-static void set_port(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_uint(p, at, 1, 65535, &s->check.port);
-}
 
 static void set_addr(struct parser *p, void *target, size_t at)
 {
@@ -107,42 +47,6 @@ static void set_init_state(struct parser *p, void *target, size_t at)
 
 	if (value_choice(p, at, words, "state before the first check (up, fully-up, down, fully-down, none)", &start))
 		s->check.start = (enum check_start)start;
-}
-
-static void set_check_send_proxy(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->check.proxy_line = true;
-}
-
-static void unset_check_send_proxy(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->check.proxy_line = false;
-}
-
-static void set_check_ssl(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->check.tls = true;
-}
-
-static void unset_check_ssl(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->check.tls = false;
 }
 
 /* Without the word of the line 'ssl-server-verify' decides, when all files are read. */
@@ -189,56 +93,6 @@ static void set_verifyhost(struct parser *p, void *target, size_t at)
 
 	if (rule_word_is_clean(p, at, parser_word(p, at)))
 		s->check.verify_host = value_text(p, at);
-}
-
-static void set_weight(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_uint(p, at, 0, MODEL_WEIGHT_MAX, &s->weight);
-}
-
-static void set_id(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	value_uint(p, at, 1, 2147483647, &s->id);
-}
-
-static void set_backup(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->backup = true;
-}
-
-static void unset_backup(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->backup = false;
-}
-
-static void set_disabled(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->disabled = true;
-}
-
-static void set_enabled(struct parser *p, void *target, size_t at)
-{
-	struct server_decl *s = target;
-
-	(void)p;
-	(void)at;
-	s->disabled = false;
 }
 
 static void set_source(struct parser *p, void *target, size_t at)
@@ -323,123 +177,124 @@ static const char stream_note[] = "it tunes connections that a proxy makes; a cl
 static const char tls_word_note[] = "it counts with 'ssl' only";
 
 static const struct param server_params[] = {
-	{ "addr", 1, KW_ACCEPT, set_addr, NULL },
-	{ "backup", 0, KW_ACCEPT, set_backup, NULL },
-	{ "no-backup", 0, KW_ACCEPT, unset_backup, NULL },
-	{ "check", 0, KW_ACCEPT, set_check, NULL },
-	{ "no-check", 0, KW_ACCEPT, unset_check, NULL },
-	{ "disabled", 0, KW_ACCEPT, set_disabled, NULL },
-	{ "enabled", 0, KW_ACCEPT, set_enabled, NULL },
-	{ "downinter", 1, KW_ACCEPT, set_downinter, NULL },
-	{ "fall", 1, KW_ACCEPT, set_fall, NULL },
-	{ "fastinter", 1, KW_ACCEPT, set_fastinter, NULL },
-	{ "id", 1, KW_ACCEPT, set_id, NULL },
-	{ "inter", 1, KW_ACCEPT, set_inter, NULL },
-	{ "port", 1, KW_ACCEPT, set_port, NULL },
-	{ "rise", 1, KW_ACCEPT, set_rise, NULL },
-	{ "source", 1, KW_ACCEPT, set_source, NULL },
-	{ "weight", 1, KW_ACCEPT, set_weight, NULL },
+	PARAM("addr", 1, KW_ACCEPT, set_addr, NULL),
+	PARAM_SET("backup", struct server_decl, backup),
+	PARAM_UNSET("no-backup", struct server_decl, backup),
+	PARAM_SET("check", struct server_decl, checked),
+	PARAM_UNSET("no-check", struct server_decl, checked),
+	PARAM_SET("disabled", struct server_decl, disabled),
+	PARAM_UNSET("enabled", struct server_decl, disabled),
+	PARAM_DURATION("downinter", struct server_decl, check.downinter, 1),
+	PARAM_NUMBER("fall", struct server_decl, check.fall, 1, RISE_FALL_MAX),
+	PARAM_DURATION("fastinter", struct server_decl, check.fastinter, 1),
+	PARAM_NUMBER("id", struct server_decl, id, 1, 2147483647),
+	PARAM_DURATION("inter", struct server_decl, check.inter, 1),
+	PARAM_NUMBER("port", struct server_decl, check.port, 1, 65535),
+	PARAM_NUMBER("rise", struct server_decl, check.rise, 1, RISE_FALL_MAX),
+	PARAM("source", 1, KW_ACCEPT, set_source, NULL),
+	PARAM_NUMBER("weight", struct server_decl, weight, 0, MODEL_WEIGHT_MAX),
 
-	{ "maxconn", 1, KW_ACCEPT, set_maxconn, "a full server is passed over; there is no queue" },
-	{ "slowstart", 1, KW_ACCEPT, set_slowstart, NULL },
-	{ "on-marked-down", 1, KW_ACCEPT, set_marked_down, "its flows end, with a reset to both ends" },
-	{ "on-marked-up", 1, KW_ACCEPT, set_marked_up, "flows of backup servers end, with a reset to both ends" },
-	{ "usesrc", 1, KW_ACCEPT, set_usesrc, "the server sees the client: 'forward dnat'" },
-	{ "resolvers", 1, KW_WARNED, NULL, "host names are resolved once, when the file is read" },
+	PARAM("maxconn", 1, KW_ACCEPT, set_maxconn, "a full server is passed over; there is no queue"),
+	PARAM("slowstart", 1, KW_ACCEPT, set_slowstart, NULL),
+	PARAM("on-marked-down", 1, KW_ACCEPT, set_marked_down, "its flows end, with a reset to both ends"),
+	PARAM("on-marked-up", 1, KW_ACCEPT, set_marked_up, "flows of backup servers end, with a reset to both ends"),
+	PARAM("usesrc", 1, KW_ACCEPT, set_usesrc, "the server sees the client: 'forward dnat'"),
+	PARAM("resolvers", 1, KW_WARNED, NULL, "host names are resolved once, when the file is read"),
 
-	{ "interface", 1, KW_REFUSED, NULL, "remove it: packets leave as the route to the server says" },
-	{ "agent-check", 0, KW_ACCEPT, server_agent_check, NULL },
-	{ "no-agent-check", 0, KW_ACCEPT, server_agent_check, NULL },
-	{ "agent-port", 1, KW_ACCEPT, server_agent_port, NULL },
-	{ "agent-addr", 1, KW_ACCEPT, server_agent_addr, NULL },
-	{ "agent-inter", 1, KW_ACCEPT, server_agent_inter, NULL },
-	{ "agent-send", 1, KW_ACCEPT, server_agent_send, NULL },
-	{ "track", 1, KW_ACCEPT, server_track, NULL },
-	{ "observe", 1, KW_ACCEPT, server_observe, "fed by resets and missing answers to the first packet of a flow" },
-	{ "error-limit", 1, KW_ACCEPT, server_error_limit, NULL },
-	{ "on-error", 1, KW_ACCEPT, server_on_error, NULL },
-	{ "init-state", 1, KW_ACCEPT, set_init_state, NULL },
-	{ "check-ssl", 0, KW_ACCEPT, set_check_ssl, NULL },
-	{ "no-check-ssl", 0, KW_ACCEPT, unset_check_ssl, NULL },
-	{ "check-sni", 1, KW_ACCEPT, set_check_sni, NULL },
-	{ "check-alpn", 1, KW_ACCEPT, set_check_alpn, NULL },
-	{ "verify", 1, KW_ACCEPT, set_verify, NULL },
-	{ "verifyhost", 1, KW_ACCEPT, set_verifyhost, NULL },
-	{ "ca-file", 1, KW_ACCEPT, set_ca_file, NULL },
-	{ "check-send-proxy", 0, KW_ACCEPT, set_check_send_proxy, NULL },
-	{ "no-check-send-proxy", 0, KW_ACCEPT, unset_check_send_proxy, NULL },
-	{ "check-via-socks4", 0, KW_REFUSED, NULL, "checks go directly to the server" },
-	{ "namespace", 1, KW_PROXY, NULL, "packets stay in one network namespace; start an 'xlbd -n NAME' in each" },
+	PARAM("interface", 1, KW_REFUSED, NULL, "remove it: packets leave as the route to the server says"),
+	PARAM("agent-check", 0, KW_ACCEPT, server_agent_check, NULL),
+	PARAM("no-agent-check", 0, KW_ACCEPT, server_agent_check, NULL),
+	PARAM("agent-port", 1, KW_ACCEPT, server_agent_port, NULL),
+	PARAM("agent-addr", 1, KW_ACCEPT, server_agent_addr, NULL),
+	PARAM("agent-inter", 1, KW_ACCEPT, server_agent_inter, NULL),
+	PARAM("agent-send", 1, KW_ACCEPT, server_agent_send, NULL),
+	PARAM("track", 1, KW_ACCEPT, server_track, NULL),
+	PARAM("observe", 1, KW_ACCEPT, server_observe,
+	      "fed by resets and missing answers to the first packet of a flow"),
+	PARAM("error-limit", 1, KW_ACCEPT, server_error_limit, NULL),
+	PARAM("on-error", 1, KW_ACCEPT, server_on_error, NULL),
+	PARAM("init-state", 1, KW_ACCEPT, set_init_state, NULL),
+	PARAM_SET("check-ssl", struct server_decl, check.tls),
+	PARAM_UNSET("no-check-ssl", struct server_decl, check.tls),
+	PARAM("check-sni", 1, KW_ACCEPT, set_check_sni, NULL),
+	PARAM("check-alpn", 1, KW_ACCEPT, set_check_alpn, NULL),
+	PARAM("verify", 1, KW_ACCEPT, set_verify, NULL),
+	PARAM("verifyhost", 1, KW_ACCEPT, set_verifyhost, NULL),
+	PARAM("ca-file", 1, KW_ACCEPT, set_ca_file, NULL),
+	PARAM_SET("check-send-proxy", struct server_decl, check.proxy_line),
+	PARAM_UNSET("no-check-send-proxy", struct server_decl, check.proxy_line),
+	PARAM("check-via-socks4", 0, KW_REFUSED, NULL, "checks go directly to the server"),
+	PARAM("namespace", 1, KW_PROXY, NULL, "packets stay in one network namespace; start an 'xlbd -n NAME' in each"),
 
-	{ "ssl", 0, KW_PROXY, NULL, tls_note },
-	{ "send-proxy", 0, KW_PROXY, NULL, proxy_note },
-	{ "send-proxy-v2", 0, KW_PROXY, NULL, proxy_note },
-	{ "send-proxy-v2-ssl", 0, KW_PROXY, NULL, proxy_note },
-	{ "send-proxy-v2-ssl-cn", 0, KW_PROXY, NULL, proxy_note },
-	{ "socks4", 1, KW_PROXY, NULL, "SOCKS is spoken inside of the stream" },
-	{ "redir", 1, KW_PROXY, NULL, "a redirection is an answer to a request" },
-	{ "proto", 1, KW_PROXY, NULL, "it translates between versions of HTTP" },
-	{ "tcp-md5sig", 1, KW_PROXY, NULL, "only who ends a connection can sign its segments" },
+	PARAM("ssl", 0, KW_PROXY, NULL, tls_note),
+	PARAM("send-proxy", 0, KW_PROXY, NULL, proxy_note),
+	PARAM("send-proxy-v2", 0, KW_PROXY, NULL, proxy_note),
+	PARAM("send-proxy-v2-ssl", 0, KW_PROXY, NULL, proxy_note),
+	PARAM("send-proxy-v2-ssl-cn", 0, KW_PROXY, NULL, proxy_note),
+	PARAM("socks4", 1, KW_PROXY, NULL, "SOCKS is spoken inside of the stream"),
+	PARAM("redir", 1, KW_PROXY, NULL, "a redirection is an answer to a request"),
+	PARAM("proto", 1, KW_PROXY, NULL, "it translates between versions of HTTP"),
+	PARAM("tcp-md5sig", 1, KW_PROXY, NULL, "only who ends a connection can sign its segments"),
 
-	{ "cookie", 1, KW_IGNORED, NULL, "it counts with a 'cookie' line only, which needs a proxy" },
-	{ "minconn", 1, KW_IGNORED, NULL, queue_note },
-	{ "maxqueue", 1, KW_IGNORED, NULL, queue_note },
-	{ "strict-maxconn", 0, KW_IGNORED, NULL, "'maxconn' is never exceeded here" },
-	{ "init-addr", 1, KW_IGNORED, NULL, resolve_note },
-	{ "resolve-net", 1, KW_IGNORED, NULL, resolve_note },
-	{ "resolve-opts", 1, KW_IGNORED, NULL, resolve_note },
-	{ "resolve-prefer", 1, KW_IGNORED, NULL, resolve_note },
-	{ "non-stick", 0, KW_IGNORED, NULL, stream_note },
-	{ "stick", 0, KW_IGNORED, NULL, stream_note },
-	{ "guid", 1, KW_IGNORED, NULL, stream_note },
-	{ "hash-key", 1, KW_IGNORED, NULL, stream_note },
-	{ "shard", 1, KW_IGNORED, NULL, stream_note },
-	{ "tcp-ut", 1, KW_IGNORED, NULL, stream_note },
-	{ "tfo", 0, KW_IGNORED, NULL, stream_note },
-	{ "no-tfo", 0, KW_IGNORED, NULL, stream_note },
-	{ "pool-conn-name", 1, KW_IGNORED, NULL, stream_note },
-	{ "pool-low-conn", 1, KW_IGNORED, NULL, stream_note },
-	{ "pool-max-conn", 1, KW_IGNORED, NULL, stream_note },
-	{ "pool-purge-delay", 1, KW_IGNORED, NULL, stream_note },
-	{ "max-reuse", 1, KW_IGNORED, NULL, stream_note },
-	{ "ws", 1, KW_IGNORED, NULL, stream_note },
-	{ "log-bufsize", 1, KW_IGNORED, NULL, stream_note },
-	{ "log-proto", 1, KW_IGNORED, NULL, stream_note },
+	PARAM("cookie", 1, KW_IGNORED, NULL, "it counts with a 'cookie' line only, which needs a proxy"),
+	PARAM("minconn", 1, KW_IGNORED, NULL, queue_note),
+	PARAM("maxqueue", 1, KW_IGNORED, NULL, queue_note),
+	PARAM("strict-maxconn", 0, KW_IGNORED, NULL, "'maxconn' is never exceeded here"),
+	PARAM("init-addr", 1, KW_IGNORED, NULL, resolve_note),
+	PARAM("resolve-net", 1, KW_IGNORED, NULL, resolve_note),
+	PARAM("resolve-opts", 1, KW_IGNORED, NULL, resolve_note),
+	PARAM("resolve-prefer", 1, KW_IGNORED, NULL, resolve_note),
+	PARAM("non-stick", 0, KW_IGNORED, NULL, stream_note),
+	PARAM("stick", 0, KW_IGNORED, NULL, stream_note),
+	PARAM("guid", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("hash-key", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("shard", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("tcp-ut", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("tfo", 0, KW_IGNORED, NULL, stream_note),
+	PARAM("no-tfo", 0, KW_IGNORED, NULL, stream_note),
+	PARAM("pool-conn-name", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("pool-low-conn", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("pool-max-conn", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("pool-purge-delay", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("max-reuse", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("ws", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("log-bufsize", 1, KW_IGNORED, NULL, stream_note),
+	PARAM("log-proto", 1, KW_IGNORED, NULL, stream_note),
 	/* Words of TLS change nothing without 'ssl'. */
-	{ "crl-file", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "crt", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "sni", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "alpn", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "npn", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ciphers", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ciphersuites", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "curves", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ssl-min-ver", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "ssl-max-ver", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "check-proto", 1, KW_IGNORED, NULL, tls_word_note },
-	{ "allow-0rtt", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-ssl", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-send-proxy", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-send-proxy-v2", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-send-proxy-v2-ssl", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-send-proxy-v2-ssl-cn", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "proxy-v2-options", 1, KW_IGNORED, NULL, tls_word_note }, /* counts only with send-proxy-v2 */
-	{ "no-verifyhost", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "tls-tickets", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tls-tickets", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-sslv3", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv10", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv11", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv12", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "force-tlsv13", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-sslv3", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv10", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv11", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv12", 0, KW_IGNORED, NULL, tls_word_note },
-	{ "no-tlsv13", 0, KW_IGNORED, NULL, tls_word_note },
-	{ NULL, 0, KW_ACCEPT, NULL, NULL },
+	PARAM("crl-file", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("crt", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("sni", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("alpn", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("npn", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ciphers", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ciphersuites", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("curves", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ssl-min-ver", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ssl-max-ver", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("check-proto", 1, KW_IGNORED, NULL, tls_word_note),
+	PARAM("allow-0rtt", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-ssl", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-send-proxy", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-send-proxy-v2", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-send-proxy-v2-ssl", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-send-proxy-v2-ssl-cn", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("proxy-v2-options", 1, KW_IGNORED, NULL, tls_word_note), /* counts only with send-proxy-v2 */
+	PARAM("no-verifyhost", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("tls-tickets", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tls-tickets", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("force-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
+	PARAM("no-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
+	{ .word = NULL },
 };
 
 /* The address of a server. False after a message. */

@@ -76,6 +76,15 @@ struct keyword {
 	bool negatable; /* 'no' and 'default' may stand in front */
 };
 
+/* How a parameter's value gets into the target when nothing else is to be done. */
+enum param_kind {
+	PARAM_CALL, /* by its handle alone */
+	PARAM_ON,   /* a bool becomes true */
+	PARAM_OFF,
+	PARAM_UINT, /* a number from 'min' to 'max' */
+	PARAM_TIME, /* milliseconds, at least 'min' */
+};
+
 /* A parameter behind the fixed words of 'bind', 'server' and 'stats socket'. */
 struct param {
 	const char *word;
@@ -83,7 +92,25 @@ struct param {
 	enum keyword_status status;
 	void (*handle)(struct parser *p, void *target, size_t at); /* 'at': first word of its own */
 	const char *note;
+	enum param_kind kind;
+	size_t offset; /* of the value in the target */
+	unsigned int min, max;
 };
+
+/* Rows of tables of parameters. */
+#define PARAM(word_, args_, status_, handle_, note_)                                                                   \
+	{                                                                                                              \
+		.word = (word_), .nr_args = (args_), .status = (status_), .handle = (handle_), .note = (note_)         \
+	}
+#define PARAM_VALUE(word_, args_, kind_, type_, member_, min_, max_)                                                   \
+	{                                                                                                              \
+		.word = (word_), .nr_args = (args_), .kind = (kind_), .offset = offsetof(type_, member_),              \
+		.min = (min_), .max = (max_)                                                                           \
+	}
+#define PARAM_SET(word, type, member) PARAM_VALUE(word, 0, PARAM_ON, type, member, 0, 0)
+#define PARAM_UNSET(word, type, member) PARAM_VALUE(word, 0, PARAM_OFF, type, member, 0, 0)
+#define PARAM_NUMBER(word, type, member, min, max) PARAM_VALUE(word, 1, PARAM_UINT, type, member, min, max)
+#define PARAM_DURATION(word, type, member, min) PARAM_VALUE(word, 1, PARAM_TIME, type, member, min, 0)
 
 /* A range of a 'bind' line, in parse order. */
 struct bind_decl {
