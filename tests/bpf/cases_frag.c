@@ -14,17 +14,6 @@
 #include "way.h"
 #include "xlb.skel.h"
 
-static const struct way ways[] = {
-	{ .mode = XLB_MODE_FULLNAT, .family = 4 },
-	{ .mode = XLB_MODE_FULLNAT, .family = 6 },
-	{ .mode = XLB_MODE_DNAT, .family = 4 },
-	{ .mode = XLB_MODE_DNAT, .family = 6 },
-	{ .mode = XLB_MODE_L2DSR, .family = 4 },
-	{ .mode = XLB_MODE_L2DSR, .family = 6 },
-	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 4 },
-	{ .mode = XLB_MODE_IPIP, .family = 6, .tunnel = 6 },
-	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 6 },
-};
 static const struct way udp4 = { .mode = XLB_MODE_FULLNAT, .family = 4, .proto = IPPROTO_UDP },
 			udp6 = { .mode = XLB_MODE_FULLNAT, .family = 6, .proto = IPPROTO_UDP };
 
@@ -125,7 +114,7 @@ static void fragments__every_way__later_follow_first(void **state)
 	int server;
 	size_t i;
 
-	for (i = 0; i < 4 * sizeof(ways) / sizeof(ways[0]); i++) {
+	for (i = 0; i < 4 * NR_WAYS; i++) {
 		struct way w = ways[i / 4];
 
 		w.proto = i & 1 ? IPPROTO_UDP : IPPROTO_TCP;

@@ -9,17 +9,6 @@
 #include "fixture.h"
 #include "way.h"
 
-static const struct way ways[] = {
-	{ .mode = XLB_MODE_FULLNAT, .family = 4 },
-	{ .mode = XLB_MODE_FULLNAT, .family = 6 },
-	{ .mode = XLB_MODE_DNAT, .family = 4 },
-	{ .mode = XLB_MODE_DNAT, .family = 6 },
-	{ .mode = XLB_MODE_L2DSR, .family = 4 },
-	{ .mode = XLB_MODE_L2DSR, .family = 6 },
-	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 4 },
-	{ .mode = XLB_MODE_IPIP, .family = 6, .tunnel = 6 },
-	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 6 },
-};
 static const struct way full4 = { .mode = XLB_MODE_FULLNAT, .family = 4, .proto = IPPROTO_TCP },
 			full6 = { .mode = XLB_MODE_FULLNAT, .family = 6, .proto = IPPROTO_TCP };
 static const uint32_t ip_router = IP4(192, 0, 2, 1);
@@ -251,7 +240,7 @@ static void errors__about_flows_of_every_way__translated_and_sent_on(void **stat
 	int server, quote;
 	size_t i;
 
-	for (i = 0; i < 4 * sizeof(ways) / sizeof(ways[0]); i++) {
+	for (i = 0; i < 4 * NR_WAYS; i++) {
 		struct way w = ways[i / 4];
 
 		w.proto = i & 1 ? IPPROTO_UDP : IPPROTO_TCP;
@@ -274,7 +263,7 @@ static void errors__to_stateless_service__sent_to_its_server(void **state)
 	int quote;
 
 	fix_set_stateless(f);
-	for (i = 2 * 2; i < 2 * sizeof(ways) / sizeof(ways[0]); i++) {
+	for (i = 2 * 2; i < 2 * NR_WAYS; i++) {
 		struct way w = ways[i / 2];
 
 		w.proto = i & 1 ? IPPROTO_UDP : IPPROTO_TCP;

@@ -10,20 +10,6 @@
 #include "fixture.h"
 #include "way.h"
 
-/* The rows that are not made by loops: mode and families. */
-static const struct way ways[] = {
-	{ .mode = XLB_MODE_FULLNAT, .family = 4 },
-	{ .mode = XLB_MODE_FULLNAT, .family = 6 },
-	{ .mode = XLB_MODE_DNAT, .family = 4 },
-	{ .mode = XLB_MODE_DNAT, .family = 6 },
-	{ .mode = XLB_MODE_L2DSR, .family = 4 },
-	{ .mode = XLB_MODE_L2DSR, .family = 6 },
-	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 4 },
-	{ .mode = XLB_MODE_IPIP, .family = 6, .tunnel = 6 },
-	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 6 },
-};
-enum { TUNNELS = 6 }; /* index of the first one */
-
 static const char *row_name(const struct way *w)
 {
 	static const char *const modes[] = { "fullnat", "dnat", "l2dsr", "ipip" };
@@ -203,7 +189,7 @@ static void modes__server_behind_other_interface__redirected(void **state)
 
 	for (id = SRV_1; id <= SRV6_2; id++)
 		f->servers[id].oif = IF_OTHER;
-	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+	for (i = 0; i < NR_WAYS; i++) {
 		struct way w = ways[i];
 
 		w.proto = IPPROTO_UDP;

@@ -78,6 +78,18 @@ uint16_t establish(struct fix *f, uint16_t sport, int *ret_server)
 
 /* --- any way ------------------------------------------------------------------------------------------------------ */
 
+const struct way ways[NR_WAYS] = {
+	{ .mode = XLB_MODE_FULLNAT, .family = 4 },
+	{ .mode = XLB_MODE_FULLNAT, .family = 6 },
+	{ .mode = XLB_MODE_DNAT, .family = 4 },
+	{ .mode = XLB_MODE_DNAT, .family = 6 },
+	{ .mode = XLB_MODE_L2DSR, .family = 4 },
+	{ .mode = XLB_MODE_L2DSR, .family = 6 },
+	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 4 },
+	{ .mode = XLB_MODE_IPIP, .family = 6, .tunnel = 6 },
+	{ .mode = XLB_MODE_IPIP, .family = 4, .tunnel = 6 },
+};
+
 bool way_is_nat(const struct way *w)
 {
 	return w->mode == XLB_MODE_FULLNAT || w->mode == XLB_MODE_DNAT;

@@ -17,6 +17,10 @@ struct way {
 	bool tag;
 };
 
+/* Every mode with every family that it takes; proto and tag are for the cases to choose. */
+enum { NR_WAYS = 9, TUNNELS = 6 /* index of the first way by a tunnel */ };
+extern const struct way ways[NR_WAYS];
+
 /* Are both directions rewritten? */
 bool way_is_nat(const struct way *w);
 
