@@ -94,7 +94,8 @@ static const struct {
 	{ "maintenance of its own", { true, false, 0 }, true, false, SERVER_FMAINT,
 	  "1 Server be/s1 is going DOWN for maintenance. 1 active and 0 backup servers left. 7 sessions active, 0 requeued, 0 "
 	  "remaining in queue.\n" },
-	{ "maintenance of its own besides", { true, false, SERVER_IMAINT }, true, false, SERVER_IMAINT | SERVER_FMAINT, "" },
+	{ "maintenance of its own besides", { true, false, SERVER_IMAINT }, true, false, SERVER_IMAINT | SERVER_FMAINT,
+	  "" },
 	{ "its own ends first", { true, false, SERVER_IMAINT | SERVER_FMAINT }, true, false, SERVER_IMAINT,
 	  "5 Server be/s1 is leaving forced maintenance but remains in maintenance via be/s2.\n" },
 	{ "the other's ends first", { true, false, SERVER_IMAINT | SERVER_FMAINT }, true, false, SERVER_FMAINT,
@@ -109,7 +110,8 @@ static const struct {
 	{ "down while drained", { true, false, SERVER_IDRAIN }, false, false, SERVER_IDRAIN,
 	  "5 Server be/s1 is DOWN via be/s2. 0 active and 0 backup servers left. 7 sessions active, 0 requeued, 0 remaining in "
 	  "queue.\n5 Server be/s1 is leaving forced drain but remains in drain mode via be/s2.\n" },
-	{ "drain ends", { true, false, SERVER_IDRAIN }, true, false, 0, "5 Server be/s1 is UP (leaving forced drain).\n" },
+	{ "drain ends", { true, false, SERVER_IDRAIN }, true, false, 0,
+	  "5 Server be/s1 is UP (leaving forced drain).\n" },
 };
 /* clang-format on */
 

@@ -17,12 +17,19 @@
 
 enum { NR_ADDR_VALUES = XLB_ADDR_SLOTS + XLB_ADDR_FILTER };
 
+/* A server that gets another number, with another address. */
+struct move {
+	uint16_t from, to;
+};
+
 struct apply {
 	struct dp *dp;
 	const struct image *from, *to;
 	struct ring_area *areas; /* of the PLAN_RING steps, in their order */
 	size_t next_area;
 	uint32_t now; /* tick */
+	struct move *moves;
+	size_t nr_moves;
 };
 
 static void clear_percpu(const struct dp *dp, enum dp_map map, uint32_t id, size_t value_size)
@@ -89,17 +96,20 @@ static bool is_other_backend(const struct apply *a, size_t id)
 	return a->dp->backends[id].identity != a->to->backends[id].identity;
 }
 
-/* A number that comes to mean another server starts with counters of zero, or with those that the server had. */
+/*
+ * A number that comes to mean another server starts with counters of zero, or with those that the server had: also when
+ * it is a number that it had once, with an address that it has again.
+ */
 static void prepare_server(struct apply *a, size_t id)
 {
-	uint32_t before;
+	uint32_t before = number_before(a, a->to->servers[id].identity);
 
-	if (!is_other_server(a, id))
+	if (is_other_server(a, id))
+		clear_percpu(a->dp, DP_MAP_srv_stats, (uint32_t)id, sizeof(struct xlb_stats));
+	if (!before)
 		return;
-	before = number_before(a, a->to->servers[id].identity);
-	clear_percpu(a->dp, DP_MAP_srv_stats, (uint32_t)id, sizeof(struct xlb_stats));
-	if (before)
-		carry_counters(a, before, (uint32_t)id);
+	carry_counters(a, before, (uint32_t)id);
+	a->moves[a->nr_moves++] = (struct move){ (uint16_t)before, (uint16_t)id };
 }
 
 static void do_server(struct apply *a, size_t id)
@@ -426,6 +436,9 @@ static int prepare(struct apply *a, const struct plan *plan)
 
 	if (!err)
 		err = place_reserve(a->dp, plan_count(plan, PLAN_BIND_DEL));
+	a->moves = calloc(plan_count(plan, PLAN_SERVER) + 1, sizeof(*a->moves));
+	if (!a->moves)
+		err = -ENOMEM;
 	if (err)
 		return err;
 	a->now = dp_now_tick(a->dp);
@@ -433,6 +446,16 @@ static int prepare(struct apply *a, const struct plan *plan)
 		if (of_step[plan->steps[i].op])
 			of_step[plan->steps[i].op](a, plan->steps[i].index);
 	return 0;
+}
+
+/* Sticking is to the server, whatever its address: its clients follow it. */
+static void move_sticks(const struct apply *a)
+{
+	for (size_t i = 0; i < a->nr_moves; i++) {
+		uint16_t backend = a->to->servers[a->moves[i].to].backend;
+
+		stick_move(a->dp, a->to->backends[backend].stick, a->moves[i].from, a->moves[i].to);
+	}
 }
 
 void dp_hops_changed(struct dp *dp)
@@ -476,8 +499,11 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 		__atomic_store_n(&dp->control->idle_free, 0, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < plan->nr && !err; i++)
 		steps[plan->steps[i].op](&a, plan->steps[i].index);
-	if (!err)
+	if (!err) {
 		__atomic_store_n(&dp->control->idle_free, idle_free(to), __ATOMIC_RELEASE);
+		move_sticks(&a);
+	}
+	free(a.moves);
 	free(a.areas);
 	return err;
 }

@@ -317,6 +317,8 @@ void marks_turn(struct dp *dp);
 /* Makes the inner map, or one of the new size with the entries of the old one. 0 or negative errno. */
 int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick);
 void stick_del(struct dp *dp, uint32_t number);
+/* Clients that stick to server 'from' stick to 'to' from now on. */
+void stick_move(struct dp *dp, uint32_t number, uint16_t from, uint16_t to);
 /* What a pinned table is; identity 0: there is none. */
 struct image_stick stick_read(const struct dp *dp, uint32_t number);
 

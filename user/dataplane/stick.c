@@ -154,6 +154,29 @@ uint64_t dp_stick_used(const struct dp *dp, uint32_t number)
 	return nr;
 }
 
+void stick_move(struct dp *dp, uint32_t number, uint16_t from, uint16_t to)
+{
+	struct batch *b = malloc(sizeof(*b));
+	int fd = number ? open_inner(dp, number) : -1;
+	uint32_t token, *at = NULL;
+
+	while (b && fd >= 0 && !read_batch(fd, at, b)) {
+		for (uint32_t i = 0; i < b->nr; i++) {
+			if (b->values[i].server != from)
+				continue;
+			b->values[i].server = to;
+			(void)bpf_map_update_elem(fd, &b->keys[i], &b->values[i], BPF_EXIST);
+		}
+		token = b->token;
+		at = &token;
+		if (b->is_last)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
+	free(b);
+}
+
 static struct dp_stick describe_entry(struct dp *dp, const struct xlb_stick_key *key, const struct xlb_stick *value,
 				      int family)
 {
