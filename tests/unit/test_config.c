@@ -374,10 +374,10 @@ static void servers__parameters_and_faults__as_in_haproxy(void **state)
 		  0 },
 		{ "templates",
 		  "listen l\n bind :80\n balance roundrobin\n server-template s 2 1.1.1.1:80 weight 5\n"
-		  " server-template t 8-9 1.1.1.2:80 disabled\n",
+		  " server-template t 8-9 1.1.1.2:80 disabled id 7\n",
 		  "",
 		  "listen l#1 -> l 0.0.0.0:80\nbackend l#1\nserver l/s1#1 1.1.1.1:80 w5\nserver l/s2#2 1.1.1.1:80 w5\n"
-		  "server l/t8#3 1.1.1.2:80 w1 disabled\nserver l/t9#4 1.1.1.2:80 w1 disabled\n",
+		  "server l/t8#7 1.1.1.2:80 w1 disabled\nserver l/t9#4 1.1.1.2:80 w1 disabled\n",
 		  0 },
 		{ "templates in error",
 		  "backend b\n balance roundrobin\n server s2 1.1.1.1:80\n server-template s 3 1.1.1.1:80\n"
@@ -386,8 +386,7 @@ static void servers__parameters_and_faults__as_in_haproxy(void **state)
 		  " server-template w 1-4097 1.1.1.1:80\n server-template x+ 1 1.1.1.1:80\n server-template y 2 "
 		  "1.1.1.1:80 "
 		  "id 9\n",
-		  "E C0301 4:18\nE C0201 5:20\nE C0201 6:20\nE C0201 7:20\nE C0201 8:20\nE C0206 9:18\nE C0301 10:18\n",
-		  NULL, 0 },
+		  "E C0301 4:18\nE C0201 5:20\nE C0201 6:20\nE C0201 7:20\nE C0201 8:20\nE C0206 9:18\n", NULL, 0 },
 	};
 
 	RUN(cases);

@@ -39,7 +39,8 @@ static size_t addresses(const struct server_decl *like, struct addr *ret, size_t
 	return like->host ? endpoint_addresses(like->host, like->addr.family, ret, cap) : 1;
 }
 
-static void add(struct parser *p, size_t at, const struct server_decl *like, unsigned int number,
+/* An 'id' is that of the first, as in HAProxy; no two servers could share it. */
+static void add(struct parser *p, size_t at, const struct server_decl *like, unsigned int number, bool is_first,
 		const struct addr *addr)
 {
 	struct server_decl *s = arena_alloc(&p->arena, sizeof(*s));
@@ -50,6 +51,7 @@ static void add(struct parser *p, size_t at, const struct server_decl *like, uns
 	s->name = arena_printf(&p->arena, "%s%u", parser_word(p, at), number);
 	s->place = parser_place(p, at);
 	s->addr = *addr;
+	s->id = is_first ? like->id : 0;
 	if (s->name)
 		server_enter(p, s);
 }
@@ -70,7 +72,7 @@ void server_template_line(struct parser *p, size_t at)
 		return;
 	nr = addresses(like, list, hi - lo + 1);
 	for (i = 0; i <= hi - lo && (i < nr || !like->host); i++)
-		add(p, at, like, lo + (unsigned int)i, &list[like->host ? i : 0]);
+		add(p, at, like, lo + (unsigned int)i, !i, &list[like->host ? i : 0]);
 	if (i <= hi - lo)
 		caution(p, at + 2, CODE_NOT_ENFORCED, "write a smaller number, or read the file again when it has more",
 			"the name '%s' has %zu address%s: there is no server from '%s%zu' on", like->host, nr,

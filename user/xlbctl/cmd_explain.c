@@ -128,6 +128,6 @@ enum ctl_exit cmd_explain(struct ctl *c)
 									    c->words[0][i];
 	upper[i] = '\0';
 	near = diag_suggest(upper, names);
-	return ctl_fail(CTL_NOT_FOUND, "there is no reason '%s'%s%s%s; xlbctl explain lists them all.", c->words[0],
-			near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
+	return ctl_fail(CTL_NOT_FOUND, "there is no reason or code '%s'%s%s%s; xlbctl explain lists the reasons.",
+			c->words[0], near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
 }
