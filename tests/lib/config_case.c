@@ -85,6 +85,8 @@ static void script_text_of(const struct check_conf *c, struct buf *out)
 	}
 	if (c->script && c->script->nolb_on_404)
 		buf_puts(out, " 404");
+	if (c->script && c->script->send_state)
+		buf_puts(out, " state");
 	if (c->tls)
 		buf_printf(out, " tls%s ca=%s sni=%s alpn=%s host=%s", c->verify ? "" : ":none",
 			   c->ca_file ? c->ca_file : "-", c->sni ? c->sni : "-", c->alpn ? c->alpn : "-",

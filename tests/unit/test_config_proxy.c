@@ -232,7 +232,7 @@ static void checks__kinds__reach_the_servers(void **state)
 			  " http-check send-state\n tcp-check send-lf x\n server s 1.1.1.1:80 check "
 			  "check-via-socks4\n",
 		  .diags = "E C0205 2:21\nE C0205 3:23\nE C0205 4:18\nE C0105 5:26\n"
-			   "E C0402 6:18\nE C0402 7:2\nW C0403 8:2\nE C0402 9:2\nE C0402 10:28\n" },
+			   "E C0402 6:18\nE C0402 7:2\nE C0402 9:2\nE C0402 10:28\n" },
 	};
 
 	RUN(cases);

@@ -146,7 +146,13 @@ static unsigned int on_finished(void *arg, const struct health_result *res)
 	return o->next_ms;
 }
 
-static const struct health_ops ops = { .started = on_started, .finished = on_finished };
+static void describe(void *arg, char *buf, size_t cap)
+{
+	(void)arg;
+	snprintf(buf, cap, "UP 1/3; name=b/s");
+}
+
+static const struct health_ops ops = { .describe = describe, .started = on_started, .finished = on_finished };
 
 static struct addr loopback(void)
 {
@@ -504,6 +510,20 @@ static void http__each_configuration__haproxys_request(void **state)
 	unsetenv("ALL_PROXY");
 }
 
+static void http__send_state__header_of_the_owners_words(void **state)
+{
+	struct check_decl decl = { .option = OPTION_HTTP, .send_state = true };
+	struct web *w = web_open(*state, "HTTP/1.1 200 OK\r\n\r\n");
+	struct owner o;
+
+	owner_init(&o, CHECK_TCP);
+	o.conf.type = CHECK_HTTP;
+	assert_int_equal(check_script_build(&decl, &o.conf.script), 0);
+	probe_once(*state, &o, w->port);
+	assert_string_equal(w->request, "OPTIONS / HTTP/1.0\r\nx-haproxy-server-state: UP 1/3; name=b/s\r\n\r\n");
+	script_put(o.conf.script);
+}
+
 static void http__refused__l4con(void **state)
 {
 	struct owner o;
@@ -779,6 +799,7 @@ int main(void)
 		WITH_LOOP(health_start__nothing_to_ask__refused),
 		WITH_LOOP(http__each_answer__its_code),
 		WITH_LOOP(http__each_configuration__haproxys_request),
+		WITH_LOOP(http__send_state__header_of_the_owners_words),
 		WITH_LOOP(http__refused__l4con),
 		WITH_LOOP(http__connected_but_silent__l7tout),
 		WITH_LOOP(http__reset_after_request__sockerr),

@@ -92,6 +92,7 @@ static void make_http(struct maker *m, const struct check_decl *d)
 	size_t nr = from ? from->nr : 0, at = 0;
 
 	m->script->nolb_on_404 = d->nolb_on_404;
+	m->script->send_state = d->send_state;
 	m->script->is_protocol = true;
 	if (nr && from->rules[0].action == RULE_CONNECT)
 		copy_rules(m, from, 0, ++at);
@@ -425,6 +426,7 @@ struct check_script *check_script_of_path(const struct check_script *script, con
 		const struct check_script *from = script ? script : made;
 
 		m.script->nolb_on_404 = from->nolb_on_404;
+		m.script->send_state = from->send_state;
 		m.script->is_protocol = from->is_protocol;
 		copy_rules(&m, from, 0, from->nr);
 	}

@@ -49,7 +49,7 @@ struct check_decl {
 	struct check_script *datagram;		      /* of '#@xlb check udp|dns', or NULL. The parser frees it */
 	struct diag_place place;		      /* of the line that chose the option */
 	const char *hello;			      /* of 'option smtpchk', or NULL: "HELO localhost" */
-	bool nolb_on_404;
+	bool nolb_on_404, send_state;
 };
 
 /* check_rules.c, check_expect.c: handlers of 'tcp-check' and 'http-check' lines; 'at': first word after the keyword. */

@@ -116,6 +116,12 @@ static void on_disable_on_404(struct parser *p, size_t at)
 	checks_of(p)->nolb_on_404 = true;
 }
 
+static void on_send_state(struct parser *p, size_t at)
+{
+	(void)at;
+	checks_of(p)->send_state = true;
+}
+
 /* --- known protocols --------------------------------------------------------------------------------------------- */
 
 /* Words go into packets with a fixed frame around them. */
@@ -234,8 +240,7 @@ const struct keyword keywords_check[] = {
 	{ "http-check send", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, rule_request, NULL, false },
 	{ "http-check expect", IN_ANY_BACK, 1, ARGS_ANY, KW_ACCEPT, rule_expect_http, NULL, false },
 	{ "http-check disable-on-404", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_disable_on_404, NULL, false },
-	{ "http-check send-state", IN_ANY_BACK, 0, 0, KW_WARNED, NULL,
-	  "requests carry no 'X-Haproxy-Server-State' header", false },
+	{ "http-check send-state", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_send_state, NULL, false },
 	{ "http-check set-var", IN_ANY_BACK, 1, ARGS_ANY, KW_REFUSED, NULL, no_variable, false },
 	{ "http-check unset-var", IN_ANY_BACK, 1, ARGS_ANY, KW_REFUSED, NULL, no_variable, false },
 	{ NULL, 0, 0, 0, KW_ACCEPT, NULL, NULL, false },

@@ -41,6 +41,8 @@ struct health_ops {
 	/* The path as it is now, asked for at each probe of a check with 'via'; may be NULL where there are none. 0,
 	 * -EHOSTUNREACH: the next hop is not known, -EADDRNOTAVAIL: there is no address to ask from. */
 	int (*path)(void *arg, struct health_path *ret);
+	/* What 'http-check send-state' tells the server of itself; may be NULL where no script has it. */
+	void (*describe)(void *arg, char *buf, size_t cap);
 	/* A probe starts. */
 	void (*started)(void *arg);
 	/* A probe ended; enters the result and returns after how many ms from the probe's start the next is due. */

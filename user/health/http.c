@@ -18,7 +18,10 @@
 #include "health/probe.h"
 #include "model/http_answer.h"
 
-enum { HEADERS_MAX = 16384 };
+enum {
+	HEADERS_MAX = 16384,
+	STATE_MAX = 1024, /* of a server, in a header of a request */
+};
 
 struct http_question {
 	struct curl_transfer transfer; /* first: what libcurl hands back */
@@ -302,6 +305,18 @@ static bool has_header(const char *lines, const char *name)
 	return false;
 }
 
+/* What the balancer thinks of the server, as HAProxy writes it. */
+static bool add_state(struct http_question *q)
+{
+	const struct health_probe *p = q->probe;
+	char line[STATE_MAX] = "x-haproxy-server-state: ";
+	size_t len = strlen(line);
+
+	if (p->ops->describe)
+		p->ops->describe(p->arg, line + len, sizeof(line) - len);
+	return add_header(q, line);
+}
+
 /* A header without value is one that libcurl must not send. */
 static bool add_headers(struct http_question *q, const struct rule_request *r, bool is_11)
 {
@@ -314,6 +329,8 @@ static bool add_headers(struct http_question *q, const struct rule_request *r, b
 		if (!has_header(r->headers, name) && !add_header(q, unwanted[i]))
 			return false;
 	}
+	if (q->script->send_state && !add_state(q))
+		return false;
 	return add_own_headers(q, r->headers) && (!is_11 || add_header(q, "Connection: close"));
 }
 

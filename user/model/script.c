@@ -210,7 +210,8 @@ bool script_equal(const struct check_script *a, const struct check_script *b)
 {
 	if (a == b)
 		return true;
-	if (!a || !b || a->nr != b->nr || a->nolb_on_404 != b->nolb_on_404 || a->is_protocol != b->is_protocol)
+	if (!a || !b || a->nr != b->nr || a->nolb_on_404 != b->nolb_on_404 || a->send_state != b->send_state ||
+	    a->is_protocol != b->is_protocol)
 		return false;
 	for (size_t i = 0; i < a->nr; i++)
 		if (!same_rule(&a->rules[i], &b->rules[i]))

@@ -95,6 +95,7 @@ struct check_rule {
 struct check_script {
 	unsigned int refs;
 	bool nolb_on_404; /* 'disable-on-404': an answer of 404 stops new flows, and is no failure */
+	bool send_state;  /* 'send-state': requests tell the server what the balancer thinks of it */
 	bool is_protocol; /* one of the checks of known protocols: messages name no steps */
 	struct check_rule *rules;
 	size_t nr, cap;

@@ -73,12 +73,26 @@ static int path(void *arg, struct health_path *ret)
 	return k && k->ops->path ? k->ops->path(k->arg, ret) : -EINVAL;
 }
 
-static const struct health_ops shared_ops = { .path = path, .started = on_started, .finished = on_finished };
+static void describe(void *arg, char *buf, size_t cap)
+{
+	const struct asker *a = arg;
+	const struct ask *k = TAILQ_FIRST(&a->asks);
 
-/* What 404 means depends on whether the one who asks finds the server up: such a check is for one alone. */
+	if (k && k->ops->describe)
+		k->ops->describe(k->arg, buf, cap);
+}
+
+static const struct health_ops shared_ops = {
+	.path = path, .describe = describe, .started = on_started, .finished = on_finished
+};
+
+/*
+ * What 404 means depends on whether the one who asks finds the server up, and what it is told of itself on who it is:
+ * such a check is for one alone.
+ */
 static bool can_share(const struct check_conf *c)
 {
-	return !c->script || !c->script->nolb_on_404;
+	return !c->script || (!c->script->nolb_on_404 && !c->script->send_state);
 }
 
 static struct asker_key key_of(const struct check_conf *conf, const struct addr *addr, uint16_t port)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uthash.h>
 
 #include "base/log.h"
@@ -187,7 +188,30 @@ static int on_path(void *arg, struct health_path *ret)
 	return path_to_server(it->checks->st, it->server, &it->check.conf.via, ret);
 }
 
-static const struct health_ops check_ops = { .path = on_path, .started = on_started, .finished = on_finished };
+/* Weight and connections of the server and of its backend; a queue there is none. */
+static void on_describe(void *arg, char *buf, size_t cap)
+{
+	const struct item *it = arg;
+	const struct state *st = it->checks->st;
+	const struct server *s = it->server, *other;
+	char status[SERVER_STATUS_MAX], addr[ADDR_TEXT_MAX], host[HOST_NAME_MAX + 1] = "";
+	unsigned int weight = 0, active = 0;
+
+	TAILQ_FOREACH(other, &s->backend->servers, next) {
+		weight += server_is_usable(other) ? other->run.weight : 0;
+		active += dp_active_of_server(st->dp, other->run.dp_id);
+	}
+	if (!st->model->node)
+		(void)gethostname(host, sizeof(host) - 1);
+	snprintf(buf, cap, "%s; address=%s; port=%u; name=%s/%s; node=%s; weight=%u/%u; scur=%u/%u; qcur=0",
+		 server_status(s, status), addr_format(&s->addr, addr), s->port, s->backend->name, s->name,
+		 st->model->node ? st->model->node : host, s->run.weight, weight,
+		 dp_active_of_server(st->dp, s->run.dp_id), active);
+}
+
+static const struct health_ops check_ops = {
+	.path = on_path, .describe = on_describe, .started = on_started, .finished = on_finished
+};
 
 static void on_agent_started(void *arg)
 {
