@@ -5,7 +5,10 @@
  * Live-frame test runs of the program 'flood' in OBJECT (tools/scene/flood.bpf.c) send frames out of INTERFACE, to the
  * station MAC, at RATE per second; 0: as fast as the core goes. With a veth, what the other end makes of the frames
  * runs on the same core, so that the fastest rate is what core, generator and program achieve together. Prints "sent N
- * in S s, R per second".
+ * in S s, C s of them on a core, R per second": R is of the S seconds, or of the C seconds if RATE is 0, since then it
+ * says what a core can do.
+ *
+ * The kernel takes a test run down for some 40 ms, in which it waits. So several senders take turns, on one core.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,10 +16,13 @@
 #include <linux/ip.h>
 #include <linux/tcp.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,8 +33,16 @@ enum {
 	FLOOD_TOS = 0x04, /* by which the sink knows them */
 	FRAME_LEN = 64,
 	BATCH = 64,
-	BURST_US = 500,	   /* between two bursts when there is a rate */
-	BURST_MOST = 4096, /* frames */
+	NR_SENDERS = 4,
+	PERIOD_US = 100000, /* between two bursts of a sender */
+	WAIT_US = 500,
+	FASTEST_BURST = 1 << 17, /* frames, without a rate */
+};
+
+/* What the senders tell. */
+struct tally {
+	uint64_t sent;
+	double cpu_s;
 };
 
 /* The read-only data of the program. */
@@ -119,27 +133,71 @@ static void send_frames(int prog, const struct settings *s, uint32_t nr)
 		die("test run");
 }
 
-static void run(int prog, const struct settings *s, double rate, double seconds)
+/* Sends at 'rate' for 'seconds', from 'start' on; 0: as fast as it goes. */
+static void run(int prog, const struct settings *s, double rate, double start, double seconds, struct tally *ret)
 {
-	double start = now_s(CLOCK_MONOTONIC), passed = 0;
-	uint64_t sent = 0, skipped = 0, due;
+	double burst = rate * PERIOD_US / 1e6, passed;
+	uint64_t skipped = 0, due;
 
-	while (passed < seconds) {
-		due = rate > 0 ? (uint64_t)(passed * rate) - skipped : sent + BURST_MOST;
-		if (due >= sent + BATCH) {
-			/* Time that the scheduler has taken is not made good beyond one burst. */
-			if (due - sent > BURST_MOST)
-				skipped += due - sent - BURST_MOST;
-			due = due - sent > BURST_MOST ? BURST_MOST : due - sent;
-			send_frames(prog, s, (uint32_t)due);
-			sent += due;
-		} else {
-			usleep(BURST_US);
+	while ((passed = now_s(CLOCK_MONOTONIC) - start) < seconds) {
+		due = rate > 0 ? (passed > 0 ? (uint64_t)(passed * rate) - skipped : 0) : ret->sent + FASTEST_BURST;
+		if (due < ret->sent + BATCH || (rate > 0 && (double)(due - ret->sent) < burst)) {
+			usleep(WAIT_US);
+			continue;
 		}
-		passed = now_s(CLOCK_MONOTONIC) - start;
+		due -= ret->sent;
+		/* Time that the scheduler has taken is not made good beyond one burst. */
+		if (rate > 0 && (double)due > 2 * burst) {
+			skipped += due - (uint64_t)(2 * burst);
+			due = (uint64_t)(2 * burst);
+		}
+		send_frames(prog, s, (uint32_t)due);
+		ret->sent += due;
 	}
-	printf("sent %llu in %.1f s, %.1f s of them on a core, %.0f per second\n", (unsigned long long)sent, passed,
-	       now_s(CLOCK_PROCESS_CPUTIME_ID), (double)sent / passed);
+	ret->cpu_s = now_s(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static void stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("affinity");
+}
+
+/* One process for each sender, each with sources of its own, one after the other within a period. */
+static void run_all(const char *path, struct settings *s, double rate, double seconds)
+{
+	int nr = rate > 0 ? NR_SENDERS : 1, status;
+	struct tally *tally = mmap(NULL, NR_SENDERS * sizeof(*tally), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+		     sum = { 0 };
+	double start = now_s(CLOCK_MONOTONIC);
+
+	if (tally == MAP_FAILED)
+		die("memory");
+	for (int i = 0; i < nr; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (!pid) {
+			s->first += (uint64_t)i << 40;
+			run(load(path, s), s, rate / nr, start + (double)i * PERIOD_US / 1e6 / nr, seconds, &tally[i]);
+			_exit(0);
+		}
+	}
+	while (wait(&status) > 0)
+		if (status)
+			exit(1);
+	for (int i = 0; i < nr; i++) {
+		sum.sent += tally[i].sent;
+		sum.cpu_s += tally[i].cpu_s;
+	}
+	printf("sent %llu in %.1f s, %.1f s of them on a core, %.0f per second\n", (unsigned long long)sum.sent,
+	       seconds, sum.cpu_s, (double)sum.sent / (rate > 0 ? seconds : sum.cpu_s));
 }
 
 int main(int argc, char **argv)
@@ -155,6 +213,7 @@ int main(int argc, char **argv)
 		die(argv[2]);
 	s.first = (uint64_t)(now_s(CLOCK_MONOTONIC) * 1e9);
 	fill(&s, argv[3], argv[4], argv[5]);
-	run(load(argv[1], &s), &s, atof(argv[6]), atof(argv[7]));
+	stay_here();
+	run_all(argv[1], &s, atof(argv[6]), atof(argv[7]));
 	return 0;
 }
