@@ -164,9 +164,9 @@ static __always_inline __u32 hit_slot(void *data, const struct xlb_backend *be, 
 	if (!XLB_RING_LEN(ring))
 		return 0;
 	if (v6)
-		hash = xlb_select_hash6(be, hit_saddr(data, true), hit_daddr(data, true), ports, ports >> 16);
+		hash = xlb_select_hash6(be, hit_saddr(data, true), hit_daddr(data, true), ports);
 	else
-		hash = xlb_select_hash4(be, *hit_saddr(data, false), *hit_daddr(data, false), ports, ports >> 16);
+		hash = xlb_select_hash4(be, *hit_saddr(data, false), *hit_daddr(data, false), ports);
 	return ring_entry(ring, xlb_select_pos(hash, XLB_RING_LEN(ring)));
 }
 
@@ -192,17 +192,23 @@ static __always_inline void hit_count_syn(__u32 service, __u32 server)
 		s->connections++;
 }
 
-/* A packet of stateless service number 'id'. */
-static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 id, const struct xlb_service *svc,
-					 __u32 flags, bool v6)
+/* Is the packet for the bind that xlb_addr.hot_port and its neighbours name? 'hot' is the word of those. */
+static __always_inline bool hit_is_hot(void *data, __u64 hot, bool v6)
 {
-	struct xlb_backend *be = XLB_IN(backends, svc->backend);
+	__u32 udp = hit_proto(data, v6) == IPPROTO_UDP ? XLB_HOT_UDP : 0;
+
+	return (__u16)(hot >> 16) == hit_dport(data, v6) && (hot >> 32 & XLB_HOT_UDP) == udp && hot >> 48;
+}
+
+/* A packet of stateless service number 'id', which has that backend. */
+static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 id, __u32 backend, __u32 flags, bool v6)
+{
 	struct xlb_server *srv;
 	__u32 entry;
 
-	if (!be || !hit_is_sound(data, flags, v6))
+	if (!hit_is_sound(data, flags, v6))
 		return HIT_SLOW;
-	entry = hit_slot(data, be, v6);
+	entry = hit_slot(data, XLB_IN(backends, backend), v6);
 	if (!entry || entry & XLB_SLOT_MARK)
 		return HIT_SLOW;
 	srv = server_at(entry);
@@ -312,6 +318,7 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 	__u32 addr_slot = 0, flags = 0, service;
 	struct xlb_service *svc;
 	struct xlb_addr *addr;
+	__u64 hot;
 
 	if (hit_l4(data, v6) > end)
 		return account(ctx, XLB_R_NOT_IP, 0);
@@ -327,10 +334,13 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 	if (!hit_plain_l4(data, end, v6, &flags))
 		return HIT_SLOW;
 	if (addr->flags & XLB_ADDR_STATELESS) {
+		hot = READ_ONCE(*(__u64 *)&addr->first_range);
+		if (hit_is_hot(data, hot, v6))
+			return hit_stateless(ctx, data, hot >> 32 & ~XLB_HOT_UDP & 0xffff, hot >> 48, flags, v6);
 		service = vip_find(addr_slot, hit_dport(data, v6), hit_proto(data, v6));
 		svc = service_at(service);
-		if (service && svc && is_stateless(svc))
-			return hit_stateless(ctx, data, service, svc, flags, v6);
+		if (service && is_stateless(svc))
+			return hit_stateless(ctx, data, service, svc->backend, flags, v6);
 	}
 	if (hit_proto(data, v6) == IPPROTO_TCP && (flags & PLAIN_FLAGS) != TCP_ACK)
 		return HIT_SLOW;

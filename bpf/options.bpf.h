@@ -44,7 +44,7 @@ __noinline int xlb_source_route(struct xdp_md *ctx, struct xlb_pkt *pkt)
 			s->next_option = i + 1;
 			continue;
 		}
-		if (ip[i + 1] < 2)
+		if (i + 1 >= len || ip[i + 1] < 2)
 			return 1;
 		s->next_option = i + ip[i + 1];
 	}

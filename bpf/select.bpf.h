@@ -40,8 +40,8 @@ static __always_inline __u32 ring_entry(__u64 ring, __u32 pos)
 static __always_inline __u32 select_hash(const struct xlb_backend *be, const struct xlb_pkt *pkt)
 {
 	if (pkt->family == 6)
-		return xlb_select_hash6(be, pkt->saddr, pkt->daddr, pkt->sport, pkt->dport);
-	return xlb_select_hash4(be, pkt->saddr[0], pkt->daddr[0], pkt->sport, pkt->dport);
+		return xlb_select_hash6(be, pkt->saddr, pkt->daddr, pkt->ports);
+	return xlb_select_hash4(be, pkt->saddr[0], pkt->daddr[0], pkt->ports);
 }
 
 /*

@@ -54,7 +54,9 @@ struct xlb_backend {
 	__u8 draws;	    /* RANDOM: 1..8 */
 	__u16 stick;	    /* persistence: index into xlb_sticks, 0: none */
 	__u32 stick_expire; /* ticks since the last new flow of a source, after which it is forgotten */
-	__u32 pad[5];
+	__be32 src4_mask;   /* of 'parts' and 'mask4', by xlb_backend_set_masks(): what of an IPv4 packet is hashed */
+	__u32 ports_mask;   /* source port in the low half, as the two lie in memory */
+	__u32 pad[3];
 };
 
 /* Algorithm, first value in xlb_tables.ring, number of entries; 0 entries: no usable server. */
@@ -106,7 +108,7 @@ _Static_assert(sizeof(struct xlb_ring) == XLB_LINE, "a ring value is one cache l
  * Selection hash: what stays the same for all packets that shall meet the same server. Multiplied and mixed as
  * xlb_flow_mix() does, with the backend's seed; no secret of the table takes part, so that two nodes agree.
  */
-static inline __u64 xlb_select_word(__u64 hash, __u64 seed, __u32 word)
+static inline __u64 xlb_select_word(__u64 hash, __u64 seed, __u64 word)
 {
 	hash = (hash ^ word) * seed;
 	return hash ^ hash >> 29;
@@ -120,24 +122,32 @@ static inline __u32 xlb_select_mask(__be32 word, __s32 bits)
 	return bits <= 0 ? 0 : (__u32)word & __builtin_bswap32(~(0xffffffffu >> bits));
 }
 
-static inline __u32 xlb_select_hash4(const struct xlb_backend *be, __be32 saddr, __be32 daddr, __be16 sport,
-				     __be16 dport)
+/* Source and destination port as one word, as they lie in memory. */
+static inline __u32 xlb_port_word(__be16 sport, __be16 dport)
 {
-	__u64 hash = be->seed[0];
+	return (__u32)sport | (__u32)dport << 16;
+}
 
-	if (be->parts & XLB_HASH_SRC)
-		hash = xlb_select_word(hash, be->seed[1], xlb_select_mask(saddr, be->mask4));
-	if (be->parts & (XLB_HASH_SPORT | XLB_HASH_DPORT))
-		hash = xlb_select_word(hash, be->seed[1],
-				       (be->parts & XLB_HASH_SPORT ? (__u32)sport << 16 : 0) |
-					       (be->parts & XLB_HASH_DPORT ? (__u32)dport : 0));
+/* To be called when 'parts' or 'mask4' has changed. */
+static inline void xlb_backend_set_masks(struct xlb_backend *be)
+{
+	be->src4_mask = be->parts & XLB_HASH_SRC ? (__be32)xlb_select_mask((__be32)0xffffffff, be->mask4) : 0;
+	be->ports_mask = (be->parts & XLB_HASH_SPORT ? 0xffffu : 0) | (be->parts & XLB_HASH_DPORT ? 0xffff0000u : 0);
+}
+
+/* 'ports' as xlb_port_word() makes it, here and below. One multiplication for what most hash. */
+static inline __u32 xlb_select_hash4(const struct xlb_backend *be, __be32 saddr, __be32 daddr, __u32 ports)
+{
+	__u64 hash = xlb_select_word(be->seed[0], be->seed[1],
+				     (__u64)((__u32)saddr & be->src4_mask) << 32 | (ports & be->ports_mask));
+
 	if (be->parts & XLB_HASH_DST)
 		hash = xlb_select_word(hash, be->seed[1], (__u32)daddr);
 	return (hash * 0xbf58476d1ce4e5b9ull) >> 32;
 }
 
 static inline __u32 xlb_select_hash6(const struct xlb_backend *be, const __be32 *saddr, const __be32 *daddr,
-				     __be16 sport, __be16 dport)
+				     __u32 ports)
 {
 	__u64 hash = be->seed[0];
 	int i;
@@ -145,9 +155,7 @@ static inline __u32 xlb_select_hash6(const struct xlb_backend *be, const __be32 
 	for (i = 0; i < 4 && be->parts & XLB_HASH_SRC; i++)
 		hash = xlb_select_word(hash, be->seed[1], xlb_select_mask(saddr[i], (__s32)be->mask6 - 32 * i));
 	if (be->parts & (XLB_HASH_SPORT | XLB_HASH_DPORT))
-		hash = xlb_select_word(hash, be->seed[1],
-				       (be->parts & XLB_HASH_SPORT ? (__u32)sport << 16 : 0) |
-					       (be->parts & XLB_HASH_DPORT ? (__u32)dport : 0));
+		hash = xlb_select_word(hash, be->seed[1], ports & be->ports_mask);
 	for (i = 0; i < 4 && be->parts & XLB_HASH_DST; i++)
 		hash = xlb_select_word(hash, be->seed[1], (__u32)daddr[i]);
 	return (hash * 0xbf58476d1ce4e5b9ull) >> 32;

@@ -55,8 +55,16 @@ struct xlb_addr {
 	__u8 pad;
 	__u32 bloom[XLB_ADDR_BLOOM_WORDS]; /* bit xlb_port_bit(): a bind, or a server port, of this number may exist */
 	__u16 first_range; /* the address's ranges are xlb_tables.ranges[first_range .. + nr_ranges - 1] */
-	__u16 pad2[3];
+	/*
+	 * One bind of a stateless service (the others are found in 'vips'), so that its packets need neither that table
+	 * nor the service. One aligned word with first_range, written by one store.
+	 */
+	__be16 hot_port;
+	__u16 hot_service; /* 0: none; with XLB_HOT_UDP */
+	__u16 hot_backend;
 };
+
+enum { XLB_HOT_UDP = 0x8000 };
 
 /*
  * One bind: a way of a bucket of table vips. It lies in bucket xlb_vip_hash(.., 0) or xlb_vip_hash(.., 1). The

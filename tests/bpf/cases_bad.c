@@ -212,12 +212,13 @@ static void options__source_route__dropped(void **state)
 	static const uint8_t routes[][8] = { { 131, 7, 4, 10, 0, 0, 5, 0 },
 					     { 1, 137, 7, 4, 10, 0, 0, 5 },
 					     { 7, 3, 4, 131, 3, 4, 0, 0 },
-					     { 68, 0, 0, 0, 0, 0, 0, 0 } };
+					     { 68, 0, 0, 0, 0, 0, 0, 0 },
+					     { 1, 1, 1, 1, 1, 1, 1, 7 } };
 	struct pkt p;
 	size_t i;
 
 	open_flow(*state, 40000, NULL);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		struct pkt_desc d = { .saddr = ip_client,
 				      .daddr = ip_balancer,
 				      .sport = 40001,

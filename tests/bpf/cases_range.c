@@ -161,6 +161,31 @@ static void range__of_stateless_service__by_the_table(void **state)
 	assert_int_equal(fix_live(f), 0);
 }
 
+static void hot_bind__of_an_address__spares_the_table_of_binds(void **state)
+{
+	static const struct way w = { .mode = XLB_MODE_L2DSR, .family = 4, .proto = IPPROTO_TCP };
+	struct fix *f = *state;
+	struct pkt in, out;
+	struct pkt_desc d = way_request(&w, 40000, TH_ACK);
+	struct xlb_addr *a;
+
+	fix_set_stateless(f);
+	fix_set_mode(f, XLB_MODE_L2DSR, 0);
+	memset(f->vips, 0, sizeof(*f->vips) * XLB_VIP_BUCKETS);
+	pkt_build(&in, &d);
+	expect(f, &in, XDP_PASS, XLB_R_NOT_OURS, NULL);
+	a = fix_addr(f, ip_balancer, 4);
+	a->hot_port = htons(VIP_PORT);
+	a->hot_service = SVC_WEB;
+	a->hot_backend = BE_WEB;
+	expect(f, &in, XDP_TX, XLB_R_STATELESS, &out);
+	a->hot_service = SVC_WEB | XLB_HOT_UDP;
+	expect(f, &in, XDP_PASS, XLB_R_NOT_OURS, NULL);
+	a->hot_service = SVC_WEB;
+	a->hot_port = htons(VIP_PORT + 1);
+	expect(f, &in, XDP_PASS, XLB_R_NOT_OURS, NULL);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fix_setup, fix_teardown)
 const struct CMUnitTest range_tests[] = {
 	T(range__both_ends_and_beyond__judged),
@@ -168,5 +193,6 @@ const struct CMUnitTest range_tests[] = {
 	T(range__any_port__all_served),
 	T(range__of_disabled_service__passes),
 	T(range__of_stateless_service__by_the_table),
+	T(hot_bind__of_an_address__spares_the_table_of_binds),
 };
 const size_t nr_range_tests = sizeof(range_tests) / sizeof(range_tests[0]);

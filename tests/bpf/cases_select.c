@@ -243,6 +243,7 @@ static void set_hash(struct fix *f, uint16_t backend, uint8_t parts, uint8_t mas
 	be->parts = parts;
 	be->mask4 = mask4;
 	be->mask6 = mask6;
+	xlb_backend_set_masks(be);
 	be->seed[0] = 0x0123456789abcdefull;
 	be->seed[1] = 0xfedcba9876543211ull;
 }
@@ -318,13 +319,14 @@ static void maglev__table__position_is_that_of_the_hash(void **state)
 			uint16_t sport = 1000 + i * 100 + j;
 			struct pkt_desc d = way_request(&w6, sport, TH_SYN);
 
-			hash = xlb_select_hash4(&f->backends[BE_WEB], htonl(saddr), htonl(ip_balancer), htons(sport),
-						htons(VIP_PORT));
+			hash = xlb_select_hash4(&f->backends[BE_WEB], htonl(saddr), htonl(ip_balancer),
+						xlb_port_word(htons(sport), htons(VIP_PORT)));
 			assert_int_equal(pick(f, saddr, sport), table[xlb_select_pos(hash, LEN)]);
 			d.saddr = saddr;
 			pkt_build(&in, &d);
 			hash = xlb_select_hash6(&f->backends[BE_WEB6], (__be32 *)&pkt_ip6(&in)->ip6_src,
-						(__be32 *)&pkt_ip6(&in)->ip6_dst, htons(sport), htons(VIP_PORT));
+						(__be32 *)&pkt_ip6(&in)->ip6_dst,
+						xlb_port_word(htons(sport), htons(VIP_PORT)));
 			expect(f, &in, XDP_TX, XLB_R_NEW_FLOW, &out);
 			assert_int_equal(out.data[5], table[xlb_select_pos(hash, LEN)]);
 		}

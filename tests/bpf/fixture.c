@@ -222,6 +222,7 @@ void fix_set_stateless(struct fix *f)
 		f->backends[i].parts = XLB_HASH_SRC | XLB_HASH_SPORT;
 		f->backends[i].mask4 = 32;
 		f->backends[i].mask6 = 128;
+		xlb_backend_set_masks(&f->backends[i]);
 		f->backends[i].seed[0] = 0x1234567;
 		f->backends[i].seed[1] = 0x9e3779b97f4a7c15ull;
 	}

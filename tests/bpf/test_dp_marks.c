@@ -19,6 +19,7 @@ static struct image *make_maglev(const uint16_t *ids, size_t nr)
 	img->backends[1].seed[0] = img->backends[1].seed[1] = 0x9e3779b97f4a7c15;
 	img->backends[1].parts = XLB_HASH_SRC;
 	img->backends[1].mask4 = 32;
+	xlb_backend_set_masks(&img->backends[1]);
 	img->services[1].flags |= XLB_SVC_STATELESS;
 	for (int state = 0; state < XLB_NR_STATES; state++)
 		img->services[1].timeout[state] = 4;

@@ -27,9 +27,11 @@ static bool fits(const struct model *m, uint16_t server)
 
 uint32_t select_hash(const struct xlb_backend *be, const struct m_key *k)
 {
+	__u32 ports = xlb_port_word(k->sport, k->dport);
+
 	if (k->family == 4)
-		return xlb_select_hash4(be, k->saddr[0], k->daddr[0], k->sport, k->dport);
-	return xlb_select_hash6(be, k->saddr, k->daddr, k->sport, k->dport);
+		return xlb_select_hash4(be, k->saddr[0], k->daddr[0], ports);
+	return xlb_select_hash6(be, k->saddr, k->daddr, ports);
 }
 
 static uint16_t sticky(const struct model *m, const struct m_pkt *p, const struct xlb_backend *be)

@@ -49,6 +49,33 @@ static void write_bind(struct prog *p, const struct m_bind *b)
 	set_bit(&p->addrs[slot], b->port, b->proto);
 }
 
+/* Every other address names one of its stateless binds itself. */
+static void write_hot(struct prog *p, const struct m_config *c)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < c->nr_addrs; i++) {
+		struct xlb_addr *a = &p->addrs[slot_of[i]];
+
+		a->hot_port = 0;
+		a->hot_service = a->hot_backend = 0;
+		for (j = i % 2 ? c->nr_binds : 0; j < c->nr_binds; j++) {
+			const struct m_bind *b = &c->binds[j];
+			const struct xlb_service *svc;
+
+			if (b->addr != i || b->service & XLB_VIP_RETURN)
+				continue;
+			svc = &c->services[b->service];
+			if (!svc->backend || (svc->flags & (XLB_SVC_STATELESS | XLB_SVC_ENABLED)) !=
+						     (XLB_SVC_STATELESS | XLB_SVC_ENABLED))
+				continue;
+			a->hot_port = b->port;
+			a->hot_service = b->service | (b->proto == IPPROTO_UDP ? XLB_HOT_UDP : 0);
+			a->hot_backend = svc->backend;
+		}
+	}
+}
+
 static void write_range(struct prog *p, const struct m_config *c, unsigned int i)
 {
 	struct xlb_addr *a = &p->addrs[slot_of[c->ranges[i].addr]];
@@ -74,6 +101,7 @@ void prog_write_records(struct prog *p, const struct m_config *c)
 
 	p->control->epoch = c->epoch;
 	memcpy(p->services, c->services, sizeof(c->services));
+	write_hot(p, c);
 	memcpy(p->servers, c->servers, sizeof(c->servers));
 	for (i = 1; i <= c->nr_backends; i++) {
 		__u64 ring = c->backends[i].ring;

@@ -344,6 +344,8 @@ static bool is_stateless(struct scene *t)
 
 	assert_int_equal(!(img->services[t->f->dp_id].flags & XLB_SVC_STATELESS), !yes);
 	assert_int_equal(!(find_addr(img, "10.211.55.4")->rec.flags & XLB_ADDR_STATELESS), !yes);
+	assert_int_equal(find_addr(img, "10.211.55.4")->rec.hot_service, yes ? t->f->dp_id : 0);
+	assert_int_equal(find_addr(img, "10.211.55.4")->rec.hot_backend, yes ? t->b->dp_id : 0);
 	image_free(img);
 	return yes;
 }

@@ -135,13 +135,13 @@ void marks_count(const struct dp *dp, struct sweep_counts *c, const struct flow 
 	uint16_t backend = dp->services[flow->b.service].backend;
 	const struct xlb_backend *be = &dp->backends[backend % XLB_MAX_BACKENDS];
 	uint64_t ring = be->ring;
-	uint32_t hash, pos;
+	uint32_t hash, pos, ports = xlb_port_word(flow->cport, flow->vport);
 	size_t entry;
 
 	if (!is_stateless(be) || !ring_fits(ring) || !XLB_RING_LEN(ring))
 		return;
-	hash = flow->family == 4 ? xlb_select_hash4(be, flow->client[0], flow->vip[0], flow->cport, flow->vport) :
-				   xlb_select_hash6(be, flow->client, flow->vip, flow->cport, flow->vport);
+	hash = flow->family == 4 ? xlb_select_hash4(be, flow->client[0], flow->vip[0], ports) :
+				   xlb_select_hash6(be, flow->client, flow->vip, ports);
 	pos = xlb_select_pos(hash, XLB_RING_LEN(ring));
 	if ((*ring_entry(dp->ring, XLB_RING_FIRST(ring), pos) & XLB_SLOT_SERVER) == flow->b.server)
 		return;

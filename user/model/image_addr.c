@@ -89,6 +89,21 @@ static void put_bit(struct xlb_addr *rec, unsigned int port, uint8_t proto)
 	rec->bloom[bit / 32] |= 1u << bit % 32;
 }
 
+/* The first bind of a stateless service is the one that the address itself leads to. */
+static void put_hot(const struct image *img, struct xlb_addr *rec, const struct image_bind *bind)
+{
+	const struct xlb_service *svc;
+
+	if (rec->hot_service || bind->service & XLB_VIP_RETURN)
+		return;
+	svc = &img->services[bind->service];
+	if (!(svc->flags & XLB_SVC_STATELESS) || !(svc->flags & XLB_SVC_ENABLED))
+		return;
+	rec->hot_port = bind->port;
+	rec->hot_service = bind->service | (bind->proto == IPPROTO_UDP ? XLB_HOT_UDP : 0);
+	rec->hot_backend = svc->backend;
+}
+
 static void put_binds(struct image *img)
 {
 	struct image_addr *a = img->addrs;
@@ -101,6 +116,7 @@ static void put_binds(struct image *img)
 			a++;
 		a->rec.flags |= flags_for(img, bind->service);
 		put_bit(&a->rec, ntohs(bind->port), bind->proto);
+		put_hot(img, &a->rec, bind);
 	}
 }
 

@@ -62,6 +62,7 @@ static void put_hash(const struct model *m, const struct backend *be, struct xlb
 		rec->parts = XLB_HASH_SRC;
 	rec->mask4 = be->balance.mask4;
 	rec->mask6 = be->balance.mask6;
+	xlb_backend_set_masks(rec);
 	rec->draws = (uint8_t)(be->balance.draws < 1	     ? 1 :
 			       be->balance.draws < DRAWS_MAX ? be->balance.draws :
 							       DRAWS_MAX);

@@ -74,6 +74,11 @@ static void put_frontend(struct loaded *l, const struct way *w, uint32_t n)
 	for (int i = 0; i < XLB_NR_STATES; i++)
 		svc.timeout[i] = IDLE_FOREVER;
 	t->services[1 + n] = svc;
+	if (w->stateless) {
+		addr.hot_port = htons(WAYS_PORT);
+		addr.hot_service = (uint16_t)(1 + n);
+		addr.hot_backend = (uint16_t)(1 + n);
+	}
 	t->addrs[slot] = addr;
 }
 
@@ -90,6 +95,7 @@ static void put_backend(struct loaded *l, const struct way *w, uint32_t n)
 				  .mask4 = 32,
 				  .mask6 = 128 };
 
+	xlb_backend_set_masks(&be);
 	for (uint32_t v = 0; v < values && (!n || first); v++) {
 		struct xlb_ring ring = { 0 }, marks = { 0 };
 
