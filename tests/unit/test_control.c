@@ -138,6 +138,22 @@ static void show__drops__every_reason_once(void **state)
 	assert_int_equal(sum, 123);
 }
 
+static void show__fallback_local__told_while_no_server_is_usable(void **state)
+{
+	struct frontend *web = model_frontend_find(host.model, "web");
+	struct server *s;
+
+	(void)state;
+	web->no_backend = NO_BACKEND_PASS;
+	assert_string_equal(text(json_array_get(ask("{\"cmd\":\"show\",\"what\":\"frontends\"}"), 0), "state"), "open");
+	TAILQ_FOREACH(s, &web->backend->servers, next)
+		s->run.admin = SERVER_FMAINT;
+	assert_string_equal(text(json_array_get(ask("{\"cmd\":\"show\",\"what\":\"frontends\"}"), 0), "state"),
+			    "fallback");
+	web->no_backend = NO_BACKEND_AUTO;
+	assert_string_equal(text(json_array_get(ask("{\"cmd\":\"show\",\"what\":\"frontends\"}"), 0), "state"), "open");
+}
+
 static void show__lists__have_rows(void **state)
 {
 	(void)state;
@@ -322,11 +338,17 @@ static void level__user__may_look_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(status__members__as_promised),	   CASE(show__servers__members_as_promised),
-		CASE(show__drops__every_reason_once),	   CASE(show__lists__have_rows),
-		CASE(server__actions__change_it),	   CASE(server__add_and_del__in_service_at_once),
-		CASE(failures__exit_codes__tell_the_kind), CASE(attach__mode_and_result__passed_on),
-		CASE(save__servers__a_state_file),	   CASE(reload__bad_file__diagnostics_and_exit_3),
+		CASE(status__members__as_promised),
+		CASE(show__servers__members_as_promised),
+		CASE(show__drops__every_reason_once),
+		CASE(show__lists__have_rows),
+		CASE(show__fallback_local__told_while_no_server_is_usable),
+		CASE(server__actions__change_it),
+		CASE(server__add_and_del__in_service_at_once),
+		CASE(failures__exit_codes__tell_the_kind),
+		CASE(attach__mode_and_result__passed_on),
+		CASE(save__servers__a_state_file),
+		CASE(reload__bad_file__diagnostics_and_exit_3),
 		CASE(level__user__may_look_only),
 	};
 

@@ -135,12 +135,19 @@ void control_version(struct request *r)
 	set_count(r->result, "pid", (uint64_t)info.pid);
 }
 
-/* "left to the host": the frontend needs layer 7, so none of its binds is taken. */
+/*
+ * "left to the host": the frontend needs layer 7, so none of its binds is taken. "fallback": it would be open, but no
+ * server is usable, and the host answers in its place.
+ */
 static const char *frontend_state(const struct frontend *f)
 {
 	if (f->left_to_stack)
 		return "left to the host";
-	return f->disabled ? "disabled" : "open";
+	if (f->disabled)
+		return "disabled";
+	if (f->no_backend == NO_BACKEND_PASS && !(f->backend && backend_eligible(f->backend, NULL, 0)))
+		return "fallback";
+	return "open";
 }
 
 /* "0.0.0.0:8080", or with a range "0.0.0.0:8080-8090". */
