@@ -131,6 +131,27 @@ void probe_connected(struct health_probe *p)
 		set_timer(p, left_of(p, check_total_timeout(p->state, &p->conf)));
 }
 
+static const struct probe_method *find_method(const struct check_conf *c)
+{
+	switch (c->type) {
+	case CHECK_NONE:
+		return NULL;
+	case CHECK_TCP:
+		return c->via.family ? &probe_via : &probe_script;
+	case CHECK_EXTERNAL:
+		return c->command ? &probe_external : NULL;
+	case CHECK_UDP:
+		return c->script ? &probe_datagram : NULL;
+	case CHECK_ICMP:
+		return &probe_datagram;
+	case CHECK_AGENT:
+		return c->script ? &probe_script : NULL;
+	case CHECK_HTTP:
+		return c->script ? &probe_http : NULL;
+	}
+	return NULL;
+}
+
 static void ask(struct health_probe *p)
 {
 	struct health_result res = { 0 };
@@ -138,6 +159,7 @@ static void ask(struct health_probe *p)
 
 	p->started_ns = uv_hrtime();
 	p->phase = PROBE_CONNECTING;
+	p->method = find_method(&p->conf); /* the last question may have taken another one */
 	if (p->ops->started)
 		p->ops->started(p->arg);
 	if (p->phase == PROBE_STOPPED)
@@ -220,13 +242,10 @@ static int set_target(struct health_probe *p, const struct addr *addr, uint16_t 
 {
 	const struct addr *a = p->conf.addr.family ? &p->conf.addr : addr;
 
-	if (p->conf.via.family) {
-		p->to_len = set_address(&p->conf.via, (uint16_t)p->conf.via_port, &p->to);
-		return 0;
-	}
 	if (p->conf.port)
 		port = (uint16_t)p->conf.port;
-	if ((!port && !p->conf.script && p->conf.type != CHECK_ICMP) || (a->family != AF_INET && a->family != AF_INET6))
+	if ((!port && !p->conf.script && !p->conf.via.family && p->conf.type != CHECK_ICMP) ||
+	    (a->family != AF_INET && a->family != AF_INET6))
 		return -EINVAL;
 	p->to_len = set_address(a, port, &p->to);
 	return 0;
@@ -256,27 +275,6 @@ void probe_target(const struct health_probe *p, const struct rule_connect *rule,
 	ret->verify_host = c->verify_host;
 	ret->sni = rule && rule->sni ? rule->sni : c->sni;
 	ret->alpn = rule && rule->alpn ? rule->alpn : c->alpn;
-}
-
-static const struct probe_method *find_method(const struct check_conf *c)
-{
-	switch (c->type) {
-	case CHECK_NONE:
-		return NULL;
-	case CHECK_TCP:
-		return c->via.family ? &probe_via : &probe_script;
-	case CHECK_EXTERNAL:
-		return c->command ? &probe_external : NULL;
-	case CHECK_UDP:
-		return c->script ? &probe_datagram : NULL;
-	case CHECK_ICMP:
-		return &probe_datagram;
-	case CHECK_AGENT:
-		return c->script ? &probe_script : NULL;
-	case CHECK_HTTP:
-		return c->script ? &probe_http : NULL;
-	}
-	return NULL;
 }
 
 int health_start(struct health *h, const struct check_conf *conf, const struct check_state *state,

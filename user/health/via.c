@@ -297,6 +297,11 @@ static bool begin(struct health_probe *p, struct health_result *ret)
 		q->probe = p;
 		err = ask(q);
 	}
+	if (err == -EADDRNOTAVAIL && p->conf.via_may_fail) {
+		free(q);
+		p->method = &probe_script;
+		return p->method->begin(p, ret);
+	}
 	if (err) {
 		free(q);
 		*ret = (struct health_result){ .code = probe_connect_code(-err), .desc = strerror(-err) };

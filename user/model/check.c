@@ -132,8 +132,8 @@ bool check_conf_equal(const struct check_conf *a, const struct check_conf *b)
 	       a->downinter == b->downinter && a->rise == b->rise && a->fall == b->fall &&
 	       a->timeout_connect == b->timeout_connect && a->timeout_check == b->timeout_check &&
 	       addr_equal(&a->addr, &b->addr) && a->port == b->port && addr_equal(&a->via, &b->via) &&
-	       a->via_port == b->via_port && a->proxy_line == b->proxy_line && a->tls == b->tls &&
-	       a->verify == b->verify && script_equal(a->script, b->script);
+	       a->via_port == b->via_port && a->via_may_fail == b->via_may_fail && a->proxy_line == b->proxy_line &&
+	       a->tls == b->tls && a->verify == b->verify && script_equal(a->script, b->script);
 }
 
 static int health_max(const struct check_conf *c)

@@ -72,6 +72,7 @@ struct check_conf {
 	unsigned int port;	      /* 0: the server's */
 	struct addr via;	      /* the balanced address that traffic asks for; family 0: the server's own */
 	unsigned int via_port;
+	bool via_may_fail;	     /* where there is no such way, the server's own address is asked */
 	struct check_script *script; /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
 	enum check_start start;
 	bool proxy_line;		/* 'check-send-proxy': connections begin with a PROXY header of version 1 */

@@ -107,7 +107,7 @@ struct timeouts {
 
 /* Where probes of servers go: '#@xlb check via-path' and 'direct'. */
 enum check_path {
-	CHECK_PATH_AUTO,   /* not given: direct */
+	CHECK_PATH_AUTO,   /* not given: by the path in l2dsr and ipip where a check can take it, else direct */
 	CHECK_PATH_DIRECT, /* to the server's own address */
 	CHECK_PATH_VIA,	   /* to the balanced address, in the way in which traffic gets to the server */
 };

@@ -41,17 +41,25 @@ static const struct bind *bind_of(const struct model *m, const struct backend *b
 	return NULL;
 }
 
+static bool only_connects(const struct check_conf *c)
+{
+	return c->type == CHECK_TCP && !c->script && !c->tls && !c->proxy_line && !c->addr.family;
+}
+
 void path_choose(const struct model *m, const struct server *s, struct check_conf *c)
 {
+	bool wanted = s->backend->check_path == CHECK_PATH_VIA;
 	const struct bind *bind;
 
-	if (s->backend->check_path != CHECK_PATH_VIA || !forward_keeps_port(s->forward) || c->type != CHECK_TCP)
+	if (s->backend->check_path == CHECK_PATH_DIRECT || !forward_keeps_port(s->forward) || !only_connects(c))
 		return;
 	bind = bind_of(m, s->backend);
-	if (!bind)
+	/* A port of the check's own is one that traffic does not ask for. */
+	if (!bind || (!wanted && c->port && (c->port < bind->port_lo || c->port > bind->port_hi)))
 		return;
 	c->via = bind->addr;
 	c->via_port = c->port ? c->port : bind->port_lo;
+	c->via_may_fail = !wanted;
 }
 
 static const struct dp_if *interface_of(const struct dp *dp, uint16_t number)

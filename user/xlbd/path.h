@@ -7,8 +7,9 @@
 #include "xlbd/state.h"
 
 /*
- * Enters the balanced address into 'c' when the server's backend wants its probes to take the path of traffic, and that
- * is another than the way to the server's own address: in l2dsr and ipip. Else nothing changes.
+ * Enters the balanced address into 'c' when probes of the server shall take the path of traffic, and that is another
+ * than the way to the server's own address: in l2dsr and ipip, unless the file says otherwise or the check does more
+ * than connect. Else nothing changes.
  */
 void path_choose(const struct model *m, const struct server *s, struct check_conf *c);
 
