@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Kills a daemon at a chosen system call of its reload: killat PID FILE NUMBER
+ * Kills a daemon at a chosen system call of its reload, or of its start:
  *
- * Sends SIGHUP, counts the system calls of the main thread from the one that opens FILE, its configuration, and kills
- * the process before call NUMBER (1..) is made. Prints "killed before call N: what" and ends with 0, or, when the
- * daemon waits for events before that, "N calls, bpf: A B C" with the numbers of those to the BPF subsystem, and ends
- * with 1; the daemon then runs on.
+ *   killat FILE NUMBER PID
+ *   killat FILE NUMBER COMMAND ARGUMENTS...
+ *
+ * Sends SIGHUP or starts the command, counts the system calls of the main thread from the one that opens FILE, its
+ * configuration, and kills the process before call NUMBER (1..) is made. Prints "killed before call N: what" and ends
+ * with 0, or, when the daemon waits for events before that, "N calls, bpf: A B C" with the numbers of those to the BPF
+ * subsystem, and ends with 1; the daemon then runs on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static _Noreturn void die(const char *what)
 {
@@ -73,27 +77,56 @@ static void describe(const struct __ptrace_syscall_info *call, unsigned int numb
 	putchar('\n');
 }
 
-int main(int argc, char **argv)
+/* A process that is told to reload. */
+static pid_t take_hold(const char *number)
 {
-	struct __ptrace_syscall_info call = { 0 };
-	static char of_bpf[4096];
-	size_t len = 0;
-	unsigned int at, nr;
-	pid_t pid;
+	pid_t pid = (pid_t)atoi(number);
 
-	if (argc != 4) {
-		fputs("usage: killat PID FILE NUMBER\n", stderr);
-		return 2;
-	}
-	pid = (pid_t)atoi(argv[1]);
-	at = (unsigned int)atoi(argv[3]);
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD))
 		die("PTRACE_SEIZE");
 	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) || waitpid(pid, NULL, __WALL) != pid || kill(pid, SIGHUP))
 		die("stop");
+	return pid;
+}
+
+/* A process that has just been started. Who reads this program's output shall not wait for the end of the other. */
+static pid_t start(char **command)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(2);
+		raise(SIGSTOP);
+		execv(command[0], command);
+		die(command[0]);
+	}
+	if (waitpid(pid, NULL, WUNTRACED) != pid || ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD))
+		die("PTRACE_SEIZE");
+	if (kill(pid, SIGCONT) || ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) || waitpid(pid, NULL, __WALL) != pid)
+		die("stop");
+	return pid;
+}
+
+int main(int argc, char **argv)
+{
+	struct __ptrace_syscall_info call = { 0 };
+	static char of_bpf[1 << 16];
+	unsigned int at, nr;
+	size_t len = 0;
+	pid_t pid;
+
+	if (argc < 4) {
+		fputs("usage: killat FILE NUMBER PID|COMMAND...\n", stderr);
+		return 2;
+	}
+	at = (unsigned int)atoi(argv[2]);
+	pid = atoi(argv[3]) ? take_hold(argv[3]) : start(argv + 3);
 	do
 		next_call(pid, &call);
-	while (!opens(pid, &call, argv[2]));
+	while (!opens(pid, &call, argv[1]));
 	for (nr = 1; nr != at && !waits_for_events(&call); nr++) {
 		if (call.entry.nr == SYS_bpf && len < sizeof(of_bpf) - 16)
 			len += (size_t)sprintf(of_bpf + len, " %u", nr);
@@ -104,7 +137,7 @@ int main(int argc, char **argv)
 		return 1; /* which lets go of it */
 	}
 	describe(&call, nr);
-	if (kill(pid, SIGKILL))
+	if (kill(pid, SIGKILL) || waitpid(pid, NULL, __WALL) < 0)
 		die("kill");
 	return 0;
 }
