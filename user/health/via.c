@@ -91,20 +91,23 @@ static void late(struct health_probe *p, struct script_result *ret)
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
 
-static bool is_answer_to(const struct via_question *q, const struct frame_answer *a)
+/* Which question it answers, or NULL. */
+static struct via_question *question_of(const struct via *v, const struct frame_answer *a)
 {
-	return a->ack == q->seq + 1 && a->from_port == q->path.vip_port && addr_equal(&a->from, &q->path.vip);
+	struct via_question *q;
+
+	LIST_FOREACH(q, &v->questions, next)
+		if (a->ack == q->seq + 1 && a->from_port == q->path.vip_port && addr_equal(&a->from, &q->path.vip))
+			return q;
+	return NULL;
 }
 
 static void take(struct via *v, const struct frame_answer *a)
 {
-	struct via_question *q;
+	struct via_question *q = question_of(v, a);
 	struct health_probe *p;
 	bool accepted = (a->flags & (TH_SYN | TH_ACK | TH_RST)) == (TH_SYN | TH_ACK);
 
-	LIST_FOREACH(q, &v->questions, next)
-		if (is_answer_to(q, a))
-			break;
 	if (!q || (!accepted && !(a->flags & TH_RST)))
 		return;
 	p = q->probe;
