@@ -395,11 +395,12 @@ static int check_places(struct apply *a, const struct plan *plan, struct diag_li
 static int check_sticks(struct apply *a, const struct plan *plan, struct diag_list *diags)
 {
 	for (size_t i = 0; i < plan->nr; i++) {
-		const struct image_stick *stick = &a->to->sticks[plan->steps[i].index];
+		const struct image_stick *stick;
 		int err;
 
 		if (plan->steps[i].op != PLAN_STICK)
 			continue;
+		stick = &a->to->sticks[plan->steps[i].index];
 		err = stick_put(a->dp, (uint32_t)plan->steps[i].index, stick);
 		if (!err)
 			continue;
