@@ -209,7 +209,7 @@ static void limits__of_all_kinds__reach_the_model(void **state)
 		  "my web\n"
 		  "#@xlb no-backend drop\n default_backend b\nbackend b\n" SERVER,
 		  "",
-		  "frontend f#1 -> b maxconn=100 rate=20 no-backend=3 \"my web\" 0.0.0.0:80[id=7,maxconn=5,mss=1400]\n"
+		  "frontend f#1 -> b maxconn=5 rate=20 no-backend=3 \"my web\" 0.0.0.0:80[id=7,maxconn=5,mss=1400]\n"
 		  "backend b#2\n" SERVER_MODEL,
 		  0 },
 		{ "checks through the path of traffic",
@@ -248,8 +248,12 @@ static void limits__of_all_kinds__reach_the_model(void **state)
 		  " server s 1.1.1.1:80 on-marked-down shut\n load-server-state-from-file here\n",
 		  "E C0102 3:13\nE C0205 4:18\nE C0204 5:7\nE C0205 8:37\nE C0205 9:30\n", NULL, 0 },
 		{ "not in force",
-		  "frontend f\n bind :80 maxconn 5\n default_backend b\nbackend b\n server s 1.1.1.1:80\n",
-		  "W C0403 2:11\n", "frontend f#1 -> b 0.0.0.0:80\nbackend b#2\n" SERVER_MODEL, CASE_BARE },
+		  "frontend f\n bind :80 maxconn 5\n bind :81 maxconn 6\n default_backend b\nbackend b\n server s "
+		  "1.1.1.1:80\n",
+		  "W C0403 2:7\n",
+		  "frontend f#1 -> b 0.0.0.0:80[id=0,maxconn=5,mss=0] 0.0.0.0:81[id=0,maxconn=6,mss=0]\nbackend "
+		  "b#2\n" SERVER_MODEL,
+		  CASE_BARE },
 		{ "refused where traffic would change",
 		  "frontend f\n bind :80\n rate-limit sessions 5\n#@xlb no-backend drop\n#@xlb fallback local\n"
 		  "#@xlb bind udp 1.1.1.1:*\n default_backend b\nbackend b\n#@xlb check via-path\n"

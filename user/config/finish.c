@@ -438,12 +438,31 @@ static void check_no_backend(struct parser *p, struct proxy *x)
 		require_at(p, x, &x->set.no_backend_place, CAN_NO_BACKEND_SPLIT);
 }
 
+/*
+ * 'maxconn' of bind lines. Connections are counted by frontend, so that the limit of its only address is the
+ * frontend's, and one of several addresses cannot be kept.
+ */
+static void check_bind_limits(struct parser *p, struct proxy *x)
+{
+	const struct bind_decl *b, *first = TAILQ_FIRST(&x->binds);
+
+	if (first && !TAILQ_NEXT(first, next)) {
+		if (first->maxconn && (!x->set.maxconn || first->maxconn < x->set.maxconn))
+			x->set.maxconn = first->maxconn;
+		return;
+	}
+	TAILQ_FOREACH(b, &x->binds, next)
+		if (b->maxconn && !require_at(p, x, &b->place, CAN_BIND_MAXCONN))
+			return; /* of a list or several lines, one message says it */
+}
+
 /* What must hold of a frontend whose packets are taken. */
 static void check_served(struct parser *p, struct proxy *x)
 {
 	const struct use_backend *u;
 
 	check_no_backend(p, x);
+	check_bind_limits(p, x);
 	if (x->target)
 		check_reach(p, x, x->target);
 	TAILQ_FOREACH(u, &x->uses, next)

@@ -35,15 +35,6 @@ static void set_name(struct parser *p, void *target, size_t at)
 	b->name = parser_word(p, at);
 }
 
-static void set_maxconn(struct parser *p, void *target, size_t at)
-{
-	struct bind_line *b = target;
-	unsigned int n;
-
-	if (value_uint(p, at, 0, 2147483647, &n) && (!n || require(p, at - 1, CAN_BIND_MAXCONN)))
-		b->maxconn = n;
-}
-
 static void set_mss(struct parser *p, void *target, size_t at)
 {
 	struct bind_line *b = target;
@@ -67,7 +58,7 @@ static const struct param bind_params[] = {
 	PARAM("name", 1, KW_ACCEPT, set_name, NULL),
 
 	PARAM_NUMBER("id", struct bind_line, id, 1, 2147483647),
-	PARAM("maxconn", 1, KW_ACCEPT, set_maxconn, NULL),
+	PARAM_NUMBER("maxconn", struct bind_line, maxconn, 0, 2147483647),
 	PARAM("mss", 1, KW_ACCEPT, set_mss, NULL),
 	PARAM_SET("v6only", struct bind_line, v6only),
 	PARAM("v4v6", 0, KW_ACCEPT, NULL, NULL), /* what '::' means here anyway, unless there is 'v6only' */
