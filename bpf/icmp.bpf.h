@@ -234,11 +234,15 @@ static __always_inline enum xlb_reason icmp_by_return(struct xdp_md *ctx, struct
 	return reason ? reason : icmp_to_client(ctx, pkt, s, q, v6);
 }
 
-/* The server that a stateless service sends the turned packet to, into pkt->server. */
+/*
+ * The server that a stateless service sends the turned packet to, into pkt->server. An error is about a flow that is
+ * there: what is not recorded in a young slot is of the server before.
+ */
 static __always_inline bool icmp_stateless(struct xlb_pkt *pkt)
 {
 	struct xlb_service *svc = service_at(pkt->service);
 	struct xlb_backend *be = svc ? XLB_IN(backends, svc->backend) : NULL;
+	__u32 pos, entry;
 	__u64 ring;
 
 	if (!be || !(svc->flags & XLB_SVC_STATELESS))
@@ -246,7 +250,11 @@ static __always_inline bool icmp_stateless(struct xlb_pkt *pkt)
 	ring = READ_ONCE(be->ring);
 	if (!XLB_RING_LEN(ring))
 		return false;
-	pkt->server = ring_entry(ring, xlb_select_pos(select_hash(be, pkt), XLB_RING_LEN(ring))) & XLB_SLOT_SERVER;
+	pos = xlb_select_pos(select_hash(be, pkt), XLB_RING_LEN(ring));
+	entry = ring_entry(ring, pos);
+	pkt->server = entry & XLB_SLOT_YOUNG ? ring_previous(ring, pos) : 0;
+	if (!pkt->server)
+		pkt->server = entry & XLB_SLOT_SERVER;
 	return pkt->server;
 }
 

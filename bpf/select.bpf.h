@@ -37,6 +37,16 @@ static __always_inline __u32 ring_entry(__u64 ring, __u32 pos)
 	return r ? READ_ONCE(r->server[pos % XLB_RING_WAYS]) : 0;
 }
 
+/* The server that a marked slot had before its change, if packets can go there; 0 otherwise. */
+static __always_inline __u32 ring_previous(__u64 ring, __u32 pos)
+{
+	struct xlb_ring *m = XLB_IN(marks, XLB_RING_FIRST(ring) + pos / XLB_RING_WAYS);
+	__u32 id = READ_ONCE(m->server[pos % XLB_RING_WAYS]) & XLB_SLOT_SERVER;
+	struct xlb_server *srv = server_at(id);
+
+	return id && srv->flags & XLB_SRV_UP && server_fit(id, srv) != FIT_UNREACHABLE ? id : 0;
+}
+
 static __always_inline __u32 select_hash(const struct xlb_backend *be, const struct xlb_pkt *pkt)
 {
 	if (pkt->family == 6)

@@ -26,16 +26,6 @@ static __always_inline bool stateless_record(struct xdp_md *ctx, struct xlb_pkt 
 	return true;
 }
 
-/* The server that a marked slot had before its change, if packets can go there; 0 otherwise. */
-static __always_inline __u32 stateless_previous(__u64 ring, __u32 pos)
-{
-	struct xlb_ring *m = XLB_IN(marks, XLB_RING_FIRST(ring) + pos / XLB_RING_WAYS);
-	__u32 id = m ? READ_ONCE(m->server[pos % XLB_RING_WAYS]) & XLB_SLOT_SERVER : 0;
-	struct xlb_server *srv = server_at(id);
-
-	return id && srv && srv->flags & XLB_SRV_UP && server_fit(id, srv) != FIT_UNREACHABLE ? id : 0;
-}
-
 /* Where a packet of a marked slot goes when no record knows: sets pkt->server. Returns the reason to send it under. */
 static __always_inline enum xlb_reason stateless_marked(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
 							__u64 ring, __u32 pos, __u32 entry, bool v6)
@@ -45,7 +35,7 @@ static __always_inline enum xlb_reason stateless_marked(struct xdp_md *ctx, stru
 	pkt->server = entry & XLB_SLOT_SERVER;
 	if (!(entry & XLB_SLOT_YOUNG))
 		return XLB_R_STATELESS;
-	previous = is_syn(pkt) ? 0 : stateless_previous(ring, pos);
+	previous = is_syn(pkt) ? 0 : ring_previous(ring, pos);
 	if (previous)
 		pkt->server = previous;
 	return stateless_record(ctx, pkt, s, v6) ? XLB_R_STATELESS : XLB_R_NOT_RECORDED;

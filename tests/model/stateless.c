@@ -15,6 +15,14 @@ static uint16_t slot_of(const struct model *m, uint16_t service, const struct m_
 	return m->c.ring[backend][pos];
 }
 
+/* A packet of a young slot without a record: where to? */
+static uint16_t young_server(const struct model *m, bool syn, uint16_t slot, uint16_t previous)
+{
+	if (!syn && previous && m->c.servers[previous].flags & XLB_SRV_UP && reachable(&m->c.servers[previous]))
+		return previous;
+	return slot & XLB_SLOT_SERVER;
+}
+
 uint16_t stateless_server(struct model *m, uint16_t service, const struct m_key *k)
 {
 	uint16_t previous, slot;
@@ -22,17 +30,7 @@ uint16_t stateless_server(struct model *m, uint16_t service, const struct m_key 
 	if (!XLB_RING_LEN(m->c.backends[m->c.services[service].backend].ring))
 		return 0;
 	slot = slot_of(m, service, k, &previous);
-	return slot & XLB_SLOT_SERVER;
-}
-
-/* A packet of a young slot without a record: where to, and is it new? */
-static uint16_t young_server(const struct model *m, const struct m_pkt *p, uint16_t slot, uint16_t previous)
-{
-	bool syn = p->proto == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-
-	if (!syn && previous && m->c.servers[previous].flags & XLB_SRV_UP && reachable(&m->c.servers[previous]))
-		return previous;
-	return slot & XLB_SLOT_SERVER;
+	return slot & XLB_SLOT_YOUNG ? young_server(m, false, slot, previous) : slot & XLB_SLOT_SERVER;
 }
 
 /* Notes the flow: answers do not concern it, whatever the mode. */
@@ -56,7 +54,7 @@ static enum xlb_reason by_slot(struct model *m, struct m_pkt *p)
 	uint16_t previous, slot = slot_of(m, p->service, &p->key, &previous);
 	struct m_flow *f = NULL;
 	enum xlb_reason reason;
-	bool ended;
+	bool ended, syn;
 	int kind;
 
 	p->server = slot & XLB_SLOT_SERVER;
@@ -74,7 +72,8 @@ static enum xlb_reason by_slot(struct model *m, struct m_pkt *p)
 	}
 	if (!(slot & XLB_SLOT_YOUNG))
 		return XLB_R_STATELESS;
-	p->server = young_server(m, p, slot, previous);
+	syn = p->proto == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	p->server = young_server(m, syn, slot, previous);
 	record(m, p);
 	return XLB_R_STATELESS;
 }
