@@ -20,7 +20,7 @@ static __always_inline struct xlb_addr *addr_find(const __be32 *addr, bool v6, _
 	for (i = 0; i < XLB_ADDR_PROBES; i++) {
 		slot = (first + i) & (XLB_ADDR_SLOTS - 1);
 		a = addr_at(slot);
-		if (!a || !a->family)
+		if (!a->family)
 			return NULL;
 		if (a->family == (v6 ? 6 : 4) && addr_same(a->addr, addr, v6)) {
 			*ret_slot = slot;
@@ -53,8 +53,6 @@ static __always_inline __u32 vip_find(__u32 addr_slot, __be16 port, __u8 proto)
 
 	for (choice = 0; choice < 2; choice++) {
 		b = XLB_IN(vips, xlb_vip_hash(xlb_cfg_secrets, addr_slot, port, proto, choice));
-		if (!b)
-			continue;
 		for (i = 0; i < XLB_VIP_WAYS; i++) {
 			/* addr_slot, port and proto are one aligned word but for the pad byte, which is 0. */
 			if (*(const volatile __u32 *)&b->way[i].addr_slot == (addr_slot | (__u32)port << 16) &&
@@ -72,13 +70,11 @@ __noinline __u32 xlb_range_find(__u32 addr_slot, __u32 port, __u32 proto)
 	struct xlb_range *r;
 	__u32 i;
 
-	if (!a)
-		return 0;
 	for (i = 0; i < XLB_ADDR_RANGES; i++) {
 		if (i >= a->nr_ranges)
 			return 0;
 		r = XLB_IN(ranges, a->first_range + i);
-		if (r && r->proto == proto && port >= r->lo && port <= r->hi)
+		if (r->proto == proto && port >= r->lo && port <= r->hi)
 			return r->service;
 	}
 	return 0;
@@ -93,7 +89,7 @@ static __always_inline __u32 service_find(__u32 addr_slot, __be16 port, __u8 pro
 	if (!id || id & XLB_VIP_RETURN)
 		id = xlb_range_find(addr_slot, bpf_ntohs(port), proto);
 	svc = service_at(id);
-	return id && svc && svc->flags & XLB_SVC_ENABLED ? id : 0;
+	return id && svc->flags & XLB_SVC_ENABLED ? id : 0;
 }
 
 #endif

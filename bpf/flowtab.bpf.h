@@ -34,9 +34,7 @@ static __always_inline __u32 now_tick(void)
 
 static __always_inline __u8 epoch_now(void)
 {
-	struct xlb_control *control = &xlb_tables.control;
-
-	return control ? READ_ONCE(control->epoch) : 0;
+	return READ_ONCE(xlb_tables.control.epoch);
 }
 
 /* --- entries ------------------------------------------------------------------------------------------------------ */
@@ -118,7 +116,7 @@ static __always_inline bool reply_is(void *f, const __be32 *saddr, const __be32 
 	if (b->sport != (__be16)(ports >> 16))
 		return false;
 	srv = server_at(b->server);
-	return srv && addr_same(srv->addr, saddr, v6) && xlb_server_port(srv, vport) == (__be16)ports &&
+	return addr_same(srv->addr, saddr, v6) && xlb_server_port(srv, vport) == (__be16)ports &&
 	       addr_same(srv->mode == XLB_MODE_FULLNAT ? srv->source : flow_client(f), daddr, v6);
 }
 
@@ -219,7 +217,7 @@ static __always_inline bool peer_key(void *f, struct xlb_entry *key, bool v6)
 		return true;
 	}
 	srv = server_at(b->server);
-	if (!srv || b->word & XLB_F_ONE_WAY)
+	if (b->word & XLB_F_ONE_WAY)
 		return false;
 	addr_copy(key->saddr, srv->addr, v6);
 	addr_copy(key->daddr, srv->mode == XLB_MODE_FULLNAT ? srv->source : flow_client(f), v6);
@@ -270,13 +268,8 @@ static __always_inline __u32 flow_peer(__u32 slot, bool v6)
 
 static __always_inline void load_add(__u32 server, __u32 service, __s32 step)
 {
-	struct xlb_load *l = XLB_IN(load, server);
-
-	if (l)
-		__sync_fetch_and_add(&l->active, step);
-	l = XLB_IN(svc_load, service);
-	if (l)
-		__sync_fetch_and_add(&l->active, step);
+	__sync_fetch_and_add(&XLB_IN(load, server)->active, step);
+	__sync_fetch_and_add(&XLB_IN(svc_load, service)->active, step);
 }
 
 /*
@@ -328,7 +321,7 @@ static __always_inline bool entry_expired(const struct xlb_flow_body *b, __u32 w
 	struct xlb_service *svc = service_at(b->service);
 	__u32 state = xlb_flow_state(word, b->proto);
 
-	if (!svc || state >= XLB_NR_STATES)
+	if (state >= XLB_NR_STATES)
 		return true;
 	return xlb_flow_idle(READ_ONCE(b->seen), now) > svc->timeout[state];
 }
@@ -353,7 +346,7 @@ static __always_inline bool entry_overdue(const struct xlb_flow_body *b, __u32 w
 	struct xlb_service *svc = service_at(b->service);
 	__u32 state = xlb_flow_state(word, b->proto);
 
-	if (!svc || state >= XLB_NR_STATES)
+	if (state >= XLB_NR_STATES)
 		return true;
 	return xlb_flow_idle(READ_ONCE(b->seen), now) > svc->timeout[state] + TICKS_OF_HOPS;
 }
@@ -537,7 +530,7 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal,
 	struct xlb_scratch *s = scratch();
 	__s64 slot;
 
-	if (!b || !lock || !s)
+	if (!b || !s)
 		return INSERT_FULL;
 	if (!lock_take(lock))
 		return INSERT_BUSY;

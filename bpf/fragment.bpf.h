@@ -71,7 +71,7 @@ __noinline enum xlb_reason xlb_frag_follow(struct xdp_md *ctx, struct xlb_pkt *p
 	pkt->server = v->server;
 	pkt->service = v->service;
 	srv = server_at(v->server);
-	if (!v->reply && srv) { /* it may have moved since */
+	if (!v->reply) { /* it may have moved since */
 		__builtin_memcpy(pkt->aim.macs, srv->dmac, sizeof(v->macs));
 		pkt->aim.oif = srv->oif;
 	}

@@ -212,7 +212,7 @@ static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 i
 	if (!entry || entry & XLB_SLOT_MARK)
 		return HIT_SLOW;
 	srv = server_at(entry);
-	if (!srv || !srv->oif || !(*(const __u64 *)srv->dmac << 16) || hit_too_big(data, srv, v6))
+	if (!srv->oif || !(*(const __u64 *)srv->dmac << 16) || hit_too_big(data, srv, v6))
 		return HIT_SLOW;
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		hit_count_syn(id, entry);
@@ -265,7 +265,7 @@ static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
 	struct xlb_nexthop *hop = XLB_IN(nexthops, b->hop);
 	__u32 ports = flow_ports(f, v6), oif;
 
-	if (!hop || !b->hop || hit_l4(data, v6) + UDP_LEN > end)
+	if (!b->hop || hit_l4(data, v6) + UDP_LEN > end)
 		return HIT_SLOW;
 	oif = READ_ONCE(hop->oif);
 	if (!oif)
@@ -294,14 +294,14 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags,
 		hash = xlb_flow_hash4(xlb_cfg_secrets, *hit_saddr(data, false), *hit_daddr(data, false),
 				      hit_ports(data, false), hit_proto(data, false));
 	f = hit_find(data, hash, v6, &word);
-	if (!f || !control)
+	if (!f)
 		return HIT_SLOW;
 	b = flow_body(f, v6);
 	if (track_needed(word, b->proto, flags, flow_kind(b)) ||
 	    !track_tick(b, control, XLB_SEEN(now_tick(), READ_ONCE(control->epoch))))
 		return HIT_SLOW;
 	srv = server_at(b->server);
-	if (!srv || track_server(srv, b->proto))
+	if (track_server(srv, b->proto))
 		return HIT_SLOW;
 	if (flow_kind(b) == XLB_FLOW_REPLY)
 		return hit_to_client(ctx, f, v6);

@@ -192,7 +192,7 @@ static __always_inline enum xlb_reason icmp_to_server(struct xdp_md *ctx, struct
 	struct xlb_server *srv = server_at(pkt->server);
 	enum xlb_reason err;
 
-	if (!srv || !srv->oif)
+	if (!srv->oif)
 		return XLB_R_NO_NEIGHBOUR;
 	/* The key in 'pkt' is the flow's own packet; the outer addresses are in s->peer, see icmp(). */
 	aim_request(pkt, srv, sport);
@@ -227,7 +227,7 @@ static __always_inline enum xlb_reason icmp_by_return(struct xdp_md *ctx, struct
 	struct xlb_return *ret = XLB_IN(returns, id & ~XLB_VIP_RETURN);
 	enum xlb_reason reason;
 
-	if (!(id & XLB_VIP_RETURN) || !ret || !ret->family || ret->flags & XLB_RETURN_STATE)
+	if (!(id & XLB_VIP_RETURN) || !ret->family || ret->flags & XLB_RETURN_STATE)
 		return XLB_R_NOT_OURS;
 	pkt->return_id = id & ~XLB_VIP_RETURN;
 	reason = xlb_aim_return(ctx, pkt);
@@ -241,11 +241,11 @@ static __always_inline enum xlb_reason icmp_by_return(struct xdp_md *ctx, struct
 static __always_inline bool icmp_stateless(struct xlb_pkt *pkt)
 {
 	struct xlb_service *svc = service_at(pkt->service);
-	struct xlb_backend *be = svc ? XLB_IN(backends, svc->backend) : NULL;
+	struct xlb_backend *be = XLB_IN(backends, svc->backend);
 	__u32 pos, entry;
 	__u64 ring;
 
-	if (!be || !(svc->flags & XLB_SVC_STATELESS))
+	if (!(svc->flags & XLB_SVC_STATELESS))
 		return false;
 	ring = READ_ONCE(be->ring);
 	if (!XLB_RING_LEN(ring))
@@ -263,7 +263,7 @@ static __always_inline enum xlb_reason icmp_no_flow(const struct xlb_pkt *pkt)
 {
 	struct xlb_addr *a = addr_at(pkt->addr_slot);
 
-	if (pkt->service || (a && addr_in_pool(a, pkt->dport) && !port_is_busy(bpf_ntohs(pkt->dport), pkt->proto)))
+	if (pkt->service || (addr_in_pool(a, pkt->dport) && !port_is_busy(bpf_ntohs(pkt->dport), pkt->proto)))
 		return XLB_R_ICMP_NO_FLOW;
 	return XLB_R_NOT_OURS;
 }

@@ -26,7 +26,7 @@ __noinline int xlb_mss(struct xdp_md *ctx, struct xlb_pkt *pkt)
 		return 0;
 	svc = XLB_IN(services, pkt->service);
 	l4 = pkt->l4;
-	if (!svc || !svc->mss || l4 > L4_MAX)
+	if (!svc->mss || l4 > L4_MAX)
 		return 0;
 	tcp += l4;
 	if ((void *)(tcp + TCP_MIN_LEN) > end)

@@ -23,13 +23,10 @@ enum { NEXTHOP_FORBIDDEN, NEXTHOP_FOUND, NEXTHOP_UNKNOWN };
 /* Interface number of an ifindex, 0 if xlb is not attached there. */
 static __always_inline __u32 if_number(__u32 ifindex)
 {
-	struct xlb_control *control = &xlb_tables.control;
 	int i;
 
-	if (!control)
-		return 0;
 	for (i = 1; i < XLB_MAX_IFS; i++)
-		if (READ_ONCE(control->ifindex[i]) == ifindex)
+		if (READ_ONCE(xlb_tables.control.ifindex[i]) == ifindex)
 			return i;
 	return 0;
 }

@@ -96,7 +96,7 @@ static __always_inline enum xlb_reason open_limits(const struct xlb_pkt *pkt, co
 
 	if (svc->flags & XLB_SVC_FULL) {
 		load = XLB_IN(svc_load, pkt->service);
-		if (load && READ_ONCE(load->active) >= svc->limit)
+		if (READ_ONCE(load->active) >= svc->limit)
 			return XLB_R_SERVICE_FULL;
 	}
 	if (svc->flags & XLB_SVC_RATE && !rate_allows(pkt->service, svc))
@@ -111,7 +111,7 @@ static __always_inline bool port_is_busy(__u16 port, __u8 proto)
 	__u32 word = port / 64 + (proto == IPPROTO_TCP ? 0 : XLB_BUSY_WORDS);
 	struct xlb_busy *b = XLB_IN(busy, word / 8);
 
-	return !b || READ_ONCE(b->word[word % 8]) >> (port % 64) & 1;
+	return READ_ONCE(b->word[word % 8]) >> (port % 64) & 1;
 }
 
 static __always_inline __u32 pool_size(const struct xlb_server *srv)
@@ -347,14 +347,12 @@ static __always_inline void open_prefetch(const struct xlb_pkt *pkt, const struc
 	__u64 ring, hash;
 	void *b;
 
-	if (!be || !cursor)
-		return;
 	ring = READ_ONCE(be->ring);
 	if (!XLB_RING_LEN(ring) || XLB_RING_ALG(ring) != XLB_ALG_RR)
 		return;
 	id = ring_entry(ring, READ_ONCE(cursor->next) % XLB_RING_LEN(ring)) & XLB_SLOT_SERVER;
 	srv = server_at(id);
-	if (!srv || srv->mode != XLB_MODE_FULLNAT)
+	if (srv->mode != XLB_MODE_FULLNAT)
 		return;
 	nr = pool_size(srv);
 	ports = xlb_server_port(srv, pkt->dport) | (__u32)bpf_htons(srv->pool_lo + port_start(pkt, id, nr)) << 16;
@@ -407,8 +405,6 @@ static __always_inline enum xlb_reason open_new(struct xdp_md *ctx, struct xlb_p
 	if (reason)
 		return reason;
 	srv = server_at(pkt->server);
-	if (!srv)
-		return XLB_R_BUG;
 	if (is_loop(ctx, srv))
 		return XLB_R_LOOP;
 	if (pkt->ttl <= 1 && srv->mode != XLB_MODE_L2DSR)
@@ -426,7 +422,7 @@ static __always_inline enum xlb_reason open_flow(struct xdp_md *ctx, struct xlb_
 	struct xlb_scratch *s = scratch();
 	enum xlb_reason reason;
 
-	if (!svc || !s)
+	if (!s)
 		return XLB_R_BUG;
 	if (is_syn(pkt)) {
 		/* The hit path leaves SYNs alone: most open a flow, and two cache lines are fetched at once here. */

@@ -234,7 +234,7 @@ static __always_inline enum xlb_reason parse_l4(struct xdp_md *ctx, struct xlb_p
 	__u32 l4_off = pkt->l4;
 	__be16 port;
 
-	if (!a || l4_off > L4_MAX)
+	if (l4_off > L4_MAX)
 		return XLB_R_BUG;
 	l4 = data + l4_off;
 	if (l4 + UDP_LEN > end)

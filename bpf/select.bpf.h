@@ -26,7 +26,7 @@ static __always_inline enum server_fit server_fit(__u32 id, const struct xlb_ser
 	if (!(srv->flags & XLB_SRV_FULL))
 		return FIT_GOOD;
 	load = XLB_IN(load, id);
-	return load && READ_ONCE(load->active) < srv->limit ? FIT_GOOD : FIT_FULL;
+	return READ_ONCE(load->active) < srv->limit ? FIT_GOOD : FIT_FULL;
 }
 
 /* Ring entry, mark included, at position 'pos' below the ring's length; 0 if there is no such ring. */
@@ -34,7 +34,7 @@ static __always_inline __u32 ring_entry(__u64 ring, __u32 pos)
 {
 	struct xlb_ring *r = XLB_IN(ring, XLB_RING_FIRST(ring) + pos / XLB_RING_WAYS);
 
-	return r ? READ_ONCE(r->server[pos % XLB_RING_WAYS]) : 0;
+	return READ_ONCE(r->server[pos % XLB_RING_WAYS]);
 }
 
 /* The server that a marked slot had before its change, if packets can go there; 0 otherwise. */
@@ -69,7 +69,7 @@ __noinline __u32 xlb_ring_from(__u64 ring, __u32 pos)
 			pos = 0;
 		id = ring_entry(ring, pos) & XLB_SLOT_SERVER;
 		srv = server_at(id);
-		if (!srv || !id)
+		if (!id)
 			continue;
 		fit = server_fit(id, srv);
 		if (fit == FIT_GOOD)
@@ -90,7 +90,7 @@ __noinline __u32 xlb_server_load(__u32 id)
 	enum server_fit fit;
 	__u64 scaled;
 
-	if (!srv || !load || !id)
+	if (!id)
 		return LOAD_NEVER;
 	fit = server_fit(id, srv);
 	if (fit != FIT_GOOD)
@@ -186,7 +186,7 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 	if (!st || now - st->tick > be->stick_expire)
 		return 0;
 	srv = server_at(st->server);
-	if (!srv || srv->backend != backend || !(srv->flags & XLB_SRV_UP) || server_fit(st->server, srv) != FIT_GOOD)
+	if (srv->backend != backend || !(srv->flags & XLB_SRV_UP) || server_fit(st->server, srv) != FIT_GOOD)
 		return 0;
 	st->tick = now;
 	return st->server;
@@ -219,12 +219,8 @@ __noinline enum xlb_reason xlb_select(struct xdp_md *ctx, struct xlb_pkt *pkt)
 	if (!pkt || !ctx)
 		return XLB_R_BUG;
 	svc = service_at(pkt->service);
-	if (!svc)
-		return XLB_R_BUG;
 	be = XLB_IN(backends, svc->backend);
 	cursor = XLB_IN(cursors, svc->backend);
-	if (!be || !cursor)
-		return XLB_R_BUG;
 	now = now_tick();
 	id = stick_find(be, pkt, svc->backend, now);
 	if (id) {

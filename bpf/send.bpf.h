@@ -31,7 +31,7 @@ static __always_inline bool aim_reply(struct xlb_pkt *pkt, void *f, bool v6)
 	struct xlb_nexthop *hop = XLB_IN(nexthops, flow_body(f, v6)->hop);
 	struct xlb_aim *aim = &pkt->aim;
 
-	if (!hop || !flow_body(f, v6)->hop || !READ_ONCE(hop->oif))
+	if (!flow_body(f, v6)->hop || !READ_ONCE(hop->oif))
 		return false;
 	aim->mode = XLB_MODE_DNAT;
 	aim->reply = 1;
@@ -57,8 +57,6 @@ __noinline enum xlb_reason xlb_aim_return(struct xdp_md *ctx, struct xlb_pkt *pk
 	if (xlb_nexthop(ctx, &s->request, pkt, false) != NEXTHOP_FOUND)
 		return XLB_R_NO_ROUTE;
 	hop = XLB_IN(nexthops, s->request.b.hop);
-	if (!hop)
-		return XLB_R_NO_ROUTE;
 	pkt->service = ret->service;
 	pkt->server = ret->server;
 	pkt->aim.mode = XLB_MODE_DNAT;
@@ -87,8 +85,6 @@ static __always_inline enum xlb_reason aim_flow(struct xlb_pkt *pkt, bool v6)
 	if (flow_kind(b) == XLB_FLOW_REPLY)
 		return aim_reply(pkt, f, v6) ? XLB_R_REPLY : XLB_R_NO_ROUTE;
 	srv = server_at(b->server);
-	if (!srv)
-		return XLB_R_BUG;
 	if (!srv->oif)
 		return XLB_R_NO_NEIGHBOUR;
 	aim_request(pkt, srv, b->sport);
@@ -131,11 +127,8 @@ static __always_inline enum xlb_reason send_in_place(struct xdp_md *ctx, struct 
 static __always_inline enum xlb_reason send_tunnel(struct xdp_md *ctx, struct xlb_pkt *pkt, bool v6)
 {
 	struct xlb_server *srv = server_at(pkt->server);
-	__u32 grown;
+	__u32 grown = pkt->tot_len + tunnel_len(srv);
 
-	if (!srv)
-		return XLB_R_BUG;
-	grown = pkt->tot_len + tunnel_len(srv);
 	if (srv->mtu && grown > srv->mtu)
 		return pkt->dont_frag && !pkt->is_error ? xlb_too_big(ctx, pkt, srv->mtu - tunnel_len(srv)) :
 							  XLB_R_TOO_BIG;

@@ -74,8 +74,8 @@ static __always_inline enum xlb_reason stateless(struct xdp_md *ctx, struct xlb_
 
 	if (reason)
 		return reason;
-	be = svc ? XLB_IN(backends, svc->backend) : NULL;
-	if (!be || !s)
+	be = XLB_IN(backends, svc->backend);
+	if (!s)
 		return XLB_R_BUG;
 	ring = READ_ONCE(be->ring);
 	if (!XLB_RING_LEN(ring)) {
@@ -94,7 +94,7 @@ static __always_inline enum xlb_reason stateless(struct xdp_md *ctx, struct xlb_
 		return open_no_server(ctx, pkt, svc);
 	}
 	srv = server_at(pkt->server);
-	if (!srv || server_fit(pkt->server, srv) == FIT_UNREACHABLE)
+	if (server_fit(pkt->server, srv) == FIT_UNREACHABLE)
 		return XLB_R_NO_NEIGHBOUR;
 	if (is_syn(pkt))
 		open_count(pkt, false);

@@ -217,7 +217,7 @@ static __always_inline enum xlb_reason track_dead_server(struct xlb_pkt *pkt, st
 	struct xlb_server *srv = server_at(b->server);
 	void *peer;
 
-	if (!srv || (srv->flags & (XLB_SRV_UP | XLB_SRV_SHUT)) == XLB_SRV_UP)
+	if ((srv->flags & (XLB_SRV_UP | XLB_SRV_SHUT)) == XLB_SRV_UP)
 		return XLB_R_NONE;
 	if (request &&
 	    (pkt->proto == IPPROTO_UDP ||

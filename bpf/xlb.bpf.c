@@ -47,7 +47,7 @@ static __always_inline enum xlb_reason from_server(struct xdp_md *ctx, struct xl
 	if (!id)
 		id = xlb_range_find(pkt->addr_slot, bpf_ntohs(pkt->sport), pkt->proto);
 	ret = XLB_IN(returns, id & ~XLB_VIP_RETURN);
-	if (!(id & XLB_VIP_RETURN) || !ret || !ret->family)
+	if (!(id & XLB_VIP_RETURN) || !ret->family)
 		return XLB_R_NOT_OURS;
 	pkt->return_id = id & ~XLB_VIP_RETURN;
 	if (!(ret->flags & XLB_RETURN_STATE))
@@ -71,7 +71,7 @@ static __always_inline enum xlb_reason to_service(struct xdp_md *ctx, struct xlb
 	if (pkt->addr_flags & XLB_ADDR_STATELESS) {
 		pkt->service = service_find(pkt->addr_slot, pkt->dport, pkt->proto);
 		svc = service_at(pkt->service);
-		if (pkt->service && svc && svc->flags & XLB_SVC_STATELESS)
+		if (pkt->service && svc->flags & XLB_SVC_STATELESS)
 			return v6 ? xlb_stateless6(ctx, pkt) : xlb_stateless4(ctx, pkt);
 	}
 	if (!is_syn(pkt) && !pkt->bad)
