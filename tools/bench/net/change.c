@@ -21,7 +21,7 @@
 
 #include <bpf/bpf.h>
 
-#include <xlb/server.h>
+#include <xlb/tables.h>
 
 enum { MAX_CHANGES = 10000, STRIDE = 1597, GIVE_UP_US = 5000000 };
 
@@ -47,15 +47,15 @@ static const struct xlb_server *map_servers(const char *pins)
 	void *mem;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/xlb_servers", pins);
+	snprintf(path, sizeof(path), "%s/xlb_tables", pins);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		die(path);
-	mem = mmap(NULL, XLB_MAX_SERVERS * sizeof(*servers), PROT_READ, MAP_SHARED, fd, 0);
+	mem = mmap(NULL, sizeof(struct xlb_tables), PROT_READ, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED)
 		die(path);
 	close(fd);
-	return mem;
+	return ((const struct xlb_tables *)mem)->servers;
 }
 
 static const struct xlb_server *find_record(uint32_t addr)
