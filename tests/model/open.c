@@ -4,7 +4,7 @@
  */
 #include "inside.h"
 
-enum { PORTS_LOOKED_AT = 128 };
+enum { PORTS_LOOKED_AT = 128, PORTS_FEW = 16, PORT_IDLE = 2 };
 
 enum xlb_reason may_open(struct model *m, struct m_pkt *p)
 {
@@ -82,7 +82,7 @@ static uint16_t source_port(struct model *m, const struct m_pkt *p, const struct
 	uint32_t port, best = 0, chosen_worth = 0;
 	uint16_t chosen = 0, server = 0, free_port = 0, last_resort = 0;
 	bool any = m->peek && m->peek(m->peek_ctx, &p->key, &server, &chosen);
-	bool whole = s->pool_hi - s->pool_lo < PORTS_LOOKED_AT;
+	bool whole = s->pool_hi - s->pool_lo < PORTS_LOOKED_AT, early;
 
 	for (port = s->pool_lo; port <= s->pool_hi; port++) {
 		uint16_t each = htons((uint16_t)port);
@@ -102,7 +102,9 @@ static uint16_t source_port(struct model *m, const struct m_pkt *p, const struct
 			last_resort = each;
 		}
 	}
-	if (any && chosen_worth && (chosen_worth == best || !whole))
+	/* Not the best, but one of the first, and idle for long enough. */
+	early = s->pool_hi - s->pool_lo >= PORTS_FEW && chosen_worth != UINT32_MAX && chosen_worth > PORT_IDLE;
+	if (any && chosen_worth && (chosen_worth == best || !whole || early))
 		return chosen;
 	if (any && best)
 		snprintf(m->wrong, sizeof(m->wrong), "source port %u is not one that may be chosen", ntohs(chosen));
