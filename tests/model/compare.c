@@ -253,14 +253,18 @@ static void take_flow_label(const struct step *s, const struct frame *seen, stru
 
 /*
  * For a tick the program remembers the way to a client that only the client's own packet showed, and a server's packet
- * may profit from that, or not, as places in its memory fall. The model knows no such luck.
+ * may profit from that, or not, as places in its memory fall; so may the client's next one that comes from another
+ * station. The model knows no such luck.
  */
 static void forget_luck(struct test *t, const struct frame *f)
 {
+	bool usual = !memcmp(f->data + 6, prog_mac_client, 6), was_usual = t->usual_station;
+
 	size_t l3 = f->data[12] == 0x81 ? 18 : 14;
 	const uint8_t *from4 = f->data + l3 + 12, *from6 = f->data + l3 + 8;
 
-	if ((from4[0] == 10 && from4[1] == 0) || (from6[0] == 0xfd && from6[1] == 0))
+	t->usual_station = usual;
+	if (!usual || !was_usual || (from4[0] == 10 && from4[1] == 0) || (from6[0] == 0xfd && from6[1] == 0))
 		prog_forget_hops(&t->prog);
 }
 

@@ -12,9 +12,10 @@ struct test {
 	uint64_t world_seed;
 	struct step *steps;
 	unsigned int nr_steps;
-	bool careful; /* look at everything after each step */
-	bool loud;    /* say what differs */
-	bool trace;   /* and what each packet came to */
+	bool careful;	    /* look at everything after each step */
+	bool loud;	    /* say what differs */
+	bool trace;	    /* and what each packet came to */
+	bool usual_station; /* the last packet came from where clients come from */
 };
 
 /* Begins a sequence: the configuration of t->world_seed, no flows, counters at 0. */
