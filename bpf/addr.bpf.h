@@ -12,10 +12,9 @@
 static __always_inline struct xlb_addr *addr_find(const __be32 *addr, bool v6, __u32 *ret_slot)
 {
 	__u32 first = v6 ? xlb_addr_hash6(xlb_cfg_secrets, addr) : xlb_addr_hash4(xlb_cfg_secrets, addr[0]), slot, i;
-	const __u64 *filter = (const __u64 *)&xlb_tables.addrs[XLB_ADDR_SLOTS];
 	struct xlb_addr *a;
 
-	if (!(filter[first / 64 % (XLB_ADDR_SLOTS / 64)] & xlb_addr_filter_bit(first)))
+	if (!(*xlb_addr_filter_word(xlb_tables.addrs, first) & xlb_addr_filter_bit(first)))
 		return NULL;
 	for (i = 0; i < XLB_ADDR_PROBES; i++) {
 		slot = (first + i) & (XLB_ADDR_SLOTS - 1);

@@ -280,7 +280,6 @@ static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
 /* A packet that may be of a flow in the table. */
 static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags, bool v6)
 {
-	struct xlb_control *control = &xlb_tables.control;
 	struct xlb_flow_body *b;
 	struct xlb_server *srv;
 	__u32 word = 0;
@@ -297,8 +296,7 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags,
 	if (!f)
 		return HIT_SLOW;
 	b = flow_body(f, v6);
-	if (track_needed(word, b->proto, flags, flow_kind(b)) ||
-	    !track_tick(b, control, XLB_SEEN(now_tick(), READ_ONCE(control->epoch))))
+	if (track_needed(word, b->proto, flags, flow_kind(b)) || !track_tick(b, XLB_SEEN(now_tick(), epoch_now())))
 		return HIT_SLOW;
 	srv = server_at(b->server);
 	if (track_server(srv, b->proto))

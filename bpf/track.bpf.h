@@ -32,7 +32,7 @@ static __always_inline bool track_server(const struct xlb_server *srv, __u8 prot
  * The tick's work on an established flow, for the hit path: notes the time 'now', an XLB_SEEN(). False when there is
  * more to do: next hops may have changed, the flow may have ended, or 64 ticks are over.
  */
-static __always_inline bool track_tick(struct xlb_flow_body *b, const struct xlb_control *control, __u32 now)
+static __always_inline bool track_tick(struct xlb_flow_body *b, __u32 now)
 {
 	__u32 seen = READ_ONCE(b->seen), word;
 
@@ -42,7 +42,7 @@ static __always_inline bool track_tick(struct xlb_flow_body *b, const struct xlb
 	word = READ_ONCE(b->word);
 	if (!(word & XLB_F_ANSWERED) || word & (XLB_F_CLIENT_FIN | XLB_F_SERVER_FIN))
 		return false;
-	if ((__u8)seen != (__u8)now || xlb_flow_idle(seen, now >> 8) > READ_ONCE(control->idle_free) ||
+	if ((__u8)seen != (__u8)now || xlb_flow_idle(seen, now >> 8) > READ_ONCE(xlb_tables.control.idle_free) ||
 	    ((now ^ seen) >> 8) / TICKS_OF_HOPS)
 		return false;
 	WRITE_ONCE(b->seen, now);

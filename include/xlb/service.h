@@ -181,15 +181,10 @@ static inline __u32 xlb_addr_hash(const volatile __u64 *secrets, const __be32 *a
 	return family == 4 ? xlb_addr_hash4(secrets, addr[0]) : xlb_addr_hash6(secrets, addr);
 }
 
-/* Map key and bit of slot 'slot' in the filter, an array of 8 64-bit words per map value. */
-static inline __u32 xlb_addr_filter_key(__u32 slot)
+/* The word with the bit of slot 'slot' < XLB_ADDR_SLOTS in the filter behind the addresses of 'table'. */
+static inline __u64 *xlb_addr_filter_word(struct xlb_addr *table, __u32 slot)
 {
-	return XLB_ADDR_SLOTS + slot / 512;
-}
-
-static inline __u32 xlb_addr_filter_word(__u32 slot)
-{
-	return slot / 64 % 8;
+	return (__u64 *)&table[XLB_ADDR_SLOTS] + slot / 64;
 }
 
 static inline __u64 xlb_addr_filter_bit(__u32 slot)

@@ -147,7 +147,7 @@ static struct xlb_addr *addr_slot(struct fix *f, const __be32 *addr, uint8_t fam
 {
 	uint32_t slot = xlb_addr_hash(f->secrets, addr, family);
 
-	((uint64_t *)&f->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
+	*xlb_addr_filter_word(f->addrs, slot) |= xlb_addr_filter_bit(slot);
 	while (f->addrs[slot].family && memcmp(f->addrs[slot].addr, addr, sizeof(f->addrs[slot].addr)))
 		slot = (slot + 1) % XLB_ADDR_SLOTS;
 	memcpy(f->addrs[slot].addr, addr, sizeof(f->addrs[slot].addr));

@@ -18,7 +18,7 @@ static void write_addr(struct prog *p, const struct m_config *c, unsigned int i)
 	__u32 slot = xlb_addr_hash(p->secrets, a->addr, a->family);
 	struct xlb_addr *out;
 
-	((__u64 *)&p->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
+	*xlb_addr_filter_word(p->addrs, slot) |= xlb_addr_filter_bit(slot);
 	while (p->addrs[slot].family)
 		slot = (slot + 1) % XLB_ADDR_SLOTS;
 	slot_of[i] = slot;

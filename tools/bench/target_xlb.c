@@ -32,7 +32,7 @@ static void fill_frontend(struct xlb_tables *t, const __u64 *secrets)
 	};
 	struct xlb_service svc = { .backend = 1, .flags = XLB_SVC_ENABLED, .identity = 1 };
 
-	((__u64 *)&t->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
+	*xlb_addr_filter_word(t->addrs, slot) |= xlb_addr_filter_bit(slot);
 	addr.bloom[bit / 32] |= 1u << (bit % 32);
 	for (int i = 0; i < XLB_NR_STATES; i++)
 		svc.timeout[i] = IDLE_FOREVER;

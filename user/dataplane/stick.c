@@ -134,15 +134,16 @@ static int read_batch(int fd, const uint32_t *token, struct batch *ret)
 	return 0;
 }
 
-uint64_t dp_stick_used(const struct dp *dp, uint32_t number)
+/* Calls 'fn' for each batch of table 'number' (0: none), from the first to the last one that can be read. */
+static void for_each_batch(const struct dp *dp, uint32_t number, void (*fn)(void *arg, int fd, struct batch *b),
+			   void *arg)
 {
 	struct batch *b = malloc(sizeof(*b));
 	int fd = number ? open_inner(dp, number) : -1;
 	uint32_t token, *at = NULL;
-	uint64_t nr = 0;
 
 	while (b && fd >= 0 && !read_batch(fd, at, b)) {
-		nr += b->nr;
+		fn(arg, fd, b);
 		token = b->token;
 		at = &token;
 		if (b->is_last)
@@ -151,30 +152,43 @@ uint64_t dp_stick_used(const struct dp *dp, uint32_t number)
 	if (fd >= 0)
 		close(fd);
 	free(b);
+}
+
+static void count_batch(void *arg, int fd, struct batch *b)
+{
+	uint64_t *nr = arg;
+
+	(void)fd;
+	*nr += b->nr;
+}
+
+uint64_t dp_stick_used(const struct dp *dp, uint32_t number)
+{
+	uint64_t nr = 0;
+
+	for_each_batch(dp, number, count_batch, &nr);
 	return nr;
+}
+
+struct move {
+	uint16_t from, to;
+};
+
+static void move_batch(void *arg, int fd, struct batch *b)
+{
+	const struct move *move = arg;
+
+	for (uint32_t i = 0; i < b->nr; i++) {
+		if (b->values[i].server != move->from)
+			continue;
+		b->values[i].server = move->to;
+		(void)bpf_map_update_elem(fd, &b->keys[i], &b->values[i], BPF_EXIST);
+	}
 }
 
 void stick_move(struct dp *dp, uint32_t number, uint16_t from, uint16_t to)
 {
-	struct batch *b = malloc(sizeof(*b));
-	int fd = number ? open_inner(dp, number) : -1;
-	uint32_t token, *at = NULL;
-
-	while (b && fd >= 0 && !read_batch(fd, at, b)) {
-		for (uint32_t i = 0; i < b->nr; i++) {
-			if (b->values[i].server != from)
-				continue;
-			b->values[i].server = to;
-			(void)bpf_map_update_elem(fd, &b->keys[i], &b->values[i], BPF_EXIST);
-		}
-		token = b->token;
-		at = &token;
-		if (b->is_last)
-			break;
-	}
-	if (fd >= 0)
-		close(fd);
-	free(b);
+	for_each_batch(dp, number, move_batch, &(struct move){ .from = from, .to = to });
 }
 
 static struct dp_stick describe_entry(struct dp *dp, const struct xlb_stick_key *key, const struct xlb_stick *value,

@@ -73,7 +73,7 @@ struct xlb_addr *table_addr_put(struct xlb_addr *table, const __u64 *secrets, co
 	if (!place)
 		return NULL;
 	addr_store(place, rec);
-	filter = (__u64 *)&table[xlb_addr_filter_key(first)] + xlb_addr_filter_word(first);
+	filter = xlb_addr_filter_word(table, first);
 	__atomic_store_n(filter, *filter | xlb_addr_filter_bit(first), __ATOMIC_RELEASE);
 	return place;
 }

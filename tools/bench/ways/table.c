@@ -61,7 +61,7 @@ static void put_frontend(struct loaded *l, const struct way *w, uint32_t n)
 	address(addr.addr, w->v6, 0xfd000000, WAYS_VIP + n);
 	addr.bloom[bit / 32] |= 1u << (bit % 32);
 	slot = xlb_addr_hash(l->secrets, addr.addr, addr.family);
-	((__u64 *)&t->addrs[xlb_addr_filter_key(slot)])[xlb_addr_filter_word(slot)] |= xlb_addr_filter_bit(slot);
+	*xlb_addr_filter_word(t->addrs, slot) |= xlb_addr_filter_bit(slot);
 	while (t->addrs[slot].family)
 		slot = (slot + 1) % XLB_ADDR_SLOTS;
 	binds = &t->vips[xlb_vip_hash(l->secrets, slot, htons(WAYS_PORT), IPPROTO_TCP, 0)];
