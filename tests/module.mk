@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Unit tests: tests/unit/test_X.c links with what it uses of base, model, config and protocol, and with the packages
-# that PKGS_X names. The archive lets a test take one module without those it does not use.
+# that PKGS_X names. The archive lets a test take one module without those it does not use. tests/unit/t_X is a script.
 
 T ?=
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_LIB_SRC := $(BASE_SRC) $(MODEL_SRC) $(CONFIG_SRC) $(PROTOCOL_SRC) $(wildcard tests/lib/*.c)
 UNIT_RUN := $(foreach t,$(UNIT_TESTS),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t)))
+UNIT_SCRIPTS := $(wildcard tests/unit/t_*)
 
 $(O)/tests/libunit.a: $(call obj,$(UNIT_LIB_SRC))
 	$(say) AR $@
@@ -98,7 +99,7 @@ FUZZ_LDFLAGS_conf := -Wl,--wrap=getaddrinfo
 FUZZ_LDFLAGS_server := -Wl,--wrap=getaddrinfo
 
 RUN = O=$(O) SAN=$(SAN) T='$(T)' BUILDS='$(VM_BUILDS)' tests/run
-RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%)
+RUN_UNIT := $(UNIT_TESTS:%=unit:$(O)/tests/unit/%) $(UNIT_SCRIPTS:%=unit:%)
 RUN_BPF := $(BPF_TESTS:%=bpf:$(O)/tests/bpf/%)
 RUN_MODEL := bpf:$(O)/tests/model/model
 RUN_NETNS := $(patsubst %,netns:%,$(wildcard tests/netns/t_*))
@@ -122,7 +123,7 @@ run-tests:
 	@$(if $(RUN_LINT),$(LINT_ENV)) $(RUN) $(RUN_UNIT) $(RUN_NETNS) $(RUN_COMPAT) $(RUN_BPF) $(RUN_LINT) $(RUN_VM) $(RUN_FUZZ) $(RUN_MODEL)
 
 check-unit: $(addprefix $(O)/tests/unit/,$(UNIT_RUN)) ## unit tests (T=word selects by file name)
-	@O=$(O) tests/run $(UNIT_RUN:%=unit:$(O)/tests/unit/%)
+	@O=$(O) tests/run $(UNIT_RUN:%=unit:$(O)/tests/unit/%) $(foreach t,$(UNIT_SCRIPTS),$(if $(findstring $(T),$(t)),unit:$(t)))
 
 check-bpf: $(bpf_programs) ## the program on single packets, by BPF_PROG_TEST_RUN (root)
 	@$(RUN) $(RUN_BPF) $(RUN_MODEL)
