@@ -257,7 +257,7 @@ static __always_inline bool answer(struct xdp_md *ctx, const struct xlb_pkt *pkt
 {
 	if (reason == XLB_R_ECHO)
 		return answer_echo(ctx, pkt, v6);
-	if (reason != XLB_R_NO_SERVER_ICMP)
+	if (reason != XLB_R_NO_SERVER_ICMP && reason != XLB_R_REJECT_ICMP)
 		return answer_reset(ctx, pkt, v6);
 	if (v6)
 		return answer_icmp(ctx, pkt, ICMP6_UNREACHABLE, ICMP6_PORT, 0, true);
@@ -265,9 +265,9 @@ static __always_inline bool answer(struct xdp_md *ctx, const struct xlb_pkt *pkt
 }
 
 /*
- * Answers a packet that cannot be served, or a ping: by an ICMP port unreachable for NO_SERVER_ICMP, by an echo reply
- * for ECHO, by a reset otherwise. 'reason' is returned when the answer goes out, XLB_R_LIMITED when the rate limit
- * holds it back. The packet must have passed the checks of length.
+ * Answers a packet that cannot be served, or a ping: by an ICMP port unreachable for NO_SERVER_ICMP and REJECT_ICMP, by
+ * an echo reply for ECHO, by a reset otherwise. 'reason' is returned when the answer goes out, XLB_R_LIMITED when the
+ * rate limit holds it back. The packet must have passed the checks of length.
  */
 __noinline enum xlb_reason xlb_answer(struct xdp_md *ctx, struct xlb_pkt *pkt, enum xlb_reason reason)
 {

@@ -10,6 +10,7 @@
 
 #include "config.bpf.h"
 #include "maps.bpf.h"
+#include "stick.bpf.h"
 #include "packet.bpf.h"
 
 enum {
@@ -272,11 +273,24 @@ static __always_inline void load_add(__u32 server, __u32 service, __s32 step)
 	__sync_fetch_and_add(&XLB_IN(svc_load, service)->active, step);
 }
 
+/* A flow begins or ends to be live: 'step' is 1 or -1. */
+static __always_inline void flow_live(struct xlb_flow_body *b, __u32 server, __u32 service, __u32 word, __s32 step,
+				      bool v6)
+{
+	load_add(server, service, step);
+	if (!(word & XLB_F_TRACKED_ALL))
+		return;
+	if (v6)
+		xlb_tracked6((void *)b - offsetof(struct xlb_flow6, b), word, step);
+	else
+		xlb_tracked4((void *)b - offsetof(struct xlb_flow4, b), word, step);
+}
+
 /*
  * Sets and clears flags of the use of the slot that 'word' was read from, and counts what XLB_F_COUNTED says. Does
  * nothing when the slot was reused.
  */
-static __always_inline void flow_mark(struct xlb_flow_body *b, __u32 word, __u32 set, __u32 clear)
+static __always_inline void flow_mark(struct xlb_flow_body *b, __u32 word, __u32 set, __u32 clear, bool v6)
 {
 	__u32 found, server = b->server, service = b->service;
 	int i;
@@ -289,16 +303,18 @@ static __always_inline void flow_mark(struct xlb_flow_body *b, __u32 word, __u32
 			return;
 		word = found;
 	}
-	if (i < 4 && clear & word & XLB_F_COUNTED)
-		load_add(server, service, -1);
-	if (i < 4 && set & ~word & XLB_F_COUNTED)
-		load_add(server, service, 1);
+	if (i == 4)
+		return;
+	if (clear & word & XLB_F_COUNTED)
+		flow_live(b, server, service, word, -1, v6);
+	if (set & ~word & XLB_F_COUNTED)
+		flow_live(b, server, service, word, 1, v6);
 }
 
 /* Ends one entry. */
-static __always_inline void entry_end(struct xlb_flow_body *b)
+static __always_inline void entry_end(struct xlb_flow_body *b, bool v6)
 {
-	flow_mark(b, READ_ONCE(b->word), 0, XLB_F_LIVE | XLB_F_COUNTED);
+	flow_mark(b, READ_ONCE(b->word), 0, XLB_F_LIVE | XLB_F_COUNTED, v6);
 }
 
 /* Ends an entry and its peer. */
@@ -308,9 +324,9 @@ static __always_inline void flow_end(__u32 slot, bool v6)
 	void *f = flow_at(slot, v6), *p = flow_at(peer, v6);
 
 	if (p)
-		entry_end(flow_body(p, v6));
+		entry_end(flow_body(p, v6), v6);
 	if (f)
-		entry_end(flow_body(f, v6));
+		entry_end(flow_body(f, v6), v6);
 }
 
 /* --- age ---------------------------------------------------------------------------------------------------------- */
@@ -498,7 +514,7 @@ static __always_inline void insert_write(struct xlb_scratch *s, void *b, __u32 s
 
 	if (word & XLB_F_LIVE) {
 		s->orphan = peer_key(f, &s->peer, v6);
-		entry_end(body);
+		entry_end(body, v6);
 		word = READ_ONCE(body->word);
 	}
 	if (word && old_home != home) /* else it is another cache line for nothing */

@@ -11,6 +11,7 @@
 
 #include <xlb/flow.h>
 #include <xlb/fragment.h>
+#include <xlb/policy.h>
 #include <xlb/reason.h>
 #include <xlb/service.h>
 #include <xlb/stats.h>
@@ -46,6 +47,15 @@ struct xlb_best {
 	__u32 pad;
 };
 
+/* A run through a policy; policy.bpf.h. */
+struct xlb_policy_run {
+	__u64 atoms;			  /* that addresses and ports make true */
+	__u64 counted;			  /* that counters do */
+	__u16 table[XLB_POLICY_COUNTERS]; /* stick tables that the counters count in, 0: not yet */
+	__u16 dst;			  /* bit i: by destination */
+	struct xlb_policy_key key;
+};
+
 /* Working memory of the slow stages: too large for the stack of their call chain. */
 struct xlb_scratch {
 	struct xlb_pkt pkt;
@@ -56,6 +66,7 @@ struct xlb_scratch {
 	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
 	__u32 next_option;     /* of options.bpf.h alone */
 	struct xlb_best best;
+	struct xlb_policy_run policy;
 	struct xlb_frag_key frag_key;
 	struct xlb_frag frag;
 	struct bpf_fib_lookup fib;
@@ -128,7 +139,23 @@ struct {
 	__type(value, struct xlb_frag);
 } xlb_frags SEC(".maps");
 
-/* Stick tables; xlb/stick.h. The daemon makes the inner maps. Writer and reader: select.bpf.h. */
+/* Networks and ports of policies; xlb/policy.h. The daemon makes the inner maps. Reader: policy.bpf.h. */
+struct xlb_policy_trie {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(key_size, sizeof(struct xlb_policy_key));
+	__uint(value_size, sizeof(__u64));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, XLB_MAX_POLICIES);
+	__type(key, __u32);
+	__array(values, struct xlb_policy_trie);
+} xlb_policy_nets SEC(".maps");
+
+/* Stick tables; xlb/stick.h. The daemon makes the inner maps. Writer and reader: select.bpf.h, policy.bpf.h. */
 struct xlb_stick_table {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);

@@ -12,6 +12,7 @@
 #include "mss.bpf.h"
 #include "nexthop.bpf.h"
 #include "options.bpf.h"
+#include "policy.bpf.h"
 #include "select.bpf.h"
 #include "send.bpf.h"
 #include "track.bpf.h"
@@ -206,7 +207,7 @@ static __always_inline void end_orphan(struct xlb_scratch *s, bool v6)
 
 	s->orphan = 0;
 	if (is_peer(f, &s->peer, v6))
-		entry_end(flow_body(f, v6));
+		entry_end(flow_body(f, v6), v6);
 }
 
 /* Ends the entry of key s->peer: the rest of a flow of which one entry was pushed out. Always 0. */
@@ -312,7 +313,7 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 	s->request.b.server = pkt->server;
 	s->request.b.service = pkt->service;
 	s->request.b.seen = XLB_SEEN(now_tick(), epoch_now());
-	s->request.b.word = XLB_F_COUNTED;
+	s->request.b.word = XLB_F_COUNTED | pkt->tracked;
 	if (one_way) {
 		s->request.b.word |= XLB_F_ONE_WAY | (pkt->proto == IPPROTO_TCP ? XLB_F_ANSWERED : 0);
 	} else {
@@ -329,7 +330,7 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 	if (slot < 0) {
 		f = one_way ? NULL : flow_at(reply, v6);
 		if (f)
-			entry_end(flow_body(f, v6));
+			entry_end(flow_body(f, v6), v6);
 		return slot == INSERT_FULL ? XLB_R_TABLE_FULL : XLB_R_TABLE_BUSY;
 	}
 	flow_settle(ctx, s, v6);
@@ -404,9 +405,15 @@ static __always_inline enum xlb_reason open_no_server(struct xdp_md *ctx, struct
 static __always_inline enum xlb_reason open_new(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s,
 						const struct xlb_service *svc, bool v6)
 {
-	enum xlb_reason reason = open_limits(pkt, svc);
+	enum xlb_reason reason = XLB_R_NONE;
 	struct xlb_server *srv;
 
+	pkt->backend = svc->backend;
+	pkt->tracked = 0;
+	if (svc->policy)
+		reason = xlb_policy(ctx, pkt);
+	if (!reason)
+		reason = open_limits(pkt, svc);
 	if (!reason)
 		reason = xlb_select(ctx, pkt);
 	if (reason)
@@ -448,8 +455,12 @@ static __always_inline enum xlb_reason open_flow(struct xdp_md *ctx, struct xlb_
 	}
 	reason = open_new(ctx, pkt, s, svc, v6);
 	open_count(pkt, reason);
+	if (reason && pkt->tracked)
+		xlb_untrack(pkt);
 	if (reason == XLB_R_NO_SERVER_RST)
 		return open_no_server(ctx, pkt, svc);
+	if (reason == XLB_R_REJECT_RST || reason == XLB_R_REJECT_ICMP)
+		return xlb_answer(ctx, pkt, reason);
 	if (!reason && svc->mss && pkt->proto == IPPROTO_TCP)
 		xlb_mss(ctx, pkt);
 	return reason ? reason : send_as(ctx, pkt, XLB_R_NEW_FLOW);

@@ -8,6 +8,7 @@
 
 #include "flowtab.bpf.h"
 #include "maps.bpf.h"
+#include "stick.bpf.h"
 
 enum {
 	SERVER_TRIES = 8, /* ring entries looked at for a server that can be reached and has room */
@@ -177,13 +178,12 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 	void *table = XLB_AT(xlb_sticks, be->stick);
 	struct xlb_server *srv;
 	struct xlb_stick *st;
-	__be32 key[4]; /* WORKAROUND(linux 6.1): a map takes no key from the memory that 'pkt' points to */
+	__be32 key[4];
 
-	if (!be->stick || !table)
+	if (!be->stick || !table || !stick_key(key, pkt->saddr, be->stick, pkt->family == 6))
 		return 0;
-	__builtin_memcpy(key, pkt->saddr, sizeof(key));
 	st = bpf_map_lookup_elem(table, key);
-	if (!st || now - st->tick > be->stick_expire)
+	if (!st || !st->server || now - st->tick > be->stick_expire)
 		return 0;
 	srv = server_at(st->server);
 	if (srv->backend != backend || !(srv->flags & XLB_SRV_UP) || server_fit(st->server, srv) != FIT_GOOD)
@@ -194,35 +194,36 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 
 static __always_inline void stick_store(const struct xlb_backend *be, struct xlb_pkt *pkt, __u32 id, __u32 now)
 {
-	struct xlb_stick st = { .server = id, .tick = now };
 	void *table = XLB_AT(xlb_sticks, be->stick);
-	__be32 key[4]; /* as in stick_find() */
+	struct xlb_stick *st;
+	__be32 key[4];
 
-	if (!be->stick || !table)
+	if (!be->stick || !table || !stick_key(key, pkt->saddr, be->stick, pkt->family == 6))
 		return;
-	__builtin_memcpy(key, pkt->saddr, sizeof(key));
-	(void)bpf_map_update_elem(table, key, &st, BPF_ANY);
+	st = stick_enter(table, key);
+	if (st) {
+		st->server = id;
+		st->tick = now;
+	}
 }
 
 /*
- * Chooses the server of a new flow of pkt->service, into pkt->server. Returns XLB_R_NONE; NO_SERVER_RST when the
+ * Chooses the server of a new flow to pkt->backend, into pkt->server. Returns XLB_R_NONE; NO_SERVER_RST when the
  * backend has no usable server, to be answered as the service wants; SERVERS_FULL or NO_NEIGHBOUR.
  */
 __noinline enum xlb_reason xlb_select(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {
 	struct xlb_cursor *cursor;
 	struct xlb_backend *be;
-	struct xlb_service *svc;
 	__u32 now, id = 0;
 	__u64 ring;
 
 	if (!pkt || !ctx)
 		return XLB_R_BUG;
-	svc = service_at(pkt->service);
-	be = XLB_IN(backends, svc->backend);
-	cursor = XLB_IN(cursors, svc->backend);
+	be = XLB_IN(backends, pkt->backend);
+	cursor = XLB_IN(cursors, pkt->backend);
 	now = now_tick();
-	id = stick_find(be, pkt, svc->backend, now);
+	id = stick_find(be, pkt, pkt->backend, now);
 	if (id) {
 		pkt->server = id;
 		return XLB_R_NONE;

@@ -189,20 +189,20 @@ static __always_inline void track_count(const struct xlb_flow_body *b, __u32 wor
 
 /* Sets and clears flags in both entries; the request's also says whether the flow counts as a live one. */
 static __always_inline void track_mark(struct xlb_flow_body *b, struct xlb_flow_body *peer, __u32 word, __u32 set,
-				       __u32 clear)
+				       __u32 clear, bool v6)
 {
 	struct xlb_flow_body *request = flow_kind(b) == XLB_FLOW_REQUEST ? b : peer, *reply = request == b ? peer : b;
 	enum xlb_flow_state state = xlb_flow_state((word & ~clear) | set, b->proto);
 	__u32 counted = word & XLB_F_RECORD ? 0 : XLB_F_COUNTED;
 
 	if (reply)
-		flow_mark(reply, READ_ONCE(reply->word), set, clear);
+		flow_mark(reply, READ_ONCE(reply->word), set, clear, v6);
 	if (!request)
 		return;
 	if (state == XLB_S_CLOSING || state == XLB_S_CLOSED)
-		flow_mark(request, READ_ONCE(request->word), set, clear | counted);
+		flow_mark(request, READ_ONCE(request->word), set, clear | counted, v6);
 	else
-		flow_mark(request, READ_ONCE(request->word), set | counted, clear);
+		flow_mark(request, READ_ONCE(request->word), set | counted, clear, v6);
 }
 
 /*
@@ -229,13 +229,13 @@ static __always_inline enum xlb_reason track_dead_server(struct xlb_pkt *pkt, st
 	}
 	if (!(srv->flags & XLB_SRV_SHUT) || pkt->proto == IPPROTO_UDP)
 		return XLB_R_NONE;
-	entry_end(b);
+	entry_end(b, v6);
 	/* The other side, which may never speak, holds up neither a source port nor the client's next attempt. */
 	peer = flow_at(flow_peer(pkt->slot, v6), v6);
 	if (peer && request)
-		flow_mark(flow_body(peer, v6), READ_ONCE(flow_body(peer, v6)->word), XLB_F_RST, 0);
+		flow_mark(flow_body(peer, v6), READ_ONCE(flow_body(peer, v6)->word), XLB_F_RST, 0, v6);
 	else if (peer) /* without the reply entry the source port is not the flow's any more */
-		entry_end(flow_body(peer, v6));
+		entry_end(flow_body(peer, v6), v6);
 	return pkt->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : XLB_R_SHUT_RST;
 }
 
@@ -276,7 +276,7 @@ static __always_inline enum xlb_reason track(struct xdp_md *ctx, struct xlb_pkt 
 	if (kind == XLB_FLOW_REPLY && set & XLB_F_ANSWERED && pkt->proto == IPPROTO_TCP && peer)
 		track_syn_ack(peer_slot, peer);
 	if (set | clear)
-		track_mark(b, peer, word, set, clear);
+		track_mark(b, peer, word, set, clear, v6);
 	return XLB_R_NONE;
 }
 

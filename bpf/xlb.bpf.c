@@ -177,6 +177,19 @@ static __always_inline int tagged(struct xdp_md *ctx, void *data, void *end)
 	return account(ctx, XLB_R_NOT_IP, 0);
 }
 
+/* Not attached: the daemon runs it for each tracked flow that it ends, on a "packet" that names the flow. */
+SEC("xdp")
+int xlb_flow_left(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct xlb_flow_left *left = data;
+
+	if ((void *)(left + 1) > end)
+		return XDP_ABORTED;
+	tracked_live(left->service, left->word, left->client, left->vip, -1, left->family == 6);
+	return XDP_PASS;
+}
+
 SEC("xdp.frags")
 int xlb_xdp(struct xdp_md *ctx)
 {

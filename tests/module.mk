@@ -56,7 +56,7 @@ $(O)/tests/bpf/%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(O)/tests/libunit.a
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/tests/libunit.a $(call pkg_libs,libbpf libpcre2-8 cmocka)
 
 # These test user/dataplane as well.
-$(addprefix $(O)/tests/bpf/,dp dp_tables dp_flows dp_crash dp_marks features): $(call obj,$(wildcard user/dataplane/*.c))
+$(addprefix $(O)/tests/bpf/,dp dp_tables dp_flows dp_crash dp_marks features rules): $(call obj,$(wildcard user/dataplane/*.c))
 
 # Programs that network tests run: tests/X.c.
 TEST_TOOLS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*.c))

@@ -50,6 +50,8 @@ enum {
 	XLB_F_ONE_WAY = 1u << 7,    /* the server answers directly: ANSWERED and SERVER_FIN are inferred */
 	XLB_F_COUNTED = 1u << 8,    /* request entry: counted in xlb_tables.load; whoever clears the bit takes it off */
 	XLB_F_RECORD = 1u << 9,	    /* entry of a stateless backend, made while its slot was marked (struct xlb_ring) */
+	XLB_F_TRACKED = 1u << 10,   /* request entry: counted as live by stick counter 0, and so on for 1 and 2 */
+	XLB_F_TRACKED_ALL = 7u << 10,
 	XLB_F_FLAGS = 0xffff,
 	XLB_F_VERSION = 0x10000, /* step of the version */
 };

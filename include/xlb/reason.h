@@ -46,6 +46,10 @@
 	  "a client spoke after its flow had ended or timed out: compare with the timeouts")                           \
 	X(SHUT_RST, SEND, 1, "flow of a server that was marked down, answered with a reset",                           \
 	  "on-marked-down shutdown-sessions, or 'shutdown sessions'")                                                  \
+	X(REJECT_RST, SEND, 1, "refused by a 'reject' rule, answered with a TCP reset",                                \
+	  "xlbctl show frontends; the rules of the frontend")                                                          \
+	X(REJECT_ICMP, SEND, 1, "refused by a 'reject' rule, answered with ICMP port unreachable",                     \
+	  "xlbctl show frontends; the rules of the frontend")                                                          \
 	X(TOO_BIG_ICMP, SEND, 1, "too big for the tunnel, answered with fragmentation needed or packet too big",       \
 	  "servers and clients should use the MTU of the way less the tunnel's header")                                \
 	X(TRUNCATED, DROP, 0, "frame or length field shorter than the headers need", "a broken sender or a scan")      \
@@ -74,7 +78,7 @@
 	X(SERVERS_FULL, DROP, 0, "every usable server has as many flows as its maxconn allows",                        \
 	  "raise maxconn, or add servers")                                                                             \
 	X(RATE, DROP, 1, "more new flows per second than rate-limit allows", "a flood, or a limit that is too low")    \
-	X(REJECTED, DROP, 1, "refused by a tcp-request rule", "xlbctl show frontends; the rules of the frontend")      \
+	X(REJECTED, DROP, 1, "refused by a 'silent-drop' rule", "xlbctl show frontends; the rules of the frontend")    \
 	X(TOO_BIG, DROP, 0, "too big for the tunnel, and the packet may be fragmented, which we do not do",            \
 	  "lower the sender's MTU, or raise that of the way to the servers")                                           \
 	X(TABLE_FULL, DROP, 0, "no room in the flow table for a new flow", "raise '#@xlb flows N' in section global")  \

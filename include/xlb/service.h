@@ -122,7 +122,9 @@ struct xlb_service {
 	__u32 rate;		      /* with XLB_SVC_RATE: new flows per second and CPU, at most */
 	__u16 policy;		      /* 0: none; number of a rule list (xlb/policy.h) */
 	__u16 mss;		      /* 0: untouched; else the MSS option of SYNs is lowered to it */
-	__u32 pad[5];
+	__u16 track[2][3];	      /* IPv4, IPv6: stick tables that counters 0 to 2 of the policy track in */
+	__u8 track_dst[2];	      /* the same: bit i: counter i tracks the destination, not the source */
+	__u32 pad;
 };
 
 enum {

@@ -16,8 +16,10 @@
 #include <xlb/abi.h>
 #include <xlb/backend.h>
 #include <xlb/flow.h>
+#include <xlb/policy.h>
 #include <xlb/server.h>
 #include <xlb/service.h>
+#include <xlb/stick.h>
 
 enum {
 	XLB_NR_LOCKS = 256, /* 16 KiB: they stay in the first-level cache */
@@ -76,6 +78,12 @@ struct xlb_tables {
 
 	/* Services by the server that answers. Writer: the daemon. Reader: answers of servers in XLB_MODE_DNAT. */
 	XLB_TABLE(struct xlb_return, returns, XLB_MAX_RETURNS);
+
+	/* Rules of frontends: heads, and the rows of all. Writer: the daemon. Reader: packets that open a flow of a
+	 * frontend with rules. */
+	XLB_TABLE(struct xlb_policy, policies, XLB_MAX_POLICIES);
+	XLB_TABLE(struct xlb_rule, rules, XLB_MAX_POLICIES *XLB_POLICY_ROWS);
+	XLB_TABLE(struct xlb_stick_conf, stick_confs, XLB_MAX_STICKS);
 
 	/* Ports that are never source ports. Writer: the daemon. Reader: the search for a source port. */
 	XLB_TABLE(struct xlb_busy, busy, 2 * XLB_BUSY_WORDS / 8);

@@ -533,6 +533,7 @@ static void stick__ipv6_source__by_whole_address(void **state)
 	struct pkt in, out;
 
 	fd = fix_stick(f, BE_WEB6, 1000000);
+	f->stick_confs[BE_WEB6].flags = XLB_STICK_IP6;
 	for (i = 0; i < 8; i++) {
 		struct pkt_desc d = way_request(&w, 1000 + i, TH_SYN);
 		uint8_t addr[16];

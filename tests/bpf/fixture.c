@@ -54,6 +54,9 @@ static void map_all(struct fix *f)
 	f->backends = t->backends;
 	f->ring = t->ring;
 	f->marks = t->marks;
+	f->stick_confs = t->stick_confs;
+	f->policies = t->policies;
+	f->rules = t->rules;
 	f->servers = t->servers;
 	f->load = t->load;
 	f->svc_load = t->svc_load;

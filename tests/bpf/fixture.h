@@ -64,6 +64,9 @@ struct fix {
 	struct xlb_service *services;
 	struct xlb_backend *backends;
 	struct xlb_ring *ring;
+	struct xlb_stick_conf *stick_confs;
+	struct xlb_policy *policies;
+	struct xlb_rule *rules;
 	struct xlb_server *servers;
 	struct xlb_busy *busy;
 	struct xlb_range *ranges;
@@ -161,6 +164,7 @@ extern uint64_t fix_seen_reasons;
 	X(range)                                                                                                       \
 	X(stateless)                                                                                                   \
 	X(life)                                                                                                        \
+	X(rules)                                                                                                       \
 	X(host)
 #define FIX_GROUP(name)                                                                                                \
 	extern const struct CMUnitTest name##_tests[];                                                                 \

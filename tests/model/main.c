@@ -252,7 +252,9 @@ static const struct {
 	{ XLB_R_NOT_RECORDED, "tests/bpf: a table without room" },
 	{ XLB_R_TABLE_FULL, "tests/bpf: a table without room" },
 	{ XLB_R_TABLE_BUSY, "tests/bpf: a lock that is taken" },
-	{ XLB_R_REJECTED, "no stage returns it yet" },
+	{ XLB_R_REJECT_RST, "tests/bpf: rules" },
+	{ XLB_R_REJECT_ICMP, "tests/bpf: rules" },
+	{ XLB_R_REJECTED, "tests/bpf: rules" },
 	{ XLB_R_BUG, "cannot happen" },
 };
 

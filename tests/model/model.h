@@ -139,8 +139,11 @@ struct m_frag {
 	uint32_t tick;
 };
 
+/* Of the stick tables 1 to 3 the first has keys of IPv4 alone. */
+#define M_STICK_IP6(number) ((number) > 1)
+
 struct m_stick {
-	uint32_t addr[4];
+	uint32_t addr[4]; /* the key */
 	uint16_t stick, server;
 	uint32_t tick;
 };

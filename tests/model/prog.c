@@ -184,6 +184,7 @@ static int make_sticks(struct prog *p)
 		if (p->stick_fd[i] < 0 ||
 		    bpf_map_update_elem(bpf_map__fd(p->skel->maps.xlb_sticks), &i, &p->stick_fd[i], BPF_ANY))
 			return -errno;
+		p->skel->bss->xlb_tables.stick_confs[i].flags = M_STICK_IP6(i) ? XLB_STICK_IP6 : 0;
 	}
 	return 0;
 }

@@ -34,14 +34,31 @@ uint32_t select_hash(const struct xlb_backend *be, const struct m_key *k)
 	return xlb_select_hash6(be, k->saddr, k->daddr, ports);
 }
 
+/* A table of IPv6 keys has IPv4 addresses as ::ffff:a.b.c.d, one of IPv4 keys has no IPv6 address. */
+static bool stick_key(const struct m_pkt *p, uint16_t stick, uint32_t *ret)
+{
+	memcpy(ret, p->key.saddr, 16);
+	if (p->key.family == 6)
+		return M_STICK_IP6(stick);
+	if (M_STICK_IP6(stick)) {
+		ret[3] = ret[0];
+		ret[2] = htonl(0xffff);
+		ret[0] = ret[1] = 0;
+	}
+	return true;
+}
+
 static uint16_t sticky(const struct model *m, const struct m_pkt *p, const struct xlb_backend *be)
 {
+	uint32_t key[4];
 	unsigned int i;
 
-	for (i = 0; be->stick && i < m->nr_sticks; i++) {
+	if (!be->stick || !stick_key(p, be->stick, key))
+		return 0;
+	for (i = 0; i < m->nr_sticks; i++) {
 		const struct m_stick *s = &m->sticks[i];
 
-		if (s->stick != be->stick || !same_addr(s->addr, p->key.saddr))
+		if (s->stick != be->stick || !same_addr(s->addr, key))
 			continue;
 		if (xlb_flow_idle(s->tick << 8, m->tick) > be->stick_expire ||
 		    m->c.servers[s->server].backend != m->c.services[p->service].backend ||
@@ -126,19 +143,20 @@ static enum xlb_reason take_random(struct model *m, struct m_pkt *p, const uint1
 static void remember_stick(struct model *m, const struct m_pkt *p)
 {
 	uint16_t stick = m->c.backends[m->c.services[p->service].backend].stick;
+	uint32_t key[4];
 	unsigned int i;
 
-	if (!stick)
+	if (!stick || !stick_key(p, stick, key))
 		return;
 	for (i = 0; i < m->nr_sticks; i++)
-		if (m->sticks[i].stick == stick && same_addr(m->sticks[i].addr, p->key.saddr))
+		if (m->sticks[i].stick == stick && same_addr(m->sticks[i].addr, key))
 			break;
 	if (i == M_STICKS)
 		return;
 	if (i == m->nr_sticks)
 		m->nr_sticks++;
 	m->sticks[i] = (struct m_stick){ .stick = stick, .server = p->server, .tick = m->tick };
-	memcpy(m->sticks[i].addr, p->key.saddr, 16);
+	memcpy(m->sticks[i].addr, key, sizeof(key));
 }
 
 static enum xlb_reason by_algorithm(struct model *m, struct m_pkt *p)

@@ -113,14 +113,11 @@ static void not_available__carrying_traffic__is_error_else_not(void **state)
 		  .how = CASE_BARE,
 		  .diags = "E C0402 4:2\nE C0402 5:2\nE C0402 6:17\nE C0402 7:2\nE C0302 8:28\nE C0201 "
 			   "9:20\nE C0402 10:2\n" },
-		{ .name = "rules, which a proxy may follow",
+		{ .name = "rules",
 		  .how = CASE_BARE,
 		  .text = "listen l\n bind :80\n tcp-request connection reject if { src 10.0.0.0/8 }\n server s "
 			  "1.1.1.1:80\n",
-		  .diags = "W C0401 3:2\n",
-		  .model = "frontend l#1 left[t:3: 'tcp-request connection' needs a proxy: it is not available for "
-			   "packets "
-			   "in this version] 0.0.0.0:80\n" },
+		  .diags = "E C0402 3:2\n" },
 		{ .name = "in a section of which no part is ours",
 		  .how = CASE_BARE,
 		  .text = PLAIN "frontend f\n bind :81\n mode http\n http-request deny\n default_backend b\nbackend "

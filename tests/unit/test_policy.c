@@ -12,143 +12,28 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/diag.h"
-#include "config/conf.h"
-#include "model/capability.h"
 #include "model/policy.h"
-
-/* --- counters of tables, as a data plane would keep them ---------------------------------------------------------- */
-
-enum { FAKE_ENTRIES = 64 };
-
-struct fake_entry {
-	const struct stick_table *table;
-	struct addr key;
-	uint64_t conns, gpc0;
-};
-
-struct fake {
-	struct fake_entry entries[FAKE_ENTRIES];
-	size_t nr;
-	unsigned int up; /* usable servers of any backend */
-};
-
-static struct fake_entry *fake_find(struct fake *f, const struct stick_table *t, const struct addr *key)
-{
-	for (size_t i = 0; i < f->nr; i++)
-		if (f->entries[i].table == t && addr_equal(&f->entries[i].key, key))
-			return &f->entries[i];
-	return NULL;
-}
-
-static void fake_track(void *arg, const struct stick_table *t, const struct addr *key)
-{
-	struct fake *f = arg;
-	struct fake_entry *e = fake_find(f, t, key);
-
-	if (!e) {
-		assert_true(f->nr < FAKE_ENTRIES);
-		e = &f->entries[f->nr++];
-		*e = (struct fake_entry){ .table = t, .key = *key };
-	}
-	e->conns++;
-}
-
-static uint64_t fake_get(void *arg, const struct stick_table *t, const struct addr *key, enum acl_field field)
-{
-	const struct fake_entry *e = fake_find(arg, t, key);
-
-	if (!e)
-		return 0;
-	return field == ACL_GPC0 || field == ACL_GPC0_RATE ? e->gpc0 : e->conns;
-}
-
-static void fake_inc(void *arg, const struct stick_table *t, const struct addr *key)
-{
-	struct fake_entry *e = fake_find(arg, t, key);
-
-	assert_non_null(e);
-	e->gpc0++;
-}
-
-static unsigned int fake_nbsrv(void *arg, const struct backend *b)
-{
-	(void)b;
-	return ((struct fake *)arg)->up;
-}
-
-static struct policy_counters counters_of(struct fake *f)
-{
-	return (struct policy_counters){
-		.arg = f, .track = fake_track, .get = fake_get, .inc_gpc0 = fake_inc, .nbsrv = fake_nbsrv
-	};
-}
-
-/* --- texts and packets -------------------------------------------------------------------------------------------- */
-
-static struct model *load(const char *text)
-{
-	bool all[NR_CAPABILITIES];
-	struct conf_options opt = { .numeric = true, .can = all };
-	struct diag_list diags;
-	struct model *m = NULL;
-
-	memset(all, true, sizeof(all));
-	diag_init(&diags);
-	if (conf_load_text("t", text, strlen(text), &opt, &diags, &m))
-		diag_print(&diags, stderr, false);
-	diag_fini(&diags);
-	return m;
-}
-
-/* "10.0.0.1:1234>10.9.9.9:80" */
-static struct policy_packet packet(const char *text)
-{
-	char src[64], dst[64];
-	unsigned int sport, dport;
-	struct policy_packet pkt = { 0 };
-
-	assert_int_equal(sscanf(text, "%63[^-]-%u>%63[^-]-%u", src, &sport, dst, &dport), 4);
-	assert_int_equal(addr_parse(src, &pkt.src), 0);
-	assert_int_equal(addr_parse(dst, &pkt.dst), 0);
-	pkt.src_port = (uint16_t)sport;
-	pkt.dst_port = (uint16_t)dport;
-	return pkt;
-}
-
-/* The verdict as a word: the backend's name, "reject", "drop". */
-static const char *word_of(enum policy_verdict v, const struct backend *b)
-{
-	switch (v) {
-	case POLICY_TAKE:
-		return b ? b->name : "nothing";
-	case POLICY_REJECT:
-		return "reject";
-	case POLICY_DROP:
-		return "drop";
-	}
-	return "";
-}
+#include "../lib/rules.h"
 
 /* What frontend f does with each packet of the list, both ways; the words joined by blanks. */
 static void judge(const struct model *m, const char *const *packets, unsigned int up, struct buf *by_rules,
 		  struct buf *by_program)
 {
 	const struct frontend *f = model_frontend_find(m, "f");
-	struct fake a = { .up = up }, b = { .up = up };
-	struct policy_counters ca = counters_of(&a), cb = counters_of(&b);
+	struct rules_counters a = { .up = up }, b = { .up = up };
+	struct policy_counters ca = rules_counters_of(&a), cb = rules_counters_of(&b);
 	struct policy_program *prog = NULL;
 
 	assert_non_null(f);
 	assert_int_equal(policy_compile(f, &cb, &prog), 0);
 	for (; *packets; packets++) {
-		struct policy_packet pkt = packet(*packets);
+		struct policy_packet pkt = rules_packet(*packets);
 		struct backend *be = NULL, *bp = NULL;
 		enum policy_verdict v = policy_eval(f, &pkt, &ca, &be);
 
-		buf_printf(by_rules, "%s%s", by_rules->len ? " " : "", word_of(v, be));
+		buf_printf(by_rules, "%s%s", by_rules->len ? " " : "", rules_word(v, be));
 		v = policy_run(prog, &pkt, &cb, &bp);
-		buf_printf(by_program, "%s%s", by_program->len ? " " : "", word_of(v, bp));
+		buf_printf(by_program, "%s%s", by_program->len ? " " : "", rules_word(v, bp));
 	}
 	policy_program_free(prog);
 }
@@ -178,7 +63,7 @@ static bool run_case(const struct policy_case *c)
 		   " default_backend d\nbackend a\nbackend b\nbackend c\nbackend d\nbackend t\n"
 		   " stick-table type ip size 1k store conn_rate(1s),conn_cur,gpc0\n",
 		   c->rules);
-	m = load(text.data);
+	m = rules_load(text.data);
 	assert_non_null(m);
 	judge(m, c->packets, c->up, &by_rules, &by_program);
 	ok = !strcmp(by_rules.data, c->verdicts) && !strcmp(by_program.data, c->verdicts);
@@ -442,7 +327,7 @@ static unsigned int shared_run(struct shared_case *c)
 		   "frontend f\n bind :17080\n bind :17443\n%s default_backend d\nbackend a\nbackend b\nbackend c\n"
 		   "backend d\n",
 		   c->rules.data ? c->rules.data : "");
-	m = load(text.data);
+	m = rules_load(text.data);
 	assert_non_null(m);
 	judge(m, c->packets, 0, &by_rules, &by_program);
 	wrong += strcmp(by_rules.data, c->verdicts.data) != 0;
@@ -595,7 +480,7 @@ static void pattern_file__shared_by_lines__read_once(void **state)
 		 " acl unused src 1.1.1.1\nlisten l\n bind :81\n tcp-request connection reject if { src 8.8.8.8 }\n"
 		 " server s 1.1.1.1:80\n",
 		 path, path);
-	m = load(text);
+	m = rules_load(text);
 	unlink(path);
 	assert_non_null(m);
 	judge(m, packets, 0, &by_rules, &by_program);
@@ -612,79 +497,6 @@ static void pattern_file__shared_by_lines__read_once(void **state)
 
 /* --- the two forms against each other ----------------------------------------------------------------------------- */
 
-static unsigned int pick(unsigned int n)
-{
-	return (unsigned int)rand() % n;
-}
-
-static void random_test(struct buf *out)
-{
-	switch (pick(7)) {
-	case 0:
-		buf_printf(out, "src 10.%u.0.0/%u 10.%u.%u.0/24", pick(4), 8 + pick(10), pick(4), pick(4));
-		break;
-	case 1:
-		buf_printf(out, "dst 10.9.%u.0/%u", pick(4), 16 + pick(16));
-		break;
-	case 2:
-		buf_printf(out, "dst_port %u:%u %u", pick(10), 5 + pick(10), pick(20));
-		break;
-	case 3:
-		buf_printf(out, "src_port %s %u", pick(2) ? "gt" : "le", pick(20));
-		break;
-	case 4:
-		buf_printf(out, "sc%u_conn_cnt gt %u", pick(2), pick(4));
-		break;
-	case 5:
-		buf_printf(out, "src_get_gpc0 ge %u", pick(3));
-		break;
-	default:
-		buf_puts(out, pick(2) ? "always_true" : "always_false");
-		break;
-	}
-}
-
-static void random_cond(struct buf *out)
-{
-	unsigned int nr = 1 + pick(4);
-
-	buf_puts(out, pick(4) ? " if" : " unless");
-	for (unsigned int i = 0; i < nr; i++) {
-		if (i && pick(3) == 0)
-			buf_puts(out, " or");
-		if (pick(2)) {
-			buf_printf(out, " %sn%u", pick(3) ? "" : "!", pick(4));
-			continue;
-		}
-		buf_puts(out, pick(3) ? " { " : " !{ ");
-		random_test(out);
-		buf_puts(out, " }");
-	}
-	buf_puts(out, "\n");
-}
-
-static void random_rules(struct buf *out)
-{
-	static const char *const actions[] = { "accept",	"reject",	 "silent-drop",
-					       "track-sc0 src", "track-sc1 dst", "sc-inc-gpc0(0)" };
-	unsigned int nr = 1 + pick(8);
-
-	buf_puts(out, "frontend f\n bind :80\n stick-table type ip size 1k store conn_cnt,gpc0\n default_backend d\n");
-	for (unsigned int i = 0; i < 6; i++) {
-		buf_printf(out, " acl n%u ", i % 4);
-		random_test(out);
-		buf_puts(out, "\n");
-	}
-	for (unsigned int i = 0; i < nr; i++) {
-		if (pick(3) == 0)
-			buf_printf(out, " use_backend %c", "abc"[pick(3)]);
-		else
-			buf_printf(out, " tcp-request %s %s", pick(3) ? "connection" : "session", actions[pick(6)]);
-		random_cond(out);
-	}
-	buf_puts(out, "backend a\nbackend b\nbackend c\nbackend d\n");
-}
-
 static void compiled__random_rules_and_packets__same_verdict(void **state)
 {
 	enum { ROUNDS = 400, PACKETS = 40 };
@@ -699,13 +511,13 @@ static void compiled__random_rules_and_packets__same_verdict(void **state)
 		struct buf text = { 0 }, by_rules = { 0 }, by_program = { 0 };
 		struct model *m;
 
-		random_rules(&text);
+		rules_random(&text, " bind :80\n");
+		buf_puts(&text, "backend a\nbackend b\nbackend c\nbackend d\n");
 		for (unsigned int i = 0; i < PACKETS; i++) {
-			snprintf(texts[i], sizeof(texts[i]), "10.%u.%u.%u-%u>10.9.%u.1-%u", pick(4), pick(4), pick(2),
-				 pick(20), pick(4), pick(20));
+			rules_random_packet(texts[i], sizeof(texts[i]));
 			packets[i] = texts[i];
 		}
-		m = load(text.data);
+		m = rules_load(text.data);
 		assert_non_null(m);
 		judge(m, packets, 1, &by_rules, &by_program);
 		if (strcmp(by_rules.data, by_program.data) != 0)
@@ -720,10 +532,11 @@ static void compiled__random_rules_and_packets__same_verdict(void **state)
 
 static void compiled__nested_networks__hold_the_atoms_around_them(void **state)
 {
-	struct model *m = load("frontend f\n bind :80\n acl a src 10.0.0.0/8\n acl b src 10.1.0.0/16 10.1.2.0/24\n"
-			       " acl c src 10.1.2.3\n default_backend d\n use_backend d if a b c\nbackend d\n");
-	struct fake fake = { 0 };
-	struct policy_counters c = counters_of(&fake);
+	struct model *m =
+		rules_load("frontend f\n bind :80\n acl a src 10.0.0.0/8\n acl b src 10.1.0.0/16 10.1.2.0/24\n"
+			   " acl c src 10.1.2.3\n default_backend d\n use_backend d if a b c\nbackend d\n");
+	struct rules_counters counters = { 0 };
+	struct policy_counters c = rules_counters_of(&counters);
 	struct policy_program *prog = NULL;
 
 	(void)state;

@@ -39,6 +39,7 @@
 	X("D0332", "Port ranges and ways back of servers need room that the tables lack for a moment. Make smaller "   \
 		   "changes, or fewer of both.")                                                                       \
 	X("D0333", "The kernel could not make a stick table of that size. Lower its size.")                            \
+	X("D0334", "The kernel could not make the table of the rules' networks and ports. Use fewer of them.")         \
 	X("D0340", "The interface does not exist. 'ip link' shows those that do.")                                     \
 	X("D0341", "The interface is attached already; nothing was changed.")                                          \
 	X("D0342", "No more interfaces can be attached. Detach one that is not needed.")                               \
@@ -72,6 +73,11 @@
 	X("M0213", "There are more stick tables than the data plane holds. Let backends share one.")                   \
 	X("M0214", "There are more servers in dnat than the table of ways back holds. Use fullnat for some.")          \
 	X("M0215", "The data plane finds and enters a client by its own address, both or neither. Use 'stick on "      \
-		   "src'.")
+		   "src'.")                                                                                            \
+	X("M0216", "There are more frontends with rules than the data plane holds, or their rules change too fast.")   \
+	X("M0217", "The rules of a frontend are more than a packet can be asked about. Join acls of one name, or put " \
+		   "addresses into a file.")                                                                           \
+	X("M0218", "One of the counters sc0, sc1, sc2 tracks in two tables, or once by source and once by "            \
+		   "destination. Use another counter.")
 
 #endif

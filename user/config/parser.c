@@ -203,9 +203,7 @@ bool require(struct parser *p, size_t at, enum capability cap)
 
 	if (is_in_force(p, cap))
 		return true;
-	if (row->state == CAN_LEFT && p->proxy)
-		need_proxy(p, at, "it is not available for packets in this version");
-	else if (row->state == CAN_WARNED || row->state == CAN_NOTED)
+	if (row->state == CAN_WARNED || row->state == CAN_NOTED)
 		not_enforced(p, &place, row);
 	else
 		refuse(p, at, row->hint, "%s is not available in this version", row->what);

@@ -52,13 +52,22 @@ static void do_busy(struct apply *a, size_t index)
 static void do_stick(struct apply *a, size_t number)
 {
 	/* Made beforehand by check_sticks(). */
-	(void)a;
-	(void)number;
+	record_store(&a->dp->stick_confs[number], &a->to->sticks[number].conf, sizeof(a->to->sticks[number].conf));
 }
 
 static void do_stick_del(struct apply *a, size_t number)
 {
 	stick_del(a->dp, (uint32_t)number);
+}
+
+static void do_policy(struct apply *a, size_t number)
+{
+	policy_write(a->dp, (uint32_t)number, &a->to->policies[number]);
+}
+
+static void do_policy_del(struct apply *a, size_t number)
+{
+	policy_del(a->dp, (uint32_t)number);
 }
 
 /* The number that the server of this name leaves with the plan, 0: none. */
@@ -298,13 +307,21 @@ static void do_server_del(struct apply *a, size_t id)
 }
 
 static void (*const steps[])(struct apply *a, size_t index) = {
-	[PLAN_BUSY] = do_busy,		 [PLAN_STICK] = do_stick,
-	[PLAN_SERVER] = do_server,	 [PLAN_RING] = do_ring,
-	[PLAN_SERVICE] = do_service,	 [PLAN_ADDR] = do_addr,
-	[PLAN_BIND_ADD] = do_bind_add,	 [PLAN_BIND_DEL] = do_bind_del,
-	[PLAN_ADDR_DEL] = do_addr_del,	 [PLAN_SERVICE_DEL] = do_service_del,
-	[PLAN_RING_DEL] = do_ring_del,	 [PLAN_SERVER_DEL] = do_server_del,
+	[PLAN_BUSY] = do_busy,
+	[PLAN_STICK] = do_stick,
+	[PLAN_SERVER] = do_server,
+	[PLAN_RING] = do_ring,
+	[PLAN_SERVICE] = do_service,
+	[PLAN_ADDR] = do_addr,
+	[PLAN_BIND_ADD] = do_bind_add,
+	[PLAN_BIND_DEL] = do_bind_del,
+	[PLAN_ADDR_DEL] = do_addr_del,
+	[PLAN_SERVICE_DEL] = do_service_del,
+	[PLAN_RING_DEL] = do_ring_del,
+	[PLAN_SERVER_DEL] = do_server_del,
 	[PLAN_STICK_DEL] = do_stick_del,
+	[PLAN_POLICY] = do_policy,
+	[PLAN_POLICY_DEL] = do_policy_del,
 };
 
 static int check_rings(struct apply *a, const struct plan *plan, struct diag_list *diags)
@@ -411,6 +428,27 @@ static int check_sticks(struct apply *a, const struct plan *plan, struct diag_li
 	return 0;
 }
 
+/* The same with the tries of rules. */
+static int check_policies(struct apply *a, const struct plan *plan, struct diag_list *diags)
+{
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct image_policy *p;
+		int err;
+
+		if (plan->steps[i].op != PLAN_POLICY)
+			continue;
+		p = &a->to->policies[plan->steps[i].index];
+		err = policy_prepare(a->dp, (uint32_t)plan->steps[i].index, p);
+		if (!err)
+			continue;
+		diag_add(diags, DIAG_ERROR, NULL, "D0334", "use fewer networks and ports in acls",
+			 "the kernel takes no rules with %zu networks and ranges of ports: %s", p->nr_nets,
+			 strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
 static size_t plan_count(const struct plan *plan, enum plan_op op)
 {
 	size_t nr = 0;
@@ -492,6 +530,8 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 		err = check_places(&a, plan, diags);
 	if (!err)
 		err = check_sticks(&a, plan, diags);
+	if (!err)
+		err = check_policies(&a, plan, diags);
 	if (!err && (plan_has(plan, PLAN_ADDR) || plan_has(plan, PLAN_ADDR_DEL)))
 		err = address_want(dp, to);
 	if (!err)

@@ -146,7 +146,9 @@ uint32_t dp_now_tick(struct dp *dp)
 {
 	uint64_t jiffies = 0, ns = 0;
 
-	if (!clock_run(dp->clock, &jiffies, &ns))
+	if (!clock_run(dp->clock, &jiffies, &ns)) {
+		dp->last_jiffies = jiffies;
 		dp->last_tick = (uint32_t)(jiffies >> dp->meta.tick_shift);
+	}
 	return dp->last_tick;
 }

@@ -168,24 +168,37 @@ size_t dp_kill_matching(struct dp *dp, bool (*match)(void *arg, const struct dp_
 /* Ends all flows of a server. Returns their number. */
 size_t dp_kill_flows(struct dp *dp, uint16_t server);
 
-/* A sticking client: an entry of a table of xlb_sticks. */
+/* An entry of a stick table. */
 struct dp_stick {
 	struct addr key;
-	uint16_t server;    /* index into xlb_tables.servers */
+	uint16_t server;    /* index into xlb_tables.servers; 0: none */
 	uint32_t age_ticks; /* since its last new flow */
+	uint32_t conn_cnt, conn_cur, conn_rate, gpc0, gpc0_rate;
+};
+
+/* Members of it that a change is about. */
+enum {
+	DP_STICK_SERVER = 1u << 0,
+	DP_STICK_CONN_CNT = 1u << 1,
+	DP_STICK_CONN_CUR = 1u << 2,
+	DP_STICK_CONN_RATE = 1u << 3,
+	DP_STICK_GPC0 = 1u << 4,
+	DP_STICK_GPC0_RATE = 1u << 5,
 };
 
 /*
  * Entries of the table 'number' (its place in image.sticks, 0: none), whose keys are of 'family' (AF_INET, AF_INET6).
  * Their number; all of them, from *cursor on (0: the first), until 'fn' returns false or a part is done, then true if
- * there are more; the one of a key; a change, -ENOENT for a table that is not there; removal of one, or with 'key' NULL
- * of all, -ENOENT for a key that has none.
+ * there are more; the one of a key; a change of 'parts' (DP_STICK_*), -ENOENT for a table that is not there, in which
+ * what the program counts at that moment may be lost; removal of one, or with 'key' NULL of all, -ENOENT for a key that
+ * has none.
  */
 uint64_t dp_stick_used(const struct dp *dp, uint32_t number);
 bool dp_stick_entries(struct dp *dp, uint32_t number, int family, uint64_t *cursor,
 		      bool (*fn)(void *arg, const struct dp_stick *entry), void *arg);
 bool dp_stick_find(struct dp *dp, uint32_t number, const struct addr *key, struct dp_stick *ret);
-int dp_stick_set(struct dp *dp, uint32_t number, const struct addr *key, uint16_t server);
+int dp_stick_set(struct dp *dp, uint32_t number, const struct addr *key, const struct dp_stick *values,
+		 unsigned int parts);
 int dp_stick_clear(struct dp *dp, uint32_t number, const struct addr *key);
 
 /* For `xlbctl version`: SHA-less identity of the embedded object, 16 hex digits. */

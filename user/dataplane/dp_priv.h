@@ -25,6 +25,7 @@ struct xlb_bpf;
 	PLAIN(limits)                                                                                                  \
 	PLAIN(frags)                                                                                                   \
 	PLAIN(sticks)                                                                                                  \
+	PLAIN(policy_nets)                                                                                             \
 	PLAIN(ports)                                                                                                   \
 	PLAIN(meta) /* last: its pin says that all others are there */
 
@@ -44,6 +45,9 @@ struct xlb_bpf;
 	TABLE(load, struct xlb_load)                                                                                   \
 	TABLE(svc_load, struct xlb_load)                                                                               \
 	TABLE(nexthops, struct xlb_nexthop)                                                                            \
+	TABLE(policies, struct xlb_policy)                                                                             \
+	TABLE(rules, struct xlb_rule)                                                                                  \
+	TABLE(stick_confs, struct xlb_stick_conf)                                                                      \
 	TABLE(busy, struct xlb_busy)
 
 enum dp_map {
@@ -158,6 +162,7 @@ struct dp {
 #undef DP_MAP_NOTHING
 	int nr_cpus;
 	uint32_t last_tick;
+	uint64_t last_jiffies; /* the same moment */
 	struct dp_if ifs[XLB_MAX_IFS];
 	struct dp_link links[XLB_MAX_IFS];
 	size_t nr_ifs;
@@ -317,6 +322,14 @@ void marks_turn(struct dp *dp);
 /* Makes the inner map, or one of the new size with the entries of the old one. 0 or negative errno. */
 int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick);
 void stick_del(struct dp *dp, uint32_t number);
+
+/*
+ * policy.c: rules under a number that no service has. Prepare makes the trie (0, or a negative errno of the kernel's),
+ * write the rows; del takes both away, after no service has the number any more.
+ */
+int policy_prepare(struct dp *dp, uint32_t number, const struct image_policy *p);
+void policy_write(struct dp *dp, uint32_t number, const struct image_policy *p);
+void policy_del(struct dp *dp, uint32_t number);
 /* Clients that stick to server 'from' stick to 'to' from now on. */
 void stick_move(struct dp *dp, uint32_t number, uint16_t from, uint16_t to);
 /* What a pinned table is; identity 0: there is none. */

@@ -34,6 +34,8 @@ int dp_adopt_ids(struct dp *dp, struct image_ids *ids)
 	}
 	for (uint32_t i = 1; i < XLB_MAX_STICKS; i++)
 		(void)image_ids_adopt(ids, 't', stick_read(dp, i).identity, (uint16_t)i);
+	for (uint32_t i = 1; i < XLB_MAX_POLICIES; i++)
+		(void)image_ids_adopt(ids, 'p', dp->policies[i].identity, (uint16_t)i);
 	return 0;
 }
 
@@ -179,6 +181,8 @@ int dp_read_image(struct dp *dp, struct image **ret)
 	}
 	for (uint32_t i = 1; i < XLB_MAX_STICKS; i++)
 		img->sticks[i] = stick_read(dp, i);
+	for (uint32_t i = 1; i < XLB_MAX_POLICIES; i++)
+		img->policies[i].rec = dp->policies[i];
 	image_sort(img);
 	*ret = img;
 	return 0;

@@ -55,6 +55,8 @@ struct image_stick stick_read(const struct dp *dp, uint32_t number)
 	if (fd < 0)
 		return out;
 	out = describe(fd);
+	if (out.identity)
+		out.conf = dp->stick_confs[number];
 	close(fd);
 	return out;
 }
@@ -191,13 +193,21 @@ void stick_move(struct dp *dp, uint32_t number, uint16_t from, uint16_t to)
 	for_each_batch(dp, number, move_batch, &(struct move){ .from = from, .to = to });
 }
 
-static struct dp_stick describe_entry(struct dp *dp, const struct xlb_stick_key *key, const struct xlb_stick *value,
-				      int family)
+static struct dp_stick describe_entry(struct dp *dp, uint32_t number, const struct xlb_stick_key *key,
+				      const struct xlb_stick *value, int family)
 {
+	const struct xlb_stick_conf *conf = &dp->stick_confs[number];
+	uint32_t now = (uint32_t)dp->last_jiffies;
+
 	return (struct dp_stick){
 		.key = words_get(key->addr, family == AF_INET ? 4 : 6),
 		.server = value->server,
 		.age_ticks = dp->last_tick - value->tick,
+		.conn_cnt = value->conn_cnt,
+		.conn_cur = value->conn_cur,
+		.conn_rate = xlb_freq_read(&value->conn_rate, conf->conn_period, now),
+		.gpc0 = value->gpc0,
+		.gpc0_rate = xlb_freq_read(&value->gpc0_rate, conf->gpc0_period, now),
 	};
 }
 
@@ -213,7 +223,7 @@ bool dp_stick_entries(struct dp *dp, uint32_t number, int family, uint64_t *curs
 	(void)dp_now_tick(dp);
 	if (b && fd >= 0 && !read_batch(fd, *cursor >> 16 ? &token : NULL, b)) {
 		for (; i < b->nr; i++) {
-			struct dp_stick entry = describe_entry(dp, &b->keys[i], &b->values[i], family);
+			struct dp_stick entry = describe_entry(dp, number, &b->keys[i], &b->values[i], family);
 
 			if (!fn(arg, &entry))
 				break;
@@ -248,18 +258,47 @@ bool dp_stick_find(struct dp *dp, uint32_t number, const struct addr *addr, stru
 	close(fd);
 	(void)dp_now_tick(dp);
 	if (found)
-		*ret = describe_entry(dp, &key, &value, addr->family);
+		*ret = describe_entry(dp, number, &key, &value, addr->family);
 	return found;
 }
 
-int dp_stick_set(struct dp *dp, uint32_t number, const struct addr *addr, uint16_t server)
+/* As if all events had come at 'now'. */
+static struct xlb_freq freq_of(uint32_t nr, uint32_t now)
+{
+	return (struct xlb_freq){ .since = now, .now = nr };
+}
+
+static void change(struct xlb_stick *value, const struct dp_stick *to, unsigned int parts, uint32_t now)
+{
+	if (parts & DP_STICK_SERVER)
+		value->server = to->server;
+	if (parts & DP_STICK_CONN_CNT)
+		value->conn_cnt = to->conn_cnt;
+	if (parts & DP_STICK_CONN_CUR)
+		value->conn_cur = to->conn_cur;
+	if (parts & DP_STICK_CONN_RATE)
+		value->conn_rate = freq_of(to->conn_rate, now);
+	if (parts & DP_STICK_GPC0)
+		value->gpc0 = to->gpc0;
+	if (parts & DP_STICK_GPC0_RATE)
+		value->gpc0_rate = freq_of(to->gpc0_rate, now);
+}
+
+int dp_stick_set(struct dp *dp, uint32_t number, const struct addr *addr, const struct dp_stick *values,
+		 unsigned int parts)
 {
 	struct xlb_stick_key key = key_of(addr);
-	struct xlb_stick value = { .server = server, .tick = dp_now_tick(dp) };
+	struct xlb_stick value;
 	int fd = number ? open_inner(dp, number) : -ENOENT, err;
+	uint32_t tick = dp_now_tick(dp);
 
 	if (fd < 0)
 		return fd;
+	if (bpf_map_lookup_elem(fd, &key, &value) ||
+	    (!value.conn_cur && tick - value.tick > dp->stick_confs[number].expire))
+		memset(&value, 0, sizeof(value));
+	value.tick = tick;
+	change(&value, values, parts, (uint32_t)dp->last_jiffies);
 	err = bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
 	close(fd);
 	return err;

@@ -11,7 +11,6 @@
 enum capability_state {
 	CAN_IN_FORCE,
 	CAN_REFUSED, /* not done, and traffic would go elsewhere: an error where xlb carries the traffic */
-	CAN_LEFT,    /* not done: the frontend is left to the stack, where a proxy may do it */
 	CAN_WARNED,  /* not done, and traffic goes on without it: a warning */
 	CAN_NOTED,   /* the same, of what stock files say: a note */
 };
@@ -34,9 +33,9 @@ enum capability_state {
 	X(FIRST, IN_FORCE, "'balance first'", "use 'balance roundrobin'")                                              \
 	X(HASH_BALANCE_FACTOR, WARNED, "'hash-balance-factor'", "no server is passed over for its load")               \
 	X(STICK, IN_FORCE, "persistence by 'stick'", "remove it: a connection stays at its server, a client need not") \
-	X(RULES, LEFT, "'tcp-request connection' and 'tcp-request session'", "filter by nftables in front")            \
-	X(ROUTES, LEFT, "'use_backend' with a condition", "give each backend a frontend of its own")                   \
-	X(TRACK, LEFT, "counting connections per client", "limit by nftables in front")                                \
+	X(RULES, IN_FORCE, "'tcp-request connection' and 'tcp-request session'", "filter by nftables in front")        \
+	X(ROUTES, IN_FORCE, "'use_backend' with a condition", "give each backend a frontend of its own")               \
+	X(TRACK, IN_FORCE, "counting connections per client", "limit by nftables in front")                            \
 	X(SERVER_MAXCONN, IN_FORCE, "'maxconn' of a server", "the number of its connections is not limited")           \
 	X(FRONTEND_MAXCONN, IN_FORCE, "'maxconn' of a frontend",                                                       \
 	  "it is shown as the limit, but the number of connections is not limited")                                    \

@@ -3,8 +3,8 @@
  * Turns a model and what is known of the host into the wanted contents of the data plane's tables.
  *
  * Pure, like all of user/model. This file gives out numbers, writes the services and calls the others in their order:
- * image_server.c, image_bind.c, image_return.c, image_backend.c, image_addr.c; plan.c compares the result with the
- * image in force.
+ * image_server.c, image_bind.c, image_return.c, image_backend.c, image_policy.c, image_addr.c; plan.c compares the
+ * result with the image in force.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +38,10 @@ void image_free(struct image *img)
 		return;
 	for (size_t i = 0; img->rings && i < img->nr_backends; i++)
 		free(img->rings[i].ids);
+	for (size_t i = 0; i < XLB_MAX_POLICIES; i++) {
+		free(img->policies[i].rows);
+		free(img->policies[i].nets);
+	}
 	free(img->services);
 	free(img->backends);
 	free(img->rings);
@@ -256,6 +260,18 @@ static bool drops_unserved(const struct frontend *f)
 	return true;
 }
 
+/* Of all backends that its flows may go to: none ends sooner than its own says. */
+static unsigned int longest_timeout(const struct frontend *f, int state)
+{
+	const struct backend *be = frontend_backend_at(f, 0);
+	unsigned int longest = model_flow_timeout(f, be, state);
+
+	for (size_t i = 1; (be = frontend_backend_at(f, i)); i++)
+		if (model_flow_timeout(f, be, state) > longest)
+			longest = model_flow_timeout(f, be, state);
+	return longest;
+}
+
 static void build_services(struct image_builder *b)
 {
 	const struct frontend *f;
@@ -273,7 +289,7 @@ static void build_services(struct image_builder *b)
 		svc->rate = rate_per_cpu(b, f->rate_limit);
 		svc->mss = least_mss(f);
 		for (int state = 0; state < XLB_NR_STATES; state++)
-			svc->timeout[state] = image_ticks(b->host, model_flow_timeout(f, f->backend, state));
+			svc->timeout[state] = image_ticks(b->host, longest_timeout(f, state));
 	}
 }
 
@@ -285,7 +301,7 @@ static void build_services(struct image_builder *b)
 static void mark_stateless(struct image *img)
 {
 	for (size_t i = 1; i < img->nr_services; i++)
-		if (img->backends[img->services[i].backend].flags & XLB_BE_STATELESS)
+		if (!img->services[i].policy && img->backends[img->services[i].backend].flags & XLB_BE_STATELESS)
 			img->services[i].flags |= XLB_SVC_STATELESS;
 	for (size_t i = 0; i < img->nr_binds; i++) {
 		struct image_bind *bind = &img->binds[i];
@@ -315,12 +331,10 @@ static bool serves(const struct image *img, const struct backend *be)
 
 static bool any_serves(const struct image *img, const struct frontend *f)
 {
-	const struct policy_route *route;
+	const struct backend *be;
 
-	if (f->backend && serves(img, f->backend))
-		return true;
-	TAILQ_FOREACH(route, &f->routes, next)
-		if (route->backend && serves(img, route->backend))
+	for (size_t i = 0; (be = frontend_backend_at(f, i)); i++)
+		if (serves(img, be))
 			return true;
 	return false;
 }
@@ -371,6 +385,8 @@ static int build_tables(struct image_builder *b)
 		err = image_build_returns(b);
 	if (!err)
 		err = image_build_backends(b);
+	if (!err)
+		err = image_build_policies(b);
 	if (err)
 		return err;
 	mark_stateless(b->img);

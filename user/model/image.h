@@ -4,7 +4,7 @@
  *
  * Pure. image_build() turns a model and what is known of the host into an image; plan_make() compares two images;
  * dataplane/apply.c executes the plan. Steps are ordered so that a packet never finds a service whose backend, ring or
- * server is absent: servers, rings, backends, services, addresses, binds; removal in the reverse order.
+ * server is absent: servers, rings, backends, policies, services, addresses, binds; removal in the reverse order.
  */
 #ifndef MODEL_IMAGE_H
 #define MODEL_IMAGE_H
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <xlb/policy.h>
 #include <xlb/service.h>
 #include <xlb/stick.h>
 
@@ -88,10 +89,19 @@ struct image_ring {
 			  */
 };
 
-/* A table of a backend's sticking clients, by number in xlb_sticks. */
+/* A stick table, by number in xlb_sticks. */
 struct image_stick {
 	uint32_t identity; /* of the table's name, 0: the number is free */
 	uint32_t size;	   /* entries */
+	struct xlb_stick_conf conf;
+};
+
+/* Rules of a frontend, by number in xlb_tables.policies. */
+struct image_policy {
+	struct xlb_policy rec;	 /* identity 0: the number is free */
+	struct xlb_rule *rows;	 /* owned, rec.nr_rows of them; NULL in an image read back from the tables */
+	struct policy_net *nets; /* owned, the same */
+	size_t nr_nets;
 };
 
 /*
@@ -105,6 +115,7 @@ struct image {
 	struct xlb_server *servers;
 	size_t nr_services, nr_backends, nr_servers; /* lengths of the arrays, unused slots included */
 	struct image_stick sticks[XLB_MAX_STICKS];
+	struct image_policy policies[XLB_MAX_POLICIES];
 	struct image_bind *binds; /* returns among them */
 	size_t nr_binds;
 	struct image_addr *addrs;
@@ -119,7 +130,7 @@ struct image_ids;
 struct image_ids *image_ids_new(void);
 void image_ids_free(struct image_ids *ids);
 /* Identity is of the name, but image_server_key() for servers. Enters a number found in a pinned table. 'kind':
- * 's'ervice, 'b'ackend, 'S'erver, 't'able. -EINVAL, -ENOMEM. */
+ * 's'ervice, 'b'ackend, 'S'erver, 't'able, 'p'olicy. -EINVAL, -ENOMEM. */
 int image_ids_adopt(struct image_ids *ids, char kind, uint64_t identity, uint16_t id);
 /* The number of 'identity', given out now if it has none yet; 0: all numbers of the kind are in use. */
 uint16_t image_ids_get(struct image_ids *ids, char kind, uint64_t identity);
@@ -127,7 +138,7 @@ uint16_t image_ids_get(struct image_ids *ids, char kind, uint64_t identity);
 void image_ids_release(struct image_ids *ids, char kind, uint16_t id);
 /*
  * Gives back every number that 'img', the image in force, does not use and of which 'is_free' says that no flow
- * carries it any more (backends and tables are not asked about: flows do not know them). Returns how many.
+ * carries it any more (backends, tables and policies are not asked about: flows do not know them). Returns how many.
  */
 size_t image_ids_collect(struct image_ids *ids, const struct image *img,
 			 bool (*is_free)(void *arg, char kind, uint16_t id), void *arg);
@@ -184,12 +195,14 @@ enum plan_op {
 	PLAN_STICK,
 	PLAN_SERVER,
 	PLAN_RING,
+	PLAN_POLICY,
 	PLAN_SERVICE,
 	PLAN_ADDR,
 	PLAN_BIND_ADD,
 	PLAN_BIND_DEL,
 	PLAN_ADDR_DEL,
 	PLAN_SERVICE_DEL,
+	PLAN_POLICY_DEL,
 	PLAN_RING_DEL,
 	PLAN_SERVER_DEL,
 	PLAN_STICK_DEL,

@@ -73,11 +73,33 @@ uint32_t image_stick_identity(const char *name)
 	return (uint32_t)model_identity("table", name, NULL) | 1;
 }
 
+/* Periods of rates; at least one jiffy, if there is one at all. */
+static uint32_t jiffies_of(const struct host_facts *host, unsigned int ms)
+{
+	return ms ? (uint32_t)(((uint64_t)ms * host->hz + 999) / 1000) : 0;
+}
+
+uint16_t image_number_table(struct image_builder *b, const struct stick_table *t)
+{
+	uint32_t identity = image_stick_identity(t->name);
+	uint16_t id = image_ids_get(b->ids, 't', identity);
+
+	if (id)
+		b->img->sticks[id] = (struct image_stick){
+			.identity = identity,
+			.size = t->size,
+			.conf = { .expire = t->expire_ms ? image_ticks(b->host, t->expire_ms) : XLB_TICK_MAX,
+				  .conn_period = jiffies_of(b->host, t->conn_rate_ms),
+				  .gpc0_period = jiffies_of(b->host, t->gpc0_rate_ms),
+				  .flags = t->family == AF_INET6 ? XLB_STICK_IP6 : 0 },
+		};
+	return id;
+}
+
 /* Persistence: the table of the name gets a number. -ENOSPC: there are too many of them. */
 static int put_stick(struct image_builder *b, const struct backend *be, struct xlb_backend *rec)
 {
 	const struct stick_table *t = be->stick.table;
-	uint32_t identity;
 
 	if (!t)
 		return 0;
@@ -87,15 +109,13 @@ static int put_stick(struct image_builder *b, const struct backend *be, struct x
 			 be->name);
 		return -EINVAL;
 	}
-	identity = image_stick_identity(t->name);
-	rec->stick = image_ids_get(b->ids, 't', identity);
+	rec->stick = image_number_table(b, t);
 	if (!rec->stick) {
 		diag_add(b->diags, DIAG_ERROR, NULL, "M0213", "let backends share a table: 'stick on src table NAME'",
 			 "backend '%s': more than %d stick tables", be->name, XLB_MAX_STICKS - 1);
 		return -ENOSPC;
 	}
-	rec->stick_expire = t->expire_ms ? image_ticks(b->host, t->expire_ms) : XLB_TICK_MAX;
-	b->img->sticks[rec->stick] = (struct image_stick){ .identity = identity, .size = t->size };
+	rec->stick_expire = b->img->sticks[rec->stick].conf.expire;
 	return 0;
 }
 
@@ -112,14 +132,18 @@ static bool remembers(const struct backend *be)
 	return false;
 }
 
-/* Limits of frontends count flows as well. */
+/* Limits of frontends count flows as well, and rules are asked once per flow. */
 static void note_limits(struct image_builder *b)
 {
 	const struct frontend *f;
+	const struct backend *be;
 
-	TAILQ_FOREACH(f, &b->m->frontends, next)
-		if (f->dp_id && f->backend && (f->maxconn || f->rate_limit))
-			b->needs_state[f->backend->dp_id] = true;
+	TAILQ_FOREACH(f, &b->m->frontends, next) {
+		if (!f->dp_id || (!f->maxconn && !f->rate_limit && !frontend_has_policy(f)))
+			continue;
+		for (size_t i = 0; (be = frontend_backend_at(f, i)); i++)
+			b->needs_state[be->dp_id] = true;
+	}
 }
 
 int image_build_backends(struct image_builder *b)

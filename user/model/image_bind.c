@@ -83,15 +83,14 @@ static int add_bind(const struct image_builder *b, struct candidates *c, const s
 }
 
 /* Every server of the backend must be able to take what comes by the bind. */
-static int check_family(struct image_builder *b, const struct frontend *f, const struct bind *bind)
+static int check_family(struct image_builder *b, const struct frontend *f, const struct backend *be,
+			const struct bind *bind)
 {
 	uint8_t family = words_family(&bind->addr);
 	char text[ADDR_TEXT_MAX], addr[ADDR_TEXT_MAX];
 	const struct server *s;
 
-	if (!f->backend)
-		return 0;
-	TAILQ_FOREACH(s, &f->backend->servers, next) {
+	TAILQ_FOREACH(s, &be->servers, next) {
 		if (!s->addr.family || image_server_takes(s, family))
 			continue;
 		diag_add(b->diags, DIAG_ERROR, NULL, "M0204",
@@ -99,31 +98,43 @@ static int check_family(struct image_builder *b, const struct frontend *f, const
 				       "give the server an IPv6 address, or bind IPv4",
 			 "frontend '%s', line %u: %s cannot be balanced to server %s/%s at %s: IPv4 and IPv6 are not "
 			 "translated into each other",
-			 f->name, bind->line, addr_format_port(&bind->addr, bind->port_lo, text), f->backend->name,
-			 s->name, addr_format(&s->addr, addr));
+			 f->name, bind->line, addr_format_port(&bind->addr, bind->port_lo, text), be->name, s->name,
+			 addr_format(&s->addr, addr));
 		return -EINVAL;
 	}
 	return 0;
 }
 
 /* Modes that rewrite no port need the server to listen on the very port that was bound. */
-static int check_port(struct image_builder *b, const struct frontend *f, const struct bind *bind)
+static int check_port(struct image_builder *b, const struct frontend *f, const struct backend *be,
+		      const struct bind *bind)
 {
 	const struct server *s;
 
-	if (!f->backend)
-		return 0;
-	TAILQ_FOREACH(s, &f->backend->servers, next) {
+	TAILQ_FOREACH(s, &be->servers, next) {
 		if (!forward_keeps_port(s->forward) ||
 		    (!s->port_offset && (!s->port || (bind->port_lo == s->port && bind->port_hi == s->port))))
 			continue;
 		diag_add(b->diags, DIAG_ERROR, NULL, "M0208",
 			 "bind the server's port, write the server without a port, or use 'forward fullnat' or 'dnat'",
 			 "frontend '%s', line %u: server %s/%s listens on another port, and 'forward %s' changes none",
-			 f->name, bind->line, f->backend->name, s->name, forward_name(s->forward));
+			 f->name, bind->line, be->name, s->name, forward_name(s->forward));
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static int check_backends(struct image_builder *b, const struct frontend *f, const struct bind *bind)
+{
+	const struct backend *be;
+	int err = 0;
+
+	for (size_t i = 0; !err && (be = frontend_backend_at(f, i)); i++) {
+		err = check_family(b, f, be, bind);
+		if (!err)
+			err = check_port(b, f, be, bind);
+	}
+	return err;
 }
 
 static int collect(struct image_builder *b, struct candidates *c)
@@ -136,10 +147,8 @@ static int collect(struct image_builder *b, struct candidates *c)
 		if (!f->dp_id)
 			continue;
 		TAILQ_FOREACH(bind, &f->binds, next) {
-			int err = check_family(b, f, bind);
+			int err = check_backends(b, f, bind);
 
-			if (!err)
-				err = check_port(b, f, bind);
 			if (!err)
 				err = add_bind(b, c, f, bind);
 			if (err == -ENOMEM)

@@ -49,6 +49,12 @@ int image_build_returns(struct image_builder *b);
 int image_build_backends(struct image_builder *b);
 int image_build_rings(struct image_builder *b);
 
+/* The number of a stick table, given out now if it has none, and its entry in the image. 0: no number is left. */
+uint16_t image_number_table(struct image_builder *b, const struct stick_table *t);
+
+/* image_policy.c: rules, after backends have numbers. Says in 'needs_state' which backends they may lead to. */
+int image_build_policies(struct image_builder *b);
+
 /* image_addr.c: addresses, their ranges, and busy ports. Last. */
 int image_build_addrs(struct image_builder *b);
 

@@ -21,7 +21,7 @@ struct id_table {
 };
 
 struct image_ids {
-	struct id_table services, backends, servers, tables;
+	struct id_table services, backends, servers, tables, policies;
 	uint32_t maglev_len[XLB_MAX_BACKENDS];
 };
 
@@ -35,6 +35,7 @@ struct image_ids *image_ids_new(void)
 	ids->backends.cap = XLB_MAX_BACKENDS;
 	ids->servers.cap = XLB_MAX_SERVERS;
 	ids->tables.cap = XLB_MAX_STICKS;
+	ids->policies.cap = XLB_MAX_POLICIES;
 	return ids;
 }
 
@@ -54,6 +55,8 @@ static struct id_table *table_of(struct image_ids *ids, char kind)
 		return &ids->servers;
 	case 't':
 		return &ids->tables;
+	case 'p':
+		return &ids->policies;
 	default:
 		return NULL;
 	}
@@ -134,13 +137,15 @@ static bool in_image(const struct image *img, char kind, uint16_t id)
 		return id < img->nr_backends && img->backends[id].identity;
 	if (kind == 't')
 		return img->sticks[id].identity;
+	if (kind == 'p')
+		return img->policies[id].rec.identity;
 	return id < img->nr_servers && img->servers[id].identity;
 }
 
 size_t image_ids_collect(struct image_ids *ids, const struct image *img,
 			 bool (*is_free)(void *arg, char kind, uint16_t id), void *arg)
 {
-	static const char kinds[] = { 's', 'b', 'S', 't' };
+	static const char kinds[] = { 's', 'b', 'S', 't', 'p' };
 	size_t nr = 0;
 
 	for (size_t k = 0; k < sizeof(kinds); k++) {

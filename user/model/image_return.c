@@ -160,15 +160,17 @@ static int ways_of_server(struct image_builder *b, const struct by_service *by, 
 static int find_ways(struct image_builder *b, const struct by_service *by, struct returns *r)
 {
 	const struct frontend *f;
+	const struct backend *be;
 	const struct server *s;
 	int err = 0;
 
 	TAILQ_FOREACH(f, &b->m->frontends, next) {
-		if (!f->dp_id || !f->backend)
+		if (!f->dp_id)
 			continue;
-		TAILQ_FOREACH(s, &f->backend->servers, next)
-			if (s->forward == FORWARD_DNAT && s->addr.family && !err)
-				err = ways_of_server(b, by, f->dp_id, s, r);
+		for (size_t i = 0; (be = frontend_backend_at(f, i)); i++)
+			TAILQ_FOREACH(s, &be->servers, next)
+				if (s->forward == FORWARD_DNAT && s->addr.family && !err)
+					err = ways_of_server(b, by, f->dp_id, s, r);
 	}
 	return err;
 }

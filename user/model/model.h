@@ -368,6 +368,12 @@ const char *server_status(const struct server *s, char *buf);
  */
 unsigned int backend_eligible(const struct backend *b, struct server **out, unsigned int cap);
 
+/* Has the frontend rules or routes, so that each new flow is asked about? */
+bool frontend_has_policy(const struct frontend *f);
+
+/* Backends that flows of the frontend may go to, one may be there twice: 'i' from 0 on until NULL is returned. */
+struct backend *frontend_backend_at(const struct frontend *f, size_t i);
+
 /* Usable servers by role (columns act and bck). */
 void backend_count(const struct backend *b, unsigned int *ret_active, unsigned int *ret_backup);
 

@@ -113,6 +113,21 @@ static void del_sticks(struct builder *b, const struct image *from, const struct
 			add(b, PLAN_STICK_DEL, i);
 }
 
+/* A policy's identity is of its contents. */
+static void add_policies(struct builder *b, const struct image *from, const struct image *to)
+{
+	for (size_t i = 1; i < XLB_MAX_POLICIES; i++)
+		if (to->policies[i].rec.identity && to->policies[i].rec.identity != from->policies[i].rec.identity)
+			add(b, PLAN_POLICY, i);
+}
+
+static void del_policies(struct builder *b, const struct image *from, const struct image *to)
+{
+	for (size_t i = 1; i < XLB_MAX_POLICIES; i++)
+		if (from->policies[i].rec.identity && !to->policies[i].rec.identity)
+			add(b, PLAN_POLICY_DEL, i);
+}
+
 /* Walks both sorted lists at once: what only 'to' has, or has otherwise. */
 static void add_addrs(struct builder *b, const struct image *from, const struct image *to)
 {
@@ -183,6 +198,7 @@ int plan_make(const struct image *from, const struct image *to, struct plan *ret
 	add_sticks(&b, from, to);
 	add_changed(&b, RECORDS(from, servers, xlb_server), RECORDS(to, servers, xlb_server), PLAN_SERVER);
 	add_rings(&b, from, to);
+	add_policies(&b, from, to);
 	add_changed(&b, RECORDS(from, services, xlb_service), RECORDS(to, services, xlb_service), PLAN_SERVICE);
 	add_addrs(&b, from, to);
 	add_binds(&b, from, to);
@@ -190,6 +206,7 @@ int plan_make(const struct image *from, const struct image *to, struct plan *ret
 	del_binds(&b, from, to);
 	del_addrs(&b, from, to);
 	add_gone(&b, RECORDS(from, services, xlb_service), RECORDS(to, services, xlb_service), PLAN_SERVICE_DEL);
+	del_policies(&b, from, to);
 	add_gone(&b, RECORDS(from, backends, xlb_backend), RECORDS(to, backends, xlb_backend), PLAN_RING_DEL);
 	add_gone(&b, RECORDS(from, servers, xlb_server), RECORDS(to, servers, xlb_server), PLAN_SERVER_DEL);
 	del_sticks(&b, from, to);

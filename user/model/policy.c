@@ -244,7 +244,7 @@ struct eval {
 	const struct policy_packet *pkt;
 	const struct policy_counters *c;
 	const struct stick_table *table[POLICY_COUNTERS]; /* that each counter tracks, or NULL */
-	struct addr key[POLICY_COUNTERS];
+	const struct addr *key[POLICY_COUNTERS];
 };
 
 static bool nets_contain(const struct acl_test *t, const struct addr *a)
@@ -265,19 +265,33 @@ static bool ranges_contain(const struct acl_test *t, uint64_t n)
 	return false;
 }
 
+bool policy_key(const struct stick_table *t, const struct addr *a, struct addr *ret)
+{
+	*ret = *a;
+	if (t->family == a->family)
+		return true;
+	if (t->family == AF_INET)
+		return false;
+	*ret = (struct addr){ .family = AF_INET6 };
+	memset(&ret->v6.s6_addr[10], 0xff, 2);
+	memcpy(&ret->v6.s6_addr[12], &a->v4, sizeof(a->v4));
+	return true;
+}
+
 static bool counter_is_in(const struct eval *e, const struct acl_test *t)
 {
 	const struct stick_table *table = t->table;
-	const struct addr *key = &e->pkt->src;
+	const struct addr *looked_up = &e->pkt->src;
+	struct addr key;
 
 	if (t->tracked) {
 		if (!e->table[t->counter])
 			return false;
-		key = &e->key[t->counter];
+		looked_up = e->key[t->counter];
 		if (!table)
 			table = e->table[t->counter];
 	}
-	return ranges_contain(t, e->c->get(e->c->arg, table, key, t->field));
+	return policy_key(table, looked_up, &key) && ranges_contain(t, e->c->get(e->c->arg, table, &key, t->field));
 }
 
 static bool test_is_true(const struct eval *e, const struct acl_test *t)
@@ -336,20 +350,23 @@ static bool cond_is_true(const struct eval *e, const struct policy_cond *cond)
 
 static void track(struct eval *e, const struct stick_table *t, unsigned int counter, bool by_dst)
 {
-	const struct addr *key = by_dst ? &e->pkt->dst : &e->pkt->src;
+	const struct addr *tracked = by_dst ? &e->pkt->dst : &e->pkt->src;
+	struct addr key;
 
 	/* A counter follows the first entry that it was told to. */
-	if (e->table[counter] || key->family != t->family)
+	if (e->table[counter] || !policy_key(t, tracked, &key))
 		return;
 	e->table[counter] = t;
-	e->key[counter] = *key;
-	e->c->track(e->c->arg, t, key);
+	e->key[counter] = tracked;
+	e->c->track(e->c->arg, t, &key);
 }
 
 static void inc_gpc0(const struct eval *e, unsigned int counter)
 {
-	if (e->table[counter])
-		e->c->inc_gpc0(e->c->arg, e->table[counter], &e->key[counter]);
+	struct addr key;
+
+	if (e->table[counter] && policy_key(e->table[counter], e->key[counter], &key))
+		e->c->inc_gpc0(e->c->arg, e->table[counter], &key);
 }
 
 /* POLICY_TAKE when no rule refuses. */
@@ -399,4 +416,21 @@ enum policy_verdict policy_eval(const struct frontend *f, const struct policy_pa
 	if (ret)
 		*ret = found;
 	return POLICY_TAKE;
+}
+
+bool frontend_has_policy(const struct frontend *f)
+{
+	return !TAILQ_EMPTY(&f->rules) || !TAILQ_EMPTY(&f->routes);
+}
+
+struct backend *frontend_backend_at(const struct frontend *f, size_t i)
+{
+	const struct policy_route *route;
+
+	if (f->backend && !i--)
+		return f->backend;
+	TAILQ_FOREACH(route, &f->routes, next)
+		if (route->backend && !i--)
+			return route->backend;
+	return NULL;
 }

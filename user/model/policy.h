@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <xlb/policy.h>
+
 #include "base/addr.h"
 #include "model/balance.h"
 
@@ -88,7 +90,7 @@ static inline bool acl_field_is_counter(enum acl_field f)
 	return f >= ACL_CONN_CNT && f <= ACL_GPC0_RATE;
 }
 
-enum { POLICY_COUNTERS = 3 }; /* sc0, sc1, sc2 */
+enum { POLICY_COUNTERS = XLB_POLICY_COUNTERS }; /* sc0, sc1, sc2 */
 
 /* An 'acl' line: true if the field's value is in one of the sets. */
 struct acl_test {
@@ -179,6 +181,12 @@ struct policy_counters {
 	unsigned int (*nbsrv)(void *arg, const struct backend *b);
 };
 
+/*
+ * The key of an address in a table: an IPv4 address in a table of IPv6 keys is mapped (RFC 4291, 2.5.5.2), as HAProxy
+ * does it. False: an IPv6 address has no key in a table of IPv4 ones.
+ */
+bool policy_key(const struct stick_table *t, const struct addr *a, struct addr *ret);
+
 enum policy_verdict { POLICY_TAKE, POLICY_REJECT, POLICY_DROP };
 
 /*
@@ -265,6 +273,39 @@ void policy_program_free(struct policy_program *prog); /* NULL is fine */
 /* The same answer as policy_eval(), from the program. */
 enum policy_verdict policy_run(const struct policy_program *prog, const struct policy_packet *pkt,
 			       const struct policy_counters *c, struct backend **ret);
+
+/* --- as the data plane runs it -------------------------------------------------------------------------------------
+ */
+
+/* Numbers of the data plane. */
+struct policy_numbers {
+	void *arg;
+	uint16_t (*backend)(void *arg, const struct backend *b);
+	uint16_t (*table)(void *arg, const struct stick_table *t);
+};
+
+/* A prefix of an address or a port, and the atoms that are true for all that it covers. */
+struct policy_net {
+	struct xlb_policy_key key;
+	uint64_t atoms;
+};
+
+/*
+ * The rows of a program, into 'ret', an array of XLB_POLICY_ROWS; the last one takes what no other has ended. Returns
+ * 0, -E2BIG when they are more, -ENOMEM.
+ */
+int policy_rows(const struct policy_program *prog, const struct policy_numbers *numbers, struct xlb_rule *ret,
+		size_t *ret_nr);
+
+/* The prefixes of a program, none twice; an array for free(), NULL when there are none. Returns 0, -ENOMEM. */
+int policy_nets(const struct policy_program *prog, struct policy_net **ret, size_t *ret_nr);
+
+/*
+ * What each counter tracks of flows of a family (AF_INET, AF_INET6), into 'ret', an array of POLICY_COUNTERS; NULL:
+ * nothing. A flow remembers which counters track it, but not where, so that one counter has one table and one kind of
+ * key: returns the first step that asks for another, or NULL.
+ */
+const struct policy_step *policy_tracks(const struct policy_program *prog, int family, const struct policy_step **ret);
 
 /* --- making and freeing ------------------------------------------------------------------------------------------- */
 

@@ -34,16 +34,19 @@ static uint64_t match_ports(const struct policy_ports *list, size_t nr, uint16_t
 static bool count_is_in(const struct run *r, const struct acl_test *t)
 {
 	const struct stick_table *table = t->table;
-	const struct addr *key = &r->pkt->src;
+	const struct addr *looked_up = &r->pkt->src;
+	struct addr key;
 	uint64_t n;
 
 	if (t->tracked && !r->table[t->counter])
 		return false;
 	if (t->tracked) {
-		key = r->key[t->counter];
+		looked_up = r->key[t->counter];
 		table = table ? table : r->table[t->counter];
 	}
-	n = r->c->get(r->c->arg, table, key, t->field);
+	if (!policy_key(table, looked_up, &key))
+		return false;
+	n = r->c->get(r->c->arg, table, &key, t->field);
 	for (size_t i = 0; i < t->nr_sets; i++)
 		for (size_t j = 0; j < t->sets[i]->nr; j++)
 			if (n >= t->sets[i]->ranges[j].lo && n <= t->sets[i]->ranges[j].hi)
@@ -82,13 +85,23 @@ static bool step_is_true(const struct run *r, const struct policy_step *step)
 
 static void track(struct run *r, const struct policy_step *step)
 {
-	const struct addr *key = step->by_dst ? &r->pkt->dst : &r->pkt->src;
+	const struct addr *tracked = step->by_dst ? &r->pkt->dst : &r->pkt->src;
+	struct addr key;
 
-	if (r->table[step->counter] || key->family != step->table->family)
+	if (r->table[step->counter] || !policy_key(step->table, tracked, &key))
 		return;
 	r->table[step->counter] = step->table;
-	r->key[step->counter] = key;
-	r->c->track(r->c->arg, step->table, key);
+	r->key[step->counter] = tracked;
+	r->c->track(r->c->arg, step->table, &key);
+}
+
+static void inc_gpc0(const struct run *r, const struct policy_step *step)
+{
+	const struct stick_table *table = r->table[step->counter];
+	struct addr key;
+
+	if (table && policy_key(table, r->key[step->counter], &key))
+		r->c->inc_gpc0(r->c->arg, table, &key);
 }
 
 enum policy_verdict policy_run(const struct policy_program *prog, const struct policy_packet *pkt,
@@ -117,8 +130,7 @@ enum policy_verdict policy_run(const struct policy_program *prog, const struct p
 			track(&r, step);
 			break;
 		case POLICY_OP_INC_GPC0:
-			if (r.table[step->counter])
-				r.c->inc_gpc0(r.c->arg, r.table[step->counter], r.key[step->counter]);
+			inc_gpc0(&r, step);
 			break;
 		case POLICY_OP_ROUTE:
 			found = step->backend;
