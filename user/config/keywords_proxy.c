@@ -243,7 +243,10 @@ const struct keyword keywords_proxy[] = {
 	{ "timeout http-keep-alive", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, "requests are not looked at",
 	  false },
 	{ "timeout tarpit", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, "no client is held", false },
-	{ "retries", IN_ANY_BACK, 1, 1, KW_IGNORED, on_retries, "a client repeats its SYN itself", false },
+	{ "retries", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_retries,
+	  "each SYN that a client repeats is a retry: it goes to the same server, to another one if that is down by "
+	  "then; how many there are is up to the client",
+	  false },
 	{ "log", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, log_note, true },
 	{ "log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, log_note, false },
 	{ "log-format-sd", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, log_note, false },
