@@ -37,16 +37,22 @@ static bool reserve(struct buf *b, size_t more)
 
 void buf_vprintf(struct buf *b, const char *fmt, va_list args)
 {
+	size_t room = b->failed ? 0 : b->cap - b->len;
 	va_list copy;
 	int len;
 
+	/* Most often there is room for it: formatting once is half of the work. */
 	va_copy(copy, args);
-	len = vsnprintf(NULL, 0, fmt, copy);
+	len = vsnprintf(room ? b->data + b->len : NULL, room, fmt, copy);
 	va_end(copy);
-	if (len < 0) {
-		b->failed = true;
+	if (len >= 0 && (size_t)len < room) {
+		b->len += (size_t)len;
 		return;
 	}
+	if (room)
+		b->data[b->len] = '\0';
+	if (len < 0)
+		b->failed = true;
 	if (!reserve(b, (size_t)len))
 		return;
 	vsnprintf(b->data + b->len, (size_t)len + 1, fmt, args);
