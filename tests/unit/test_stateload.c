@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The server-state file at start: what is believed, and what is not. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -69,6 +71,13 @@ static void write_file(struct scene *s, const char *name, const void *text, size
 	assert_non_null(f);
 	assert_int_equal(fwrite(text, 1, len, f), len);
 	assert_int_equal(fclose(f), 0);
+}
+
+static void set_time(const char *path, time_t seconds)
+{
+	const struct timespec both[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path, both, 0), 0);
 }
 
 static void load(struct scene *s, const void *text, size_t len, bool with_health)
@@ -230,6 +239,69 @@ static void statefile_load__check_and_limit_by_command__as_long_as_the_file_says
 	assert_int_equal(s->s->maxconn, 33);
 }
 
+static void statefile_load__frontend_by_command__as_long_as_the_file_says_the_same(void **state)
+{
+	static const char changes[] = "#@xlb frontend on enabled disabled\n"
+				      "#@xlb frontend off disabled enabled\n"
+				      "#@xlb frontend other disabled enabled\n"
+				      "#@xlb frontend gone enabled disabled\n"
+				      "#@xlb frontend-maxconn on 0 5\n"
+				      "#@xlb frontend-maxconn off 7 8\n";
+	struct scene *s = *state;
+	struct frontend *on = model_frontend_add(s->m, "on"), *off = model_frontend_add(s->m, "off");
+	struct frontend *other = model_frontend_add(s->m, "other");
+	char text[512];
+
+	off->disabled = true;
+	off->maxconn = 6; /* not what the change was made from */
+	model_inherit_run(s->m, NULL, 0);
+	other->disabled = true; /* by command; its line is from a file that disabled it */
+	snprintf(text, sizeof(text), "%s%s", head, changes);
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 0);
+	assert_true(on->disabled);
+	assert_false(off->disabled);
+	assert_true(other->disabled);
+	assert_int_equal(on->maxconn, 5);
+	assert_int_equal(off->maxconn, 6);
+	snprintf(text, sizeof(text), "%s#@xlb frontend on enabled off\n", head);
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 1);
+}
+
+/* What was written before an answer and not synced any more: the younger file counts, a damaged one does not. */
+static void statefile_load__killed_behind_an_answer__as_answered(void **state)
+{
+	static const char row[] = "2 be 1 s1 10.0.0.1 2 %u 10 10 5 6 3 4 6 0 0 0 - 80 - 0 0 - - 0\n";
+	struct scene *s = *state;
+	char text[512], path[PATHS_MAX + 32];
+	int len = snprintf(text, sizeof(text), "%s", head);
+
+	snprintf(text + len, sizeof(text) - (size_t)len, row, SERVER_FDRAIN);
+	write_file(s, "server-state.new", text, strlen(text));
+	snprintf(text + len, sizeof(text) - (size_t)len, row, 0);
+	write_file(s, "server-state", text, strlen(text));
+	/* Both within a tick of the clock that files have. */
+	snprintf(path, sizeof(path), "%s/server-state", s->paths.state_dir);
+	set_time(path, 1000);
+	snprintf(path, sizeof(path), "%s/server-state.new", s->paths.state_dir);
+	set_time(path, 1000);
+	statefile_load(&s->paths, s->m, true, 100000, &s->diags);
+	assert_int_equal(s->s->run.admin, SERVER_FDRAIN);
+	set_time(path, 999);
+	statefile_load(&s->paths, s->m, true, 100000, &s->diags);
+	assert_int_equal(s->s->run.admin, 0);
+	set_time(path, 1001);
+	statefile_load(&s->paths, s->m, true, 100000, &s->diags);
+	assert_int_equal(s->s->run.admin, SERVER_FDRAIN);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 0);
+	write_file(s, "server-state.new", text, strlen(text) - 30); /* a loss of power */
+	statefile_load(&s->paths, s->m, true, 100000, &s->diags);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 1);
+	assert_int_equal(s->s->run.admin, 0);
+	(void)unlink(path);
+}
+
 /* Files that HAProxy's keywords name: of the backends that ask for them, with health, the youngest last. */
 static void statefile_load__files_of_the_configuration__where_asked_for(void **state)
 {
@@ -316,6 +388,8 @@ int main(void)
 		CASE(statefile_load__unchecked_server_is_down__stays_so),
 		CASE(statefile_load__address_by_command__as_long_as_the_file_says_the_same),
 		CASE(statefile_load__check_and_limit_by_command__as_long_as_the_file_says_the_same),
+		CASE(statefile_load__frontend_by_command__as_long_as_the_file_says_the_same),
+		CASE(statefile_load__killed_behind_an_answer__as_answered),
 		CASE(statefile_load__files_of_the_configuration__where_asked_for),
 		CASE(statefile_load__no_file__no_word),
 		CASE(statefile_load__damage_anywhere__ignored_as_a_whole),

@@ -237,10 +237,23 @@ static void add_changes(const struct server *s, struct buf *out)
 			   s->maxconn);
 }
 
+/* Of a frontend that was shut down nothing is kept: a restart brings it back, as a reload does. */
+static void add_frontend_changes(const struct frontend *f, struct buf *out)
+{
+	static const char *const words[] = { "enabled", "disabled" };
+
+	if (f->disabled != f->disabled_configured && !f->stopped)
+		buf_printf(out, "#@xlb frontend %s %s %s\n", f->name, words[f->disabled_configured],
+			   words[f->disabled]);
+	if (f->maxconn != f->maxconn_configured)
+		buf_printf(out, "#@xlb frontend-maxconn %s %u %u\n", f->name, f->maxconn_configured, f->maxconn);
+}
+
 void runtime_state_text(const struct runtime_host *host, void *arg, struct buf *out)
 {
 	static const char command[] = "show servers state";
 	struct runtime_session session = { .host = host, .host_arg = arg, .level = ACCESS_ADMIN };
+	const struct frontend *f;
 	const struct backend *b;
 	const struct server *s;
 
@@ -251,4 +264,6 @@ void runtime_state_text(const struct runtime_host *host, void *arg, struct buf *
 	TAILQ_FOREACH(b, &host->model(arg)->backends, next)
 		TAILQ_FOREACH(s, &b->servers, next)
 			add_changes(s, out);
+	TAILQ_FOREACH(f, &host->model(arg)->frontends, next)
+		add_frontend_changes(f, out);
 }

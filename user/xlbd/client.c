@@ -164,6 +164,7 @@ static bool send_out(struct client *cl)
 	}
 	if (!cl->out.len)
 		return true;
+	cl->all->settle(cl->all->host_arg);
 	cl->write.data = cl;
 	if (uv_write(&cl->write, &cl->uv.stream, &b, 1, on_written)) {
 		client_close(cl);

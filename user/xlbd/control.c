@@ -21,6 +21,7 @@
 #include "xlbd/client.h"
 #include "xlbd/host.h"
 #include "xlbd/peer.h"
+#include "xlbd/statefile.h"
 
 enum {
 	BACKLOG = 128,
@@ -352,6 +353,13 @@ void control_sync(struct control *c, const struct model *m, struct diag_list *di
 	}
 }
 
+static void settle(void *host_arg)
+{
+	struct state *st = host_arg;
+
+	statefile_settle(st->statefile);
+}
+
 int control_start(struct state *st, struct diag_list *diags, struct control **ret)
 {
 	struct control *c = calloc(1, sizeof(*c));
@@ -366,6 +374,7 @@ int control_start(struct state *st, struct diag_list *diags, struct control **re
 	TAILQ_INIT(&c->clients.list);
 	c->clients.host = &host_ops;
 	c->clients.host_arg = st;
+	c->clients.settle = settle;
 	c->clients.timeout_ms = st->model->stats_timeout_ms;
 	*ret = c;
 	rc = open_path(c, st->paths.socket, &own, ACCESS_ADMIN);

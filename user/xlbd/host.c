@@ -324,6 +324,8 @@ static int host_frontend_set(void *arg, struct frontend *f, bool enabled, struct
 	rc = state_apply(st, st->model, diags);
 	if (rc)
 		f->disabled = disabled;
+	else
+		statefile_touch(st->statefile);
 	return rc;
 }
 

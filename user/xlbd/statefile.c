@@ -2,6 +2,7 @@
 /*
  * The server-state file: written aside, synced and renamed by a thread of the loop's pool, because a disk may be slow.
  *
+ * But for what is written before an answer: that must not wait for a disk, and needs none to outlive this process.
  * The text is the answer to `show servers state`, so that there is one place that knows how it is written.
  */
 #include "xlbd/statefile.h"
@@ -25,13 +26,19 @@ struct statefile {
 	uv_timer_t timer;
 	uv_work_t work;
 	struct buf text; /* being written */
-	char path[PATHS_MAX + 16];
-	int result; /* of the write, 0 or -errno */
-	bool writing, dirty, failing, stopping;
+	char path[PATHS_MAX + 16], path_new[PATHS_MAX + 24];
+	int result;   /* of the write, 0 or -errno */
+	bool writing; /* the pool has 'text' */
+	bool dirty;   /* 'path' is older than the state */
+	bool unsaved; /* 'path_new', too */
+	bool failing, stopping;
 };
 
-/* Temporary file, fsync, rename: after a crash there is the old file or the new one. 0 or -errno. */
-static int write_file(const char *path, const struct buf *text)
+/*
+ * Temporary file, fsync if 'sync', rename: after a crash of this process, with 'sync' also of the machine, there is the
+ * old file or the new one. 0 or -errno.
+ */
+static int write_file(const char *path, const struct buf *text, bool sync)
 {
 	char tmp[PATHS_MAX + 32];
 	int fd, rc = 0;
@@ -48,7 +55,7 @@ static int write_file(const char *path, const struct buf *text)
 		else if (len > 0)
 			done += (size_t)len;
 	}
-	if (!rc && fsync(fd))
+	if (!rc && sync && fsync(fd))
 		rc = -errno;
 	close(fd);
 	if (!rc && rename(tmp, path))
@@ -73,7 +80,7 @@ static void on_work(uv_work_t *work)
 {
 	struct statefile *f = work->data;
 
-	f->result = write_file(f->path, &f->text);
+	f->result = write_file(f->path, &f->text, true);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -84,15 +91,26 @@ static void on_closed(uv_handle_t *handle)
 	free(f);
 }
 
+/* Nobody needs the unsynced file any more. */
+static void drop_new(struct statefile *f)
+{
+	if (f->dirty || f->result)
+		return;
+	f->unsaved = false;
+	(void)unlink(f->path_new);
+}
+
 static void finish(struct statefile *f)
 {
 	/* What changed while the pool was writing. The loop is about to end: written here and now. */
 	if (f->dirty) {
 		buf_fini(&f->text);
 		runtime_state_text(&host_ops, f->st, &f->text);
-		f->result = write_file(f->path, &f->text);
+		f->result = write_file(f->path, &f->text, true);
+		f->dirty = f->result;
 		note_result(f);
 	}
+	drop_new(f);
 	uv_close((uv_handle_t *)&f->timer, on_closed);
 }
 
@@ -104,6 +122,7 @@ static void on_written(uv_work_t *work, int status)
 	if (status)
 		f->result = status;
 	note_result(f);
+	drop_new(f);
 	buf_fini(&f->text);
 	if (f->stopping)
 		finish(f);
@@ -132,9 +151,22 @@ void statefile_touch(struct statefile *f)
 {
 	if (!f || f->stopping)
 		return;
-	f->dirty = true;
+	f->dirty = f->unsaved = true;
 	if (!uv_is_active((uv_handle_t *)&f->timer))
 		(void)uv_timer_start(&f->timer, on_timer, WRITE_DELAY_MS, 0);
+}
+
+void statefile_settle(struct statefile *f)
+{
+	struct buf text = { 0 };
+
+	if (!f || !f->unsaved || f->stopping)
+		return;
+	f->unsaved = false;
+	runtime_state_text(&host_ops, f->st, &text);
+	if (!text.failed)
+		(void)write_file(f->path_new, &text, false); /* what fails here fails in the pool, too, which tells it */
+	buf_fini(&text);
 }
 
 int statefile_start(struct state *st, struct statefile **ret)
@@ -145,7 +177,8 @@ int statefile_start(struct state *st, struct statefile **ret)
 	if (!f)
 		return -ENOMEM;
 	f->st = st;
-	snprintf(f->path, sizeof(f->path), "%s/server-state", st->paths.state_dir);
+	snprintf(f->path, sizeof(f->path), "%s/" STATEFILE_NAME, st->paths.state_dir);
+	snprintf(f->path_new, sizeof(f->path_new), "%s/" STATEFILE_NAME_NEW, st->paths.state_dir);
 	rc = uv_timer_init(st->loop, &f->timer);
 	if (rc) {
 		free(f);

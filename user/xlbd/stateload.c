@@ -45,6 +45,7 @@ enum { OP_STOPPED = 0, OP_STOPPING = 3 };
 struct source {
 	char path[PATHS_MAX + MODEL_NAME_MAX + 16];
 	bool is_own;		    /* of all backends; of health only after an adoption */
+	bool is_new;		    /* STATEFILE_NAME_NEW */
 	const struct backend *only; /* of this one alone; NULL: of those that say 'global' */
 	struct timespec written;
 	char *text;
@@ -186,12 +187,20 @@ static bool read_target(char *const fields[2], struct check_target *ret)
 	       number(fields[1], UINT16_MAX, &ret->port);
 }
 
-static bool read_target_line(char *fields[], unsigned int nr, struct server *s)
+/* The server of a line "#@xlb WORD BACKEND SERVER ..."; NULL: there is none, or the lines are only looked at. */
+static struct server *changed_server(const struct load *l, char *fields[])
+{
+	return l ? find_server(l, fields[2], fields[3]) : NULL;
+}
+
+static bool read_target_line(const struct load *l, char *fields[], unsigned int nr)
 {
 	struct check_target configured, present;
+	struct server *s;
 
 	if (nr != 8 || !read_target(&fields[4], &configured) || !read_target(&fields[6], &present))
 		return false;
+	s = changed_server(l, fields);
 	if (!strcmp(fields[1], "addr")) {
 		if (!configured.addr.family || !present.addr.family)
 			return false;
@@ -205,39 +214,82 @@ static bool read_target_line(char *fields[], unsigned int nr, struct server *s)
 	return true;
 }
 
-static bool read_maxconn_line(char *fields[], unsigned int nr, struct server *s)
+static bool read_maxconn_line(const struct load *l, char *fields[], unsigned int nr)
 {
 	unsigned int configured, present;
+	struct server *s;
 
 	if (nr != 6 || !number(fields[4], UINT32_MAX, &configured) || !number(fields[5], UINT32_MAX, &present))
 		return false;
+	s = changed_server(l, fields);
 	if (s && s->configured.maxconn == configured)
 		s->maxconn = present;
+	return true;
+}
+
+/* The frontend of a line "#@xlb WORD FRONTEND ...": of xlb's own file alone, for HAProxy's knows no such lines. */
+static struct frontend *changed_frontend(const struct load *l, char *fields[])
+{
+	return l && l->from->is_own ? model_frontend_find(l->m, fields[2]) : NULL;
+}
+
+static bool read_switch(const char *text, bool *ret_disabled)
+{
+	*ret_disabled = !strcmp(text, "disabled");
+	return *ret_disabled || !strcmp(text, "enabled");
+}
+
+static bool read_frontend_line(const struct load *l, char *fields[], unsigned int nr)
+{
+	bool configured, present;
+	struct frontend *f;
+
+	if (nr != 5 || !read_switch(fields[3], &configured) || !read_switch(fields[4], &present))
+		return false;
+	f = changed_frontend(l, fields);
+	if (f && f->disabled_configured == configured)
+		f->disabled = present;
+	return true;
+}
+
+static bool read_frontend_maxconn_line(const struct load *l, char *fields[], unsigned int nr)
+{
+	unsigned int configured, present;
+	struct frontend *f;
+
+	if (nr != 5 || !number(fields[3], UINT32_MAX, &configured) || !number(fields[4], UINT32_MAX, &present))
+		return false;
+	f = changed_frontend(l, fields);
+	if (f && f->maxconn_configured == configured)
+		f->maxconn = present;
 	return true;
 }
 
 /*
  * A comment to HAProxy: an operator changed what the configuration says, and this holds as long as that still says the
  * same. "#@xlb addr|check|agent BACKEND SERVER CONFIGURED PORT PRESENT PORT", "#@xlb maxconn BACKEND SERVER CONFIGURED
- * PRESENT". 'l' NULL: only to see if it is sound.
+ * PRESENT", "#@xlb frontend FRONTEND CONFIGURED PRESENT", each of these enabled or disabled, "#@xlb frontend-maxconn
+ * FRONTEND CONFIGURED PRESENT". 'l' NULL: only to see if it is sound.
  */
 static bool read_change_line(char *line, const struct load *l)
 {
 	static const struct {
 		const char *word;
-		bool (*read)(char *fields[], unsigned int nr, struct server *s);
+		bool (*read)(const struct load *l, char *fields[], unsigned int nr);
 	} rows[] = {
 		{ "addr", read_target_line },
 		{ "check", read_target_line },
 		{ "agent", read_target_line },
 		{ "maxconn", read_maxconn_line },
+		{ "frontend", read_frontend_line },
+		{ "frontend-maxconn", read_frontend_maxconn_line },
 	};
 	char *fields[NR_FIELDS + 1];
 	unsigned int nr = split(line, fields);
 
 	for (size_t i = 0; nr > 3 && i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (!strcmp(fields[1], rows[i].word))
-			return rows[i].read(fields, nr, l ? find_server(l, fields[2], fields[3]) : NULL);
+			return rows[i].read(l, fields, nr);
 	return false;
 }
 
@@ -334,14 +386,17 @@ static bool path_of(const struct model *m, const char *name, struct source *s)
 	return len > 0 && (size_t)len < sizeof(s->path);
 }
 
-/* The files that speak of servers of 'm'; 'list' has room for one per backend and two more. */
+/* The files that speak of servers of 'm'; 'list' has room for one per backend and three more. */
 static size_t list_sources(const struct paths *paths, const struct model *m, struct source *list)
 {
 	const struct backend *b;
 	bool global = false;
 	size_t nr = 0;
 
-	snprintf(list[nr].path, sizeof(list[nr].path), "%s/server-state", paths->state_dir);
+	snprintf(list[nr].path, sizeof(list[nr].path), "%s/" STATEFILE_NAME, paths->state_dir);
+	list[nr++].is_own = true;
+	snprintf(list[nr].path, sizeof(list[nr].path), "%s/" STATEFILE_NAME_NEW, paths->state_dir);
+	list[nr].is_new = true;
 	list[nr++].is_own = true;
 	TAILQ_FOREACH(b, &m->backends, next) {
 		global = global || b->load_state == STATE_FILE_GLOBAL;
@@ -361,13 +416,16 @@ static int by_age(const void *a, const void *b)
 
 	if (x->written.tv_sec != y->written.tv_sec)
 		return x->written.tv_sec < y->written.tv_sec ? -1 : 1;
-	return x->written.tv_nsec < y->written.tv_nsec ? -1 : x->written.tv_nsec > y->written.tv_nsec;
+	if (x->written.tv_nsec != y->written.tv_nsec)
+		return x->written.tv_nsec < y->written.tv_nsec ? -1 : 1;
+	/* File systems tell times by the tick. What was written before an answer is not older than the other. */
+	return x->is_new - y->is_new;
 }
 
 void statefile_load(const struct paths *paths, struct model *m, bool with_health, uint64_t now_ms,
 		    struct diag_list *diags)
 {
-	struct source *list = calloc(m->nr_backends + 2, sizeof(*list));
+	struct source *list = calloc(m->nr_backends + 3, sizeof(*list));
 	size_t nr = list ? list_sources(paths, m, list) : 0;
 
 	for (size_t i = 0; i < nr; i++)
