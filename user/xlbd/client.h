@@ -23,7 +23,7 @@ struct clients {
 	unsigned int nr, nr_admins;
 	const struct runtime_host *host;
 	void *host_arg;
-	unsigned int timeout_ms; /* idle time after which a connection is closed */
+	unsigned int timeout_ms;	/* idle time after which a connection is closed */
 	void (*settle)(void *host_arg); /* before each answer: what it tells has happened for good */
 };
 

@@ -164,8 +164,9 @@ void statefile_settle(struct statefile *f)
 		return;
 	f->unsaved = false;
 	runtime_state_text(&host_ops, f->st, &text);
+	/* What fails here fails in the pool, too, which tells it. */
 	if (!text.failed)
-		(void)write_file(f->path_new, &text, false); /* what fails here fails in the pool, too, which tells it */
+		(void)write_file(f->path_new, &text, false);
 	buf_fini(&text);
 }
 

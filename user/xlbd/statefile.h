@@ -26,8 +26,8 @@ void statefile_stop(struct statefile *f);
  * Enters into 'm' what files tell: its own, and those of 'server-state-file' and 'server-state-file-name' for backends
  * that say 'load-server-state-from-file'. Maintenance, drain, weight, disabled checks and changed addresses always;
  * health from its own file only 'with_health', since after an outage checks know better, from the others as in HAProxy.
- * Where they contradict, the youngest file counts. The same for frontends that a command disabled or limited. A missing file is fine; one that is damaged is ignored as a whole,
- * with a warning.
+ * Where they contradict, the youngest file counts. The same for frontends that a command disabled or limited. A missing
+ * file is fine; one that is damaged is ignored as a whole, with a warning.
  */
 void statefile_load(const struct paths *paths, struct model *m, bool with_health, uint64_t now_ms,
 		    struct diag_list *diags);

@@ -277,12 +277,9 @@ static bool read_change_line(char *line, const struct load *l)
 		const char *word;
 		bool (*read)(const struct load *l, char *fields[], unsigned int nr);
 	} rows[] = {
-		{ "addr", read_target_line },
-		{ "check", read_target_line },
-		{ "agent", read_target_line },
-		{ "maxconn", read_maxconn_line },
-		{ "frontend", read_frontend_line },
-		{ "frontend-maxconn", read_frontend_maxconn_line },
+		{ "addr", read_target_line },	    { "check", read_target_line },
+		{ "agent", read_target_line },	    { "maxconn", read_maxconn_line },
+		{ "frontend", read_frontend_line }, { "frontend-maxconn", read_frontend_maxconn_line },
 	};
 	char *fields[NR_FIELDS + 1];
 	unsigned int nr = split(line, fields);
