@@ -42,6 +42,56 @@ static void dp_sweep__idle_flows__both_entries_end(void **state)
 	dp_close(dp);
 }
 
+/* The IPv4 table holds 'nr' flows in its first slots, of one entry or two, or as many as it has slots. */
+static void fill_flows(struct dp *dp, size_t nr, bool two_entries)
+{
+	const size_t ways = XLB_BUCKET_LINES * XLB_FLOW4_WAYS, slots = dp->meta.nr_buckets * ways;
+
+	for (size_t i = 0; i < slots; i++) {
+		struct xlb_flow_body *b = &dp->flows[i / ways].slot[i % ways].b;
+		bool is_reply = two_entries && i % 2;
+
+		b->server = b->service = 1;
+		b->seen = XLB_SEEN(dp_now_tick(dp), 0);
+		b->proto = IPPROTO_TCP;
+		b->kind = is_reply ? XLB_FLOW_REPLY : XLB_FLOW_REQUEST;
+		b->word = (two_entries ? i / 2 : i) < nr ? XLB_F_LIVE : 0;
+	}
+}
+
+/* More flows than the tables were made for: those of servers that answer directly, and then a flood. */
+static void dp_usage__any_number_of_flows__never_above_the_capacity(void **state)
+{
+	struct dp *dp = open_dp();
+	struct image *img = make_image(1, 0x3e, 1);
+	struct dp_usage usage;
+	uint64_t planned;
+
+	(void)state;
+	assert_int_equal(apply(dp, NULL, img), 0);
+	sweep_all(dp);
+	dp_usage(dp, &usage);
+	planned = usage.capacity;
+	assert_int_equal(usage.used, 0);
+	fill_flows(dp, 400, true);
+	sweep_all(dp);
+	dp_usage(dp, &usage);
+	assert_int_equal(usage.used, 400);
+	assert_in_range(usage.capacity, planned - 1, planned); /* two entries each, as planned */
+	fill_flows(dp, 400, false);
+	sweep_all(dp);
+	dp_usage(dp, &usage);
+	assert_int_equal(usage.used, 400);
+	assert_in_range(usage.capacity, planned + 199, planned + 200); /* they take half the place */
+	fill_flows(dp, SIZE_MAX, false);
+	sweep_all(dp);
+	dp_usage(dp, &usage);
+	assert_true(usage.used > planned);
+	assert_in_range(usage.capacity, usage.used, usage.used + 256); /* and those of the other family */
+	image_free(img);
+	dp_close(dp);
+}
+
 static void dp_sweep__peer_reused__left_alone(void **state)
 {
 	struct dp *dp = open_dp();
@@ -386,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(dp_sweep__idle_flows__both_entries_end),
+		CASE(dp_usage__any_number_of_flows__never_above_the_capacity),
 		CASE(dp_sweep__peer_reused__left_alone),
 		CASE(dp_sweep__ticks_wrap__idle_time_right),
 		CASE(dp_sweep__count_wrong_and_still__mended),

@@ -115,9 +115,14 @@ int dp_read_service_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret);
 int dp_read_server_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret);
 
 /* Flow table. */
+/*
+ * 'used' is as of the last full sweep, 'capacity' that and the flows for which there was room beside them then: never
+ * less than 'used', and what the tables were made for, but for two things. A flow whose server answers directly takes
+ * one entry instead of two, so that more fit. And a flood fills the tables beyond the load that they are made for.
+ */
 struct dp_usage {
-	uint64_t capacity; /* flows that fit */
-	uint64_t used;	   /* flows, as of the last full sweep */
+	uint64_t capacity; /* flows */
+	uint64_t used;	   /* flows */
 	uint64_t memory;   /* bytes of the tables */
 	uint64_t slots;	   /* that a sweep looks at */
 };

@@ -76,7 +76,7 @@ struct ring_alloc {
 
 /* Counts of one sweep over the flow tables, by number. */
 struct sweep_counts {
-	uint64_t used;
+	uint64_t flows[2], entries[2];	       /* IPv4, IPv6 */
 	bool addrs_needed;		       /* a flow lives on what address_settle() would take away */
 	uint32_t srv_counted[XLB_MAX_SERVERS]; /* entries with XLB_F_COUNTED */
 	uint32_t svc_counted[XLB_MAX_SERVICES];

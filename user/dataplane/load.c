@@ -386,12 +386,23 @@ const char *dp_object_id(void)
 	return id;
 }
 
+/* Flows for which a table has room, with so many entries in it. */
+static uint64_t room_for(uint32_t buckets, unsigned int slots, unsigned int load, uint64_t entries)
+{
+	uint64_t usable = (uint64_t)buckets * slots * load / 100;
+
+	return usable > entries ? (usable - entries) / ENTRIES_PER_FLOW : 0;
+}
+
 void dp_usage(struct dp *dp, struct dp_usage *ret)
 {
+	const struct sweep_counts *c = &dp->sweep->last;
+	uint64_t used = c->flows[0] + c->flows[1];
+
 	*ret = (struct dp_usage){
-		.capacity =
-			flows_in(dp->meta.nr_buckets, SLOTS4, LOAD4) + flows_in(dp->meta.nr_buckets6, SLOTS6, LOAD6),
-		.used = dp->sweep->last.used,
+		.capacity = used + room_for(dp->meta.nr_buckets, SLOTS4, LOAD4, c->entries[0]) +
+			    room_for(dp->meta.nr_buckets6, SLOTS6, LOAD6, c->entries[1]),
+		.used = used,
 		.memory = (uint64_t)dp->meta.nr_buckets * sizeof(struct xlb_bucket4) +
 			  (uint64_t)dp->meta.nr_buckets6 * sizeof(struct xlb_bucket6),
 		.slots = flow_nr_slots(dp),

@@ -43,6 +43,7 @@ static bool end_if_expired(struct dp *dp, struct xlb_flow_body *at, const struct
 
 static void count(const struct dp *dp, struct sweep_counts *c, const struct flow *flow)
 {
+	c->entries[flow->family == 6]++;
 	if (dp->wanted.differs && !c->addrs_needed)
 		c->addrs_needed = address_needed_by(dp, flow);
 	c->srv_referenced[flow->b.server] = true;
@@ -50,7 +51,7 @@ static void count(const struct dp *dp, struct sweep_counts *c, const struct flow
 	c->hop_referenced[flow->b.hop] = true;
 	if (flow_kind(flow) != XLB_FLOW_REQUEST)
 		return;
-	c->used++;
+	c->flows[flow->family == 6]++;
 	if (flow->b.word & XLB_F_COUNTED) {
 		c->srv_counted[flow->b.server]++;
 		c->svc_counted[flow->b.service]++;
