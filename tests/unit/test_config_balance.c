@@ -250,10 +250,25 @@ static void limits__of_all_kinds__reach_the_model(void **state)
 		{ "not in force",
 		  "frontend f\n bind :80 maxconn 5\n bind :81 maxconn 6\n default_backend b\nbackend b\n server s "
 		  "1.1.1.1:80\n",
-		  "W C0403 2:7\n",
+		  "W C0403 2:7\nW C0403 3:7\n",
 		  "frontend f#1 -> b 0.0.0.0:80[id=0,maxconn=5,mss=0] 0.0.0.0:81[id=0,maxconn=6,mss=0]\nbackend "
 		  "b#2\n" SERVER_MODEL,
 		  CASE_BARE },
+		{ "a socket for each address and port, as in HAProxy",
+		  "frontend f\n bind 9.9.9.9:80-81 maxconn 5\n default_backend b\nfrontend g\n bind "
+		  "9.9.9.9:82,9.9.9.9:83 maxconn 6\n default_backend b\nbackend b\n server s 1.1.1.1:80\n",
+		  "W C0403 2:7\nW C0403 5:7\n",
+		  "frontend f#1 -> b 9.9.9.9:80-81[id=0,maxconn=5,mss=0]\n"
+		  "frontend g#2 -> b 9.9.9.9:82[id=0,maxconn=6,mss=0] 9.9.9.9:83[id=0,maxconn=6,mss=0]\nbackend "
+		  "b#3\n" SERVER_MODEL,
+		  CASE_BARE },
+		{ "one socket for both families",
+		  "frontend f\n bind :::80 v4v6 maxconn 5\n default_backend b\nbackend b\n balance roundrobin\n server "
+		  "s [::1]:80\n",
+		  "",
+		  "frontend f#1 -> b maxconn=5 [::]:80[id=0,maxconn=5,mss=0] 0.0.0.0:80[id=0,maxconn=5,mss=0]\nbackend "
+		  "b#2\nserver b/s#1 [::1]:80 w1\n",
+		  0 },
 		{ "refused where traffic would change",
 		  "frontend f\n bind :80\n rate-limit sessions 5\n#@xlb no-backend drop\n#@xlb fallback local\n"
 		  "#@xlb bind udp 1.1.1.1:*\n default_backend b\nbackend b\n#@xlb check via-path\n"

@@ -438,22 +438,39 @@ static void check_no_backend(struct parser *p, struct proxy *x)
 		require_at(p, x, &x->set.no_backend_place, CAN_NO_BACKEND_SPLIT);
 }
 
+/* Sockets that HAProxy would open for the frontend: one for each address and port. */
+static unsigned int nr_sockets(const struct proxy *x)
+{
+	const struct bind_decl *b;
+	unsigned int nr = 0;
+
+	TAILQ_FOREACH(b, &x->binds, next)
+		if (!b->same_socket)
+			nr += b->port_hi - b->port_lo + 1u;
+	return nr;
+}
+
 /*
- * 'maxconn' of bind lines. Connections are counted by frontend, so that the limit of its only address is the
- * frontend's, and one of several addresses cannot be kept.
+ * 'maxconn' of bind lines: in HAProxy a limit of each socket by itself. Connections are counted by frontend, so that
+ * the limit of its only socket is the frontend's, and that of one among several cannot be kept.
  */
 static void check_bind_limits(struct parser *p, struct proxy *x)
 {
-	const struct bind_decl *b, *first = TAILQ_FIRST(&x->binds);
+	const struct bind_decl *b = TAILQ_FIRST(&x->binds);
+	const struct diag_place *told = NULL;
 
-	if (first && !TAILQ_NEXT(first, next)) {
-		if (first->maxconn && (!x->set.maxconn || first->maxconn < x->set.maxconn))
-			x->set.maxconn = first->maxconn;
+	if (nr_sockets(x) == 1) {
+		if (b->maxconn && (!x->set.maxconn || b->maxconn < x->set.maxconn))
+			x->set.maxconn = b->maxconn;
 		return;
 	}
-	TAILQ_FOREACH(b, &x->binds, next)
-		if (b->maxconn && !require_at(p, x, &b->place, CAN_BIND_MAXCONN))
-			return; /* of a list or several lines, one message says it */
+	TAILQ_FOREACH(b, &x->binds, next) {
+		/* A line may have many addresses. */
+		if (!b->maxconn || (told && told->line == b->place.line && told->file == b->place.file))
+			continue;
+		(void)require_at(p, x, &b->place, CAN_BIND_MAXCONN);
+		told = &b->place;
+	}
 }
 
 /* What must hold of a frontend whose packets are taken. */

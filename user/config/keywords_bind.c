@@ -128,12 +128,14 @@ static const struct param bind_params[] = {
 	{ .word = NULL },
 };
 
-static void add_decl(struct parser *p, size_t at, const struct endpoint *e, const struct bind_line *line, uint8_t proto)
+/* NULL when there is no memory for it, which the arena remembers. */
+static struct bind_decl *add_decl(struct parser *p, size_t at, const struct endpoint *e, const struct bind_line *line,
+				  uint8_t proto)
 {
 	struct bind_decl *b = arena_alloc(&p->arena, sizeof(*b));
 
 	if (!b)
-		return;
+		return NULL;
 	b->place = parser_place(p, at);
 	b->addr = e->addr;
 	b->port_lo = (uint16_t)e->port_lo;
@@ -145,11 +147,13 @@ static void add_decl(struct parser *p, size_t at, const struct endpoint *e, cons
 	b->maxconn = line->maxconn;
 	b->mss = line->mss;
 	TAILQ_INSERT_TAIL(&p->proxy->binds, b, next);
+	return b;
 }
 
 static void add_one(struct parser *p, size_t at, const char *text, const struct bind_line *line, unsigned int flags,
 		    uint8_t proto)
 {
+	struct bind_decl *b;
 	struct endpoint e;
 
 	if (!value_endpoint(p, at, text, ENDPOINT_RANGE | ENDPOINT_WILD | ENDPOINT_NAME | flags, &e))
@@ -161,12 +165,14 @@ static void add_one(struct parser *p, size_t at, const char *text, const struct 
 	}
 	if (e.port_lo == 1 && e.port_hi == 65535 && !require(p, at, CAN_ANY_PORT))
 		return;
-	add_decl(p, at, &e, line, proto);
+	(void)add_decl(p, at, &e, line, proto);
 	/* A socket on '::' takes IPv4 as well (net.ipv6.bindv6only). */
 	if (e.addr.family == AF_INET6 && addr_is_any(&e.addr) && !line->v6only) {
 		memset(&e.addr, 0, sizeof(e.addr));
 		e.addr.family = AF_INET;
-		add_decl(p, at, &e, line, proto);
+		b = add_decl(p, at, &e, line, proto);
+		if (b)
+			b->same_socket = true;
 	}
 }
 

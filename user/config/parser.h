@@ -119,6 +119,7 @@ struct bind_decl {
 	struct addr addr;
 	uint16_t port_lo, port_hi;
 	uint8_t proto;
+	bool same_socket; /* as the one before: the IPv4 half of '::' */
 	const char *interface, *name;
 	unsigned int id, maxconn, mss;
 };

@@ -130,6 +130,7 @@ static void apply_message(struct parser *p, struct verdict_decl *v, const struct
 		{ CODE_IGNORED, FATE_IGNORED },		  { CODE_IGNORED_HERE, FATE_IGNORED },
 	};
 	enum conf_fate fate = d->level == DIAG_ERROR ? FATE_INVALID : FATE_MAPPED;
+	const char *why;
 
 	if (!strcmp(d->code, code_name(CODE_MESSAGE)) && d->level != DIAG_ERROR)
 		return;
@@ -140,7 +141,10 @@ static void apply_message(struct parser *p, struct verdict_decl *v, const struct
 		return;
 	if (fate == FATE_MAPPED && v->fate == FATE_MAPPED)
 		v->why = NULL; /* the message says it of this line, the row only of such lines */
-	raise_fate(p, v, fate, arena_copy(&p->arena, d->text, strlen(d->text)));
+	/* What is not done needs a word about what there is instead. */
+	why = fate == FATE_NOT_ENFORCED && d->hint ? arena_printf(&p->arena, "%s; %s", d->text, d->hint) :
+						     arena_copy(&p->arena, d->text, strlen(d->text));
+	raise_fate(p, v, fate, why);
 }
 
 static void apply_messages(struct parser *p)

@@ -39,7 +39,9 @@ enum capability_state {
 	X(SERVER_MAXCONN, IN_FORCE, "'maxconn' of a server", "the number of its connections is not limited")           \
 	X(FRONTEND_MAXCONN, IN_FORCE, "'maxconn' of a frontend",                                                       \
 	  "it is shown as the limit, but the number of connections is not limited")                                    \
-	X(BIND_MAXCONN, WARNED, "'maxconn' of one bind among several", "limit the frontend by its own 'maxconn'")      \
+	X(BIND_MAXCONN, WARNED, "'maxconn' of one address or port among several",                                      \
+	  "connections are counted by frontend: give it a frontend of its own, or limit all of them by a line "        \
+	  "'maxconn'")                                                                                                 \
 	X(RATE_LIMIT, IN_FORCE, "'rate-limit sessions'", "remove it, or limit by nftables in front")                   \
 	X(OBSERVE, IN_FORCE, "'observe'", "a server's state follows its check alone, for traffic is not watched yet")  \
 	X(SLOWSTART, IN_FORCE, "'slowstart'", "a server that comes back has its full weight at once")                  \
