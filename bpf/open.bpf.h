@@ -376,15 +376,21 @@ static __always_inline void open_prefetch(const struct xlb_pkt *pkt, const struc
 /* --- the whole ------------------------------------------------------------------------------------------------------
  */
 
-static __always_inline void open_count(const struct xlb_pkt *pkt, bool refused)
+/* Reasons by which the configuration refuses a flow that could be served. */
+static const __u64 denials =
+	1ull << XLB_R_REJECT_RST | 1ull << XLB_R_REJECT_ICMP | 1ull << XLB_R_REJECTED | 1ull << XLB_R_RATE;
+
+static __always_inline void open_count(const struct xlb_pkt *pkt, enum xlb_reason refused)
 {
 	struct xlb_stats *s;
 
 	s = XLB_AT(xlb_svc_stats, pkt->service);
-	if (s && refused)
+	if (s && refused) {
 		s->refused++;
-	else if (s)
+		s->denied += denials >> refused & 1;
+	} else if (s) {
 		s->connections++;
+	}
 	s = pkt->server ? XLB_AT(xlb_srv_stats, pkt->server) : NULL;
 	if (s && refused)
 		s->refused++;

@@ -25,7 +25,8 @@ struct xlb_stats {
 	__u64 answered;	  /* flows whose SYN-ACK, or first UDP answer, was seen */
 	__u64 unanswered; /* resets in answer to the SYN */
 	__u64 moved;	  /* flows that left a dead server for another one */
-	__u64 pad[3];
+	__u64 denied;	  /* of a service: those of 'refused' that a rule or its rate limit refused */
+	__u64 pad[2];
 };
 
 enum { XLB_CONNECT_SAMPLE = 16 };

@@ -164,6 +164,7 @@ static bool stats_differ(struct test *t, const char *what, unsigned int nr, cons
 	FIELD(answered);
 	FIELD(unanswered);
 	FIELD(moved);
+	FIELD(denied);
 #undef FIELD
 	return true;
 }

@@ -204,6 +204,7 @@ enum xlb_reason no_flow(struct model *m, struct m_pkt *p)
 
 	if (reason)
 		count_refused(m, p);
+	m->svc[p->service].denied += reason == XLB_R_RATE;
 	if (reason == XLB_R_NO_SERVER_RST)
 		return refuse_server(m, p);
 	if (reason)

@@ -266,6 +266,7 @@ static void subtract(struct xlb_stats *s, const struct xlb_stats *base)
 	s->answered -= base->answered;
 	s->unanswered -= base->unanswered;
 	s->moved -= base->moved;
+	s->denied -= base->denied;
 }
 
 static void fill(struct counters *c, char kind, uint16_t id, struct runtime_counters *ret)
@@ -281,6 +282,9 @@ static void fill(struct counters *c, char kind, uint16_t id, struct runtime_coun
 	subtract(&now.s, &m->base);
 	now.known = RUNTIME_KNOWS_UNANSWERED | RUNTIME_KNOWS_REDISPATCHED |
 		    (now.s.connect_nr ? RUNTIME_KNOWS_CONNECT_TIME : 0);
+	if (kind == 's')
+		now.known |= RUNTIME_KNOWS_DENIED;
+	now.denied = now.s.denied;
 	now.unanswered = now.s.unanswered;
 	now.redispatched = now.s.moved;
 	now.connect_ms = m->connect_ms;
