@@ -171,7 +171,7 @@ static __always_inline __u32 select_by_alg(const struct xlb_backend *be, __u64 r
 
 /*
  * The server that the source was sent to before, if it still may be; 0: none. A server of weight 0 keeps its sources.
- * One of another backend is none: its number was given away anew, or backends share the table.
+ * One of another backend is none, since backends may share the table, and so is one whose number was given away anew.
  */
 static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb_pkt *pkt, __u32 backend, __u32 now)
 {
@@ -186,7 +186,8 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 	if (!st || !st->server || now - st->tick > be->stick_expire)
 		return 0;
 	srv = server_at(st->server);
-	if (srv->backend != backend || !(srv->flags & XLB_SRV_UP) || server_fit(st->server, srv) != FIT_GOOD)
+	if (srv->backend != backend || !xlb_stick_is(st, srv) || !(srv->flags & XLB_SRV_UP) ||
+	    server_fit(st->server, srv) != FIT_GOOD)
 		return 0;
 	st->tick = now;
 	return st->server;
@@ -202,6 +203,7 @@ static __always_inline void stick_store(const struct xlb_backend *be, struct xlb
 		return;
 	st = stick_enter(table, key);
 	if (st) {
+		st->identity = (__u32)server_at(id)->identity;
 		st->server = id;
 		st->tick = now;
 	}

@@ -8,6 +8,7 @@
 #define XLB_STICK_H
 
 #include <xlb/abi.h>
+#include <xlb/server.h>
 
 enum { XLB_MAX_STICKS = 64 }; /* stick tables, a power of two; index 0 is never used */
 
@@ -31,7 +32,7 @@ struct xlb_stick {
 	__u32 gpc0;
 	struct xlb_freq conn_rate;
 	struct xlb_freq gpc0_rate;
-	__u32 pad2;
+	__u32 identity; /* low half of the server's: its number may have been given to another one since */
 };
 
 /* What the rules must know of a table. */
@@ -55,6 +56,12 @@ struct xlb_flow_left {
 };
 
 _Static_assert(sizeof(struct xlb_stick) == 48, "an entry has no hidden bytes");
+
+/* Does 'server', the record of the number in the entry, belong to the server that was entered? */
+static inline int xlb_stick_is(const struct xlb_stick *st, const struct xlb_server *server)
+{
+	return st->identity == (__u32)server->identity;
+}
 
 /* Counts 'nr' events at 'now'. Two CPUs at a time may lose one another's turn of the period, which costs one event. */
 static inline void xlb_freq_add(struct xlb_freq *f, __u32 period, __u32 now, __u32 nr)

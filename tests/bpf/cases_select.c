@@ -505,6 +505,24 @@ static void stick__server_unusable__another_is_remembered(void **state)
 	close(fd);
 }
 
+/* A server has gone and a new one of the same backend has its number: who stuck to the old one is a new client. */
+static void stick__number_given_anew__not_the_server_of_before(void **state)
+{
+	struct fix *f = *state;
+	int fd, id, next;
+
+	add_servers(f);
+	fix_ring(f, BE_WEB, XLB_ALG_RR, all, NULL, NR);
+	fd = fix_stick(f, BE_WEB, 1000000);
+	id = pick(f, ip_client, 1000);
+	f->servers[id].identity ^= 0x5eed;
+	next = pick(f, ip_client, 1001);
+	assert_int_not_equal(next, id);
+	assert_int_equal(pick(f, ip_client, 1002), next); /* and that one is remembered */
+	assert_int_equal(pick(f, ip_client, 1003), next);
+	close(fd);
+}
+
 /* Draining: not in the ring any more, but its sources still come back to it. */
 static void stick__server_of_weight_0__kept(void **state)
 {
@@ -572,6 +590,7 @@ const struct CMUnitTest select_tests[] = {
 	T(loop__from_own_address__dropped),
 	T(stick__source_known__same_server_until_expiry),
 	T(stick__server_unusable__another_is_remembered),
+	T(stick__number_given_anew__not_the_server_of_before),
 	T(stick__server_of_weight_0__kept),
 	T(stick__ipv6_source__by_whole_address),
 };

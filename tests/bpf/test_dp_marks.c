@@ -367,6 +367,29 @@ static void dp_apply__stick_table__made_grown_and_adopted(void **state)
 	dp_close(dp);
 }
 
+/* What commands enter and show of an entry whose server's number belongs to another server by now. */
+static void dp_stick_find__number_given_anew__no_server(void **state)
+{
+	struct dp *dp = open_dp();
+	struct image *a = make_image(1, 0x3e, 1);
+	const struct dp_stick entry = { .server = 3 };
+	struct dp_stick found;
+	struct addr addr;
+
+	(void)state;
+	a->sticks[2] = (struct image_stick){ .identity = 0xabcdef01, .size = 100, .conf = { .expire = 1000000 } };
+	assert_int_equal(apply(dp, NULL, a), 0);
+	assert_int_equal(addr_parse("192.0.2.7", &addr), 0);
+	assert_int_equal(dp_stick_set(dp, 2, &addr, &entry, DP_STICK_SERVER), 0);
+	assert_true(dp_stick_find(dp, 2, &addr, &found));
+	assert_int_equal(found.server, 3);
+	dp->servers[3].identity++;
+	assert_true(dp_stick_find(dp, 2, &addr, &found));
+	assert_int_equal(found.server, 0);
+	image_free(a);
+	dp_close(dp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +400,7 @@ int main(void)
 		CASE(dp_apply__ranges_change__placed_anew_and_found),
 		CASE(dp_apply__dnat_server_gone__way_back_stays_for_its_flows),
 		CASE(dp_apply__stick_table__made_grown_and_adopted),
+		CASE(dp_stick_find__number_given_anew__no_server),
 	};
 	int failed;
 

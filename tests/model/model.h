@@ -145,6 +145,7 @@ struct m_frag {
 struct m_stick {
 	uint32_t addr[4]; /* the key */
 	uint16_t stick, server;
+	uint64_t identity; /* of the server, then */
 	uint32_t tick;
 };
 

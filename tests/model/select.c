@@ -62,7 +62,8 @@ static uint16_t sticky(const struct model *m, const struct m_pkt *p, const struc
 			continue;
 		if (xlb_flow_idle(s->tick << 8, m->tick) > be->stick_expire ||
 		    m->c.servers[s->server].backend != m->c.services[p->service].backend ||
-		    !(m->c.servers[s->server].flags & XLB_SRV_UP) || !fits(m, s->server))
+		    m->c.servers[s->server].identity != s->identity || !(m->c.servers[s->server].flags & XLB_SRV_UP) ||
+		    !fits(m, s->server))
 			return 0;
 		return s->server;
 	}
@@ -155,7 +156,9 @@ static void remember_stick(struct model *m, const struct m_pkt *p)
 		return;
 	if (i == m->nr_sticks)
 		m->nr_sticks++;
-	m->sticks[i] = (struct m_stick){ .stick = stick, .server = p->server, .tick = m->tick };
+	m->sticks[i] = (struct m_stick){
+		.stick = stick, .server = p->server, .identity = m->c.servers[p->server].identity, .tick = m->tick
+	};
 	memcpy(m->sticks[i].addr, key, sizeof(key));
 }
 

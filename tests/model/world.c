@@ -290,6 +290,8 @@ static void change_server(struct m_config *c, struct rng *r)
 	struct xlb_server *s = &c->servers[1 + rnd(r, c->nr_servers)];
 
 	vary_server(s, r, XLB_RING_ALG(c->backends[s->backend].ring) == XLB_ALG_RANDOM);
+	if (one_in(r, 4)) /* its number is another server's now */
+		s->identity += M_SERVERS;
 }
 
 /* The protocol of struct xlb_ring. */

@@ -199,9 +199,11 @@ static struct dp_stick describe_entry(struct dp *dp, uint32_t number, const stru
 	const struct xlb_stick_conf *conf = &dp->stick_confs[number];
 	uint32_t now = (uint32_t)dp->last_jiffies;
 
+	const struct xlb_server *srv = &dp->servers[value->server % XLB_MAX_SERVERS];
+
 	return (struct dp_stick){
 		.key = words_get(key->addr, family == AF_INET ? 4 : 6),
-		.server = value->server,
+		.server = xlb_stick_is(value, srv) ? value->server : 0,
 		.age_ticks = dp->last_tick - value->tick,
 		.conn_cnt = value->conn_cnt,
 		.conn_cur = value->conn_cur,
@@ -268,10 +270,13 @@ static struct xlb_freq freq_of(uint32_t nr, uint32_t now)
 	return (struct xlb_freq){ .since = now, .now = nr };
 }
 
-static void change(struct xlb_stick *value, const struct dp_stick *to, unsigned int parts, uint32_t now)
+static void change(const struct dp *dp, struct xlb_stick *value, const struct dp_stick *to, unsigned int parts,
+		   uint32_t now)
 {
-	if (parts & DP_STICK_SERVER)
-		value->server = to->server;
+	if (parts & DP_STICK_SERVER) {
+		value->server = to->server % XLB_MAX_SERVERS;
+		value->identity = (uint32_t)dp->servers[value->server].identity;
+	}
 	if (parts & DP_STICK_CONN_CNT)
 		value->conn_cnt = to->conn_cnt;
 	if (parts & DP_STICK_CONN_CUR)
@@ -298,7 +303,7 @@ int dp_stick_set(struct dp *dp, uint32_t number, const struct addr *addr, const 
 	    (!value.conn_cur && tick - value.tick > dp->stick_confs[number].expire))
 		memset(&value, 0, sizeof(value));
 	value.tick = tick;
-	change(&value, values, parts, (uint32_t)dp->last_jiffies);
+	change(dp, &value, values, parts, (uint32_t)dp->last_jiffies);
 	err = bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
 	close(fd);
 	return err;
