@@ -402,9 +402,13 @@ static __always_inline void open_count(const struct xlb_pkt *pkt, enum xlb_reaso
 static __always_inline enum xlb_reason open_no_server(struct xdp_md *ctx, struct xlb_pkt *pkt,
 						      const struct xlb_service *svc)
 {
-	if (svc->flags & XLB_SVC_DROP)
+	bool tcp = pkt->proto == IPPROTO_TCP;
+
+	if (tcp && pkt->tcp_flags & TCP_RST) /* is never answered: two that do so would go on for ever */
+		return XLB_R_NO_FLOW;
+	if (svc->flags & XLB_SVC_DROP || (svc->flags & XLB_SVC_RST_ONLY && !tcp))
 		return XLB_R_NO_SERVER_DROP;
-	return xlb_answer(ctx, pkt, pkt->proto == IPPROTO_TCP ? XLB_R_NO_SERVER_RST : XLB_R_NO_SERVER_ICMP);
+	return xlb_answer(ctx, pkt, tcp && !(svc->flags & XLB_SVC_ICMP) ? XLB_R_NO_SERVER_RST : XLB_R_NO_SERVER_ICMP);
 }
 
 /* Chooses a server and makes the entries. */

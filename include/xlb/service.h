@@ -132,7 +132,10 @@ enum {
 	XLB_SVC_STATELESS = 1u << 1, /* its backend has XLB_BE_STATELESS: kept here to spare packets a look */
 	XLB_SVC_FULL = 1u << 2,	     /* compare xlb_tables.svc_load.active with 'limit' before a new flow */
 	XLB_SVC_RATE = 1u << 3,
-	XLB_SVC_DROP = 1u << 4, /* no usable server: drop in silence, answer neither RST nor ICMP */
+	/* What packets get for which there is no usable server. None of these: TCP a reset, UDP port unreachable. */
+	XLB_SVC_DROP = 1u << 4,	    /* silence */
+	XLB_SVC_ICMP = 1u << 5,	    /* TCP, too, port unreachable in place of a reset */
+	XLB_SVC_RST_ONLY = 1u << 6, /* TCP a reset, what has none silence */
 };
 
 /*

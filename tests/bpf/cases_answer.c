@@ -121,6 +121,44 @@ static void unreachable(struct fix *f, const uint8_t *options, size_t options_le
 	assert_pkt_equal(&out, &want);
 }
 
+/* '#@xlb no-backend': by flag of the service what TCP and UDP get. A reset is answered by nothing. */
+static void no_server__by_flags__answer_of_each_protocol(void **state)
+{
+	static const struct {
+		uint16_t flags;
+		enum xlb_reason tcp, udp;
+	} cases[] = {
+		{ 0, XLB_R_NO_SERVER_RST, XLB_R_NO_SERVER_ICMP },
+		{ XLB_SVC_RST_ONLY, XLB_R_NO_SERVER_RST, XLB_R_NO_SERVER_DROP },
+		{ XLB_SVC_ICMP, XLB_R_NO_SERVER_ICMP, XLB_R_NO_SERVER_ICMP },
+		{ XLB_SVC_DROP, XLB_R_NO_SERVER_DROP, XLB_R_NO_SERVER_DROP },
+	};
+	struct fix *f = *state;
+	struct pkt in, out;
+
+	fix_ring(f, BE_WEB, XLB_ALG_RR, NULL, NULL, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		f->services[SVC_WEB].flags = XLB_SVC_ENABLED | cases[i].flags;
+		f->services[SVC_DNS].flags = XLB_SVC_ENABLED | cases[i].flags;
+		client_tcp(&in, 40000, TH_SYN);
+		expect(f, &in, cases[i].tcp == XLB_R_NO_SERVER_DROP ? XDP_DROP : XDP_TX, cases[i].tcp, &out);
+		if (cases[i].tcp == XLB_R_NO_SERVER_ICMP) {
+			/* Port unreachable that quotes the header and the ports, from which the client knows it. */
+			assert_int_equal(pkt_ip(&out)->protocol, IPPROTO_ICMP);
+			assert_int_equal(ntohs(pkt_ip(&out)->tot_len), 20 + 8 + 20 + 8);
+			assert_int_equal(((uint8_t *)(pkt_ip(&out) + 1))[0], ICMP_DEST_UNREACH);
+			assert_int_equal(((uint8_t *)(pkt_ip(&out) + 1))[1], ICMP_PORT_UNREACH);
+			assert_memory_equal((uint8_t *)(pkt_ip(&out) + 1) + 8, pkt_ip(&in), 28);
+		}
+		pkt_build(&in, &(struct pkt_desc){ .saddr = ip_client,
+						   .daddr = ip_balancer,
+						   .sport = 40000,
+						   .dport = DNS_PORT,
+						   .proto = IPPROTO_UDP });
+		expect(f, &in, cases[i].udp == XLB_R_NO_SERVER_DROP ? XDP_DROP : XDP_TX, cases[i].udp, NULL);
+	}
+}
+
 static void no_server__udp__port_unreachable(void **state)
 {
 	static const uint8_t nops[40] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -191,6 +229,7 @@ const struct CMUnitTest answer_tests[] = {
 	T(no_server__long_syn__reset_counts_data),
 	T(no_flow__data__reset_of_its_ack),
 	T(no_flow__reset__never_answered),
+	T(no_server__by_flags__answer_of_each_protocol),
 	T(no_server__udp__port_unreachable),
 	cmocka_unit_test_setup_teardown(answers__beyond_limit__held_back, fix_setup_no_answers, fix_teardown),
 	T(neighbour__of_one_unknown__other_serves),

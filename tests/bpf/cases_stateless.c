@@ -128,12 +128,15 @@ static void no_server__empty_table__answered(void **state)
 	d = way_request(&tcp4, 40000, TH_SYN);
 	pkt_build(&in, &d);
 	expect(f, &in, XDP_TX, XLB_R_NO_SERVER_RST, NULL);
+	d = way_request(&tcp4, 40000, TH_RST); /* of a connection that a server left: never answered */
+	pkt_build(&in, &d);
+	expect(f, &in, XDP_DROP, XLB_R_NO_FLOW, NULL);
 	d = way_request(&udp4, 40000, 0);
 	pkt_build(&in, &d);
 	expect(f, &in, XDP_TX, XLB_R_NO_SERVER_ICMP, NULL);
 	f->services[SVC_DNS].flags |= XLB_SVC_DROP;
 	expect(f, &in, XDP_DROP, XLB_R_NO_SERVER_DROP, NULL);
-	assert_int_equal(fix_svc_stats(f, SVC_WEB).refused, 1);
+	assert_int_equal(fix_svc_stats(f, SVC_WEB).refused, 2);
 	assert_int_equal(fix_svc_stats(f, SVC_DNS).refused, 2);
 }
 

@@ -27,10 +27,16 @@ enum xlb_reason may_open(struct model *m, struct m_pkt *p)
 
 enum xlb_reason refuse_server(struct model *m, struct m_pkt *p)
 {
-	if (m->c.services[p->service].flags & XLB_SVC_DROP)
+	uint16_t flags = m->c.services[p->service].flags;
+
+	if (p->proto == IPPROTO_TCP && p->tcp_flags & TCP_RST)
+		return XLB_R_NO_FLOW;
+	if (flags & XLB_SVC_DROP)
 		return XLB_R_NO_SERVER_DROP;
-	if (p->proto == IPPROTO_TCP)
+	if (p->proto == IPPROTO_TCP && !(flags & XLB_SVC_ICMP))
 		return answer_reset(m, p, XLB_R_NO_SERVER_RST);
+	if (p->proto != IPPROTO_TCP && flags & XLB_SVC_RST_ONLY)
+		return XLB_R_NO_SERVER_DROP;
 	return answer_unreachable(m, p, XLB_R_NO_SERVER_ICMP);
 }
 

@@ -203,8 +203,8 @@ static void vary_service(struct xlb_service *s, struct rng *r)
 		s->flags |= XLB_SVC_FULL;
 	if (one_in(r, 6))
 		s->flags |= XLB_SVC_RATE;
-	if (one_in(r, 4))
-		s->flags |= XLB_SVC_DROP;
+	if (one_in(r, 2))
+		s->flags |= XLB_SVC_DROP << rnd(r, 3); /* or XLB_SVC_ICMP, or XLB_SVC_RST_ONLY */
 	s->limit = rnd(r, 20);
 	s->rate = 50;
 }

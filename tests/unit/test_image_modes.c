@@ -610,15 +610,15 @@ static void image_build__fallback_local__closed_while_nobody_serves(void **state
 	assert_int_equal(service_flags(t), XLB_SVC_STATELESS);
 }
 
-static void image_build__no_backend_reset__silence_for_datagrams(void **state)
+static void image_build__no_backend__as_the_pragma_says(void **state)
 {
 	struct scene *t = *state;
 
 	t->f->no_backend = NO_BACKEND_RESET;
-	assert_int_equal(service_flags(t), XLB_SVC_ENABLED);
-	TAILQ_FIRST(&t->f->binds)->proto = IPPROTO_UDP;
-	assert_int_equal(service_flags(t), XLB_SVC_ENABLED | XLB_SVC_DROP);
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED | XLB_SVC_RST_ONLY);
 	t->f->no_backend = NO_BACKEND_ICMP;
+	assert_int_equal(service_flags(t), XLB_SVC_ENABLED | XLB_SVC_ICMP);
+	t->f->no_backend = NO_BACKEND_AUTO;
 	assert_int_equal(service_flags(t), XLB_SVC_ENABLED);
 }
 
@@ -722,7 +722,7 @@ int main(void)
 		CASE(image_build__many_servers_leastconn__best_of_them),
 		CASE(image_build__limits_and_flags__in_the_records),
 		CASE(image_build__fallback_local__closed_while_nobody_serves),
-		CASE(image_build__no_backend_reset__silence_for_datagrams),
+		CASE(image_build__no_backend__as_the_pragma_says),
 		CASE(image_build__server_down__shut_if_the_file_says_so),
 		CASE(image_build__slowstart__share_grows),
 		CASE(image_build__stick_table__numbered_and_told),

@@ -246,19 +246,14 @@ static uint16_t least_mss(const struct frontend *f)
 	return mss < UINT16_MAX ? (uint16_t)mss : UINT16_MAX;
 }
 
-/* Is a packet dropped for which there is no server, rather than answered in the way of its protocol? */
-static bool drops_unserved(const struct frontend *f)
-{
-	const struct bind *bind;
-
-	if (f->no_backend != NO_BACKEND_RESET)
-		return f->no_backend == NO_BACKEND_DROP;
-	/* No reset could answer a datagram, and both protocols in one frontend the configuration refuses. */
-	TAILQ_FOREACH(bind, &f->binds, next)
-		if (bind->proto == IPPROTO_TCP)
-			return false;
-	return true;
-}
+/* What a packet gets for which there is no server. */
+static const uint16_t no_backend_flags[] = {
+	[NO_BACKEND_AUTO] = 0,
+	[NO_BACKEND_RESET] = XLB_SVC_RST_ONLY,
+	[NO_BACKEND_ICMP] = XLB_SVC_ICMP,
+	[NO_BACKEND_DROP] = XLB_SVC_DROP,
+	[NO_BACKEND_PASS] = 0, /* no answer for as long as the host gets them */
+};
 
 /* Of all backends that its flows may go to: none ends sooner than its own says. */
 static unsigned int longest_timeout(const struct frontend *f, int state)
@@ -284,7 +279,7 @@ static void build_services(struct image_builder *b)
 		svc->identity = model_identity("frontend", f->name, NULL);
 		svc->backend = f->backend ? f->backend->dp_id : 0;
 		svc->flags = (f->disabled ? 0 : XLB_SVC_ENABLED) | (f->maxconn ? XLB_SVC_FULL : 0) |
-			     (f->rate_limit ? XLB_SVC_RATE : 0) | (drops_unserved(f) ? XLB_SVC_DROP : 0);
+			     (f->rate_limit ? XLB_SVC_RATE : 0) | no_backend_flags[f->no_backend];
 		svc->limit = f->maxconn;
 		svc->rate = rate_per_cpu(b, f->rate_limit);
 		svc->mss = least_mss(f);
