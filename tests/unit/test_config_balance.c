@@ -254,21 +254,6 @@ static void limits__of_all_kinds__reach_the_model(void **state)
 		  "frontend f#1 -> b 0.0.0.0:80[id=0,maxconn=5,mss=0] 0.0.0.0:81[id=0,maxconn=6,mss=0]\nbackend "
 		  "b#2\n" SERVER_MODEL,
 		  CASE_BARE },
-		{ "a socket for each address and port, as in HAProxy",
-		  "frontend f\n bind 9.9.9.9:80-81 maxconn 5\n default_backend b\nfrontend g\n bind "
-		  "9.9.9.9:82,9.9.9.9:83 maxconn 6\n default_backend b\nbackend b\n server s 1.1.1.1:80\n",
-		  "W C0403 2:7\nW C0403 5:7\n",
-		  "frontend f#1 -> b 9.9.9.9:80-81[id=0,maxconn=5,mss=0]\n"
-		  "frontend g#2 -> b 9.9.9.9:82[id=0,maxconn=6,mss=0] 9.9.9.9:83[id=0,maxconn=6,mss=0]\nbackend "
-		  "b#3\n" SERVER_MODEL,
-		  CASE_BARE },
-		{ "one socket for both families",
-		  "frontend f\n bind :::80 v4v6 maxconn 5\n default_backend b\nbackend b\n balance roundrobin\n server "
-		  "s [::1]:80\n",
-		  "",
-		  "frontend f#1 -> b maxconn=5 [::]:80[id=0,maxconn=5,mss=0] 0.0.0.0:80[id=0,maxconn=5,mss=0]\nbackend "
-		  "b#2\nserver b/s#1 [::1]:80 w1\n",
-		  0 },
 		{ "refused where traffic would change",
 		  "frontend f\n bind :80\n rate-limit sessions 5\n#@xlb no-backend drop\n#@xlb fallback local\n"
 		  "#@xlb bind udp 1.1.1.1:*\n default_backend b\nbackend b\n#@xlb check via-path\n"
@@ -306,6 +291,30 @@ static void ipv6__forms_of_addresses__as_in_haproxy(void **state)
 	RUN(cases);
 }
 
+static void maxconn_of_a_bind__by_its_sockets__kept_or_told(void **state)
+{
+	static const struct config_case cases[] = {
+		{ "a socket for each address and port, as in HAProxy",
+		  "frontend f\n bind 9.9.9.9:80-81 maxconn 5\n default_backend b\nfrontend g\n bind "
+		  "9.9.9.9:82,9.9.9.9:83 maxconn 6\n default_backend b\nbackend b\n server s 1.1.1.1:80\n",
+		  "W C0403 2:7\nW C0403 5:7\n",
+		  "frontend f#1 -> b 9.9.9.9:80-81[id=0,maxconn=5,mss=0]\n"
+		  "frontend g#2 -> b 9.9.9.9:82[id=0,maxconn=6,mss=0] 9.9.9.9:83[id=0,maxconn=6,mss=0]\nbackend "
+		  "b#3\n" SERVER_MODEL,
+		  CASE_BARE },
+		{ "one socket for both families",
+		  "frontend f\n bind :::80 v4v6 maxconn 5\n default_backend b\nbackend b\n balance roundrobin\n server "
+		  "s [::1]:80\n",
+		  "",
+		  "frontend f#1 -> b maxconn=5 [::]:80[id=0,maxconn=5,mss=0] 0.0.0.0:80[id=0,maxconn=5,mss=0]\nbackend "
+		  "b#2\nserver b/s#1 [::1]:80 w1\n",
+		  0 },
+	};
+
+	(void)state;
+	RUN(cases);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +323,7 @@ int main(void)
 		cmocka_unit_test(forward__by_backend_and_server__reaches_the_model),
 		cmocka_unit_test(forward__pairs_that_cannot_be__refused_with_both_places),
 		cmocka_unit_test(limits__of_all_kinds__reach_the_model),
+		cmocka_unit_test(maxconn_of_a_bind__by_its_sockets__kept_or_told),
 		cmocka_unit_test(ipv6__forms_of_addresses__as_in_haproxy),
 	};
 

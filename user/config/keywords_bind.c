@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config/parser.h"
+#include "config/tls_words.h"
 
 /* What the parameters of one line say to all its addresses. */
 struct bind_line {
@@ -51,7 +52,6 @@ static void set_mss(struct parser *p, void *target, size_t at)
 static const char tls_note[] = "TLS ends in a proxy";
 
 static const char socket_note[] = "it tunes a listening socket, and none is opened";
-static const char tls_word_note[] = "it counts with 'ssl' only";
 
 static const struct param bind_params[] = {
 	PARAM("interface", 1, KW_ACCEPT, set_interface, NULL),
@@ -88,43 +88,23 @@ static const struct param bind_params[] = {
 	PARAM("gid", 1, KW_IGNORED, NULL, socket_note),
 	PARAM("nice", 1, KW_IGNORED, NULL, socket_note),
 	PARAM("tcp-ut", 1, KW_IGNORED, NULL, socket_note),
-	/* Words of TLS change nothing without 'ssl'. */
-	PARAM("crt", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("crt-list", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ca-file", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ca-ignore-err", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ca-sign-file", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ca-sign-pass", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ca-verify-file", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("crl-file", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("crt-ignore-err", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ciphers", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ciphersuites", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("curves", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ecdhe", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("alpn", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("npn", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("verify", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ssl-min-ver", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ssl-max-ver", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("tls-ticket-keys", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("allow-0rtt", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("generate-certificates", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("prefer-client-ciphers", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("strict-sni", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tls-tickets", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-ca-names", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("quic-force-retry", 0, KW_IGNORED, NULL, tls_word_note),
+
+	PARAMS_TLS_SHARED,
+	PARAM_TLS("crt-list", 1),
+	PARAM_TLS("ca-file", 1),
+	PARAM_TLS("ca-ignore-err", 1),
+	PARAM_TLS("ca-sign-file", 1),
+	PARAM_TLS("ca-sign-pass", 1),
+	PARAM_TLS("ca-verify-file", 1),
+	PARAM_TLS("crt-ignore-err", 1),
+	PARAM_TLS("ecdhe", 1),
+	PARAM_TLS("verify", 1),
+	PARAM_TLS("tls-ticket-keys", 1),
+	PARAM_TLS("generate-certificates", 0),
+	PARAM_TLS("prefer-client-ciphers", 0),
+	PARAM_TLS("strict-sni", 0),
+	PARAM_TLS("no-ca-names", 0),
+	PARAM_TLS("quic-force-retry", 0),
 	{ .word = NULL },
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/parser.h"
+#include "config/tls_words.h"
 
 void server_decl_init(struct server_decl *s)
 {
@@ -169,12 +170,12 @@ static void set_marked_up(struct parser *p, void *target, size_t at)
 }
 
 static const char tls_note[] = "packets cannot be encrypted on their way to a server";
+static const char no_proxy_note[] = "there is no PROXY header to begin with";
 static const char proxy_note[] = "the PROXY header has to be written into the stream";
 
 static const char queue_note[] = "there is no queue: a full server is passed over";
 static const char resolve_note[] = "host names are looked up once, when the file is read";
 static const char stream_note[] = "it tunes connections that a proxy makes; a client's own go through";
-static const char tls_word_note[] = "it counts with 'ssl' only";
 
 static const struct param server_params[] = {
 	PARAM("addr", 1, KW_ACCEPT, set_addr, NULL),
@@ -260,40 +261,20 @@ static const struct param server_params[] = {
 	PARAM("ws", 1, KW_IGNORED, NULL, stream_note),
 	PARAM("log-bufsize", 1, KW_IGNORED, NULL, stream_note),
 	PARAM("log-proto", 1, KW_IGNORED, NULL, stream_note),
-	/* Words of TLS change nothing without 'ssl'. */
-	PARAM("crl-file", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("crt", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("sni", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("alpn", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("npn", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ciphers", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ciphersuites", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("curves", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ssl-min-ver", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ssl-max-ver", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("check-proto", 1, KW_IGNORED, NULL, tls_word_note),
-	PARAM("allow-0rtt", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-ssl", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-ssl-reuse", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-send-proxy", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-send-proxy-v2", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-send-proxy-v2-ssl", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-send-proxy-v2-ssl-cn", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("proxy-v2-options", 1, KW_IGNORED, NULL, tls_word_note), /* counts only with send-proxy-v2 */
-	PARAM("no-verifyhost", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("tls-tickets", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tls-tickets", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("force-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-sslv3", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv10", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv11", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv12", 0, KW_IGNORED, NULL, tls_word_note),
-	PARAM("no-tlsv13", 0, KW_IGNORED, NULL, tls_word_note),
+
+	PARAMS_TLS_SHARED,
+	PARAM_TLS("sni", 1),
+	PARAM_TLS("check-proto", 1),
+	PARAM_TLS("ssl-reuse", 0),
+	PARAM_TLS("no-ssl", 0),
+	PARAM_TLS("no-ssl-reuse", 0),
+	PARAM("no-send-proxy", 0, KW_IGNORED, NULL, no_proxy_note),
+	PARAM("no-send-proxy-v2", 0, KW_IGNORED, NULL, no_proxy_note),
+	PARAM("no-send-proxy-v2-ssl", 0, KW_IGNORED, NULL, no_proxy_note),
+	PARAM("no-send-proxy-v2-ssl-cn", 0, KW_IGNORED, NULL, no_proxy_note),
+	PARAM("proxy-v2-options", 1, KW_IGNORED, NULL, "it counts with 'send-proxy-v2' only"),
+	PARAM_TLS("no-verifyhost", 0),
+	PARAM_TLS("tls-tickets", 0),
 	{ .word = NULL },
 };
 

@@ -52,9 +52,9 @@ enum capability_state {
 	X(PORT_OFFSET, IN_FORCE, "a port relative to the client's", "give the server a port of its own")               \
 	X(MAC, IN_FORCE, "the MAC address of a server by hand", "remove it: the neighbour is asked for it")            \
 	X(NO_BACKEND, IN_FORCE, "'no-backend'", "remove it: a connection without server is refused by reset or ICMP")  \
-	X(NO_BACKEND_ICMP, IN_FORCE, "an ICMP error, and no reset, for TCP",                                            \
+	X(NO_BACKEND_ICMP, IN_FORCE, "an ICMP error, and no reset, for TCP",                                           \
 	  "use 'no-backend drop', or remove it: TCP is refused by reset, UDP by ICMP")                                 \
-	X(NO_BACKEND_SPLIT, IN_FORCE, "a reset for TCP and silence for UDP in one frontend",                            \
+	X(NO_BACKEND_SPLIT, IN_FORCE, "a reset for TCP and silence for UDP in one frontend",                           \
 	  "give UDP a frontend of its own, with 'no-backend drop'")                                                    \
 	X(FALLBACK_LOCAL, IN_FORCE, "'fallback local'", "remove it: a connection without server is refused")           \
 	X(REDISPATCH, IN_FORCE, "'option redispatch'",                                                                 \
