@@ -80,7 +80,10 @@
 	X(PATH_CHECK, "C0502", "A path after a server's port is taken as the path of an HTTP check.")                  \
 	X(BALANCE, "C0503", "Without 'balance' the servers are taken in turn.")                                        \
 	X(IGNORED_HERE, "C0504", "The line has no effect in this kind of section, in HAProxy as here.")                \
-	X(STATS, "C0505", "What the words of 'stats' mean to the page that xlbd serves itself.")
+	X(STATS, "C0505", "What the words of 'stats' mean to the page that xlbd serves itself.")                       \
+	X(CHECK_WORDS, "C0506",                                                                                        \
+	  "Of a server that answers clients directly: a check connects to the balanced address, in the way of "        \
+	  "traffic, and goes on at the server's own address, where the service must listen as well.")
 
 /* The code's text for diag_add(): CODE_KEYWORD is "C0102". */
 enum diag_code {

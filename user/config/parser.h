@@ -292,6 +292,7 @@ struct proxy {
 	const char *left_reason;
 	const char *left_why;	       /* verdict of its lines when they are the proxy's, or NULL */
 	bool is_left_out;	       /* the backend half: it needs a proxy */
+	bool told_of_words;	       /* a note says where the words of its check go */
 	bool is_used, is_used_by_left; /* as a target, by a frontend that xlb serves, or that it does not */
 	/* Made by build.c. */
 	const char *external_addr, *external_port; /* for programs that check */

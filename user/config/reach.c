@@ -197,19 +197,49 @@ static const struct bind_decl *balanced_address(const struct proxy *front)
 	return NULL;
 }
 
-/* '#@xlb check via-path': the probe is one SYN to the balanced address, in the frames that traffic comes in. */
-static void check_via_path(struct parser *p, const struct proxy *front, const struct proxy *back)
+/* Without a pragma: where the words of a check go, told once where they are written. */
+static void tell_of_words(struct parser *p, const struct proxy *front, struct proxy *back)
+{
+	const struct diag_place *option = &back->set.checks.place;
+	enum check_type type = check_option_type(back->set.checks.option);
+	const struct server_decl *s;
+
+	if (back->told_of_words || !balanced_address(front) ||
+	    (type != CHECK_NONE && type != CHECK_TCP && type != CHECK_HTTP))
+		return;
+	TAILQ_FOREACH(s, &back->servers, next) {
+		if (!s->checked || s->check.addr.family || !speaks(back, s) ||
+		    !forward_keeps_port(s->has_forward ? s->forward : back->set.forward))
+			continue;
+		back->told_of_words = true;
+		report(p, DIAG_NOTE, option->line && back->set.checks.option != OPTION_NONE ? option : &s->place,
+		       CODE_CHECK_WORDS, "'#@xlb check direct' leaves the balanced address out",
+		       "a server that answers directly is asked at its own address, once it has taken a connection to "
+		       "the balanced one");
+		return;
+	}
+}
+
+/*
+ * '#@xlb check via-path': the probe is one SYN to the balanced address, in the frames that traffic comes in, and
+ * nothing goes to the server's own address.
+ */
+static void check_via_path(struct parser *p, const struct proxy *front, struct proxy *back)
 {
 	const struct diag_place *place = &back->set.check_path_place;
 	const struct server_decl *s;
 
+	if (back->set.check_path == CHECK_PATH_AUTO)
+		tell_of_words(p, front, back);
 	if (back->set.check_path != CHECK_PATH_VIA)
 		return;
 	TAILQ_FOREACH(s, &back->servers, next) {
 		if (!s->checked || !forward_keeps_port(s->has_forward ? s->forward : back->set.forward))
 			continue;
 		if (speaks(back, s))
-			report(p, DIAG_ERROR, place, CODE_NOT_YET, "check by connecting alone, or write 'check direct'",
+			report(p, DIAG_ERROR, place, CODE_NOT_YET,
+			       "check by connecting alone, or remove the line: then the words of the check go to the "
+			       "server's own address",
 			       "the check of server '%s' at %s:%u does more than connect, which cannot be done through "
 			       "the "
 			       "path of traffic in this version",

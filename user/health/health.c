@@ -131,13 +131,24 @@ void probe_connected(struct health_probe *p)
 		set_timer(p, left_of(p, check_total_timeout(p->state, &p->conf)));
 }
 
+/* Of a check of TCP or HTTP: how the server's own address is asked. */
+static const struct probe_method *words_method(const struct check_conf *c)
+{
+	if (c->type == CHECK_HTTP)
+		return c->script ? &probe_http : NULL;
+	return &probe_script;
+}
+
 static const struct probe_method *find_method(const struct check_conf *c)
 {
 	switch (c->type) {
 	case CHECK_NONE:
 		return NULL;
 	case CHECK_TCP:
-		return c->via.family ? &probe_via : &probe_script;
+	case CHECK_HTTP:
+		if (c->via.family)
+			return &probe_via;
+		return words_method(c);
 	case CHECK_EXTERNAL:
 		return c->command ? &probe_external : NULL;
 	case CHECK_UDP:
@@ -146,8 +157,6 @@ static const struct probe_method *find_method(const struct check_conf *c)
 		return &probe_datagram;
 	case CHECK_AGENT:
 		return c->script ? &probe_script : NULL;
-	case CHECK_HTTP:
-		return c->script ? &probe_http : NULL;
 	}
 	return NULL;
 }
@@ -167,6 +176,16 @@ static void ask(struct health_probe *p)
 	probe_connecting(p);
 	under_way = p->method->begin(p, &res);
 	if (!under_way)
+		report(p, &res);
+}
+
+void probe_own_address(struct health_probe *p)
+{
+	struct health_result res = { 0 };
+
+	p->method = words_method(&p->conf);
+	probe_connecting(p);
+	if (!p->method->begin(p, &res))
 		report(p, &res);
 }
 
@@ -244,8 +263,9 @@ static int set_target(struct health_probe *p, const struct addr *addr, uint16_t 
 
 	if (p->conf.port)
 		port = (uint16_t)p->conf.port;
-	if ((!port && !p->conf.script && !p->conf.via.family && p->conf.type != CHECK_ICMP) ||
-	    (a->family != AF_INET && a->family != AF_INET6))
+	if (!port && p->conf.via.family) /* it listens where traffic asks for it */
+		port = (uint16_t)p->conf.via_port;
+	if ((!port && !p->conf.script && p->conf.type != CHECK_ICMP) || (a->family != AF_INET && a->family != AF_INET6))
 		return -EINVAL;
 	p->to_len = set_address(a, port, &p->to);
 	return 0;
@@ -294,6 +314,8 @@ int health_start(struct health *h, const struct check_conf *conf, const struct c
 	if (err)
 		goto out_free;
 	p->method = find_method(&p->conf);
+	if (p->method == &probe_via && !words_method(&p->conf))
+		p->method = NULL;
 	err = p->method ? set_target(p, addr, port) : -EINVAL;
 	if (err)
 		goto out_conf;

@@ -71,6 +71,9 @@ void probe_done(struct health_probe *p, enum check_code code, int status, const 
 /* The same with an answer for the owner to read. */
 void probe_answered(struct health_probe *p, const char *answer, size_t len);
 
+/* Goes on with the question at the server's own address: for a method that cannot, or has done its part. */
+void probe_own_address(struct health_probe *p);
+
 /* A connection is made, or one after the first: the deadline is that of connecting. */
 void probe_connecting(struct health_probe *p);
 

@@ -9,7 +9,8 @@
  * drops it as coming from itself. The server's half-open connection ends by a reset. One source port, which a socket
  * holds, serves all checks: answers are told apart by the sequence number that they acknowledge. What is not answered
  * is sent again until the deadline, as a stack would do; a next hop that is not known yet is waited for in the same
- * way. The packet sockets stay open, because closing one makes the kernel wait for all CPUs.
+ * way. A check that does more than connect goes on at the server's own address, by a socket: a stack to speak with
+ * through the path there is none. The packet sockets stay open, because closing one makes the kernel wait for all CPUs.
  */
 #include "health/via.h"
 
@@ -114,7 +115,9 @@ static void take(struct via *v, const struct frame_answer *a)
 	if (accepted)
 		(void)send_segment(v, q, TH_RST, q->seq + 1); /* else the server's own timer ends what it began */
 	abandon(p);
-	if (accepted)
+	if (accepted && check_speaks(&p->conf))
+		probe_own_address(p);
+	else if (accepted)
 		probe_done(p, CHECK_L4OK, 0, NULL);
 	else
 		probe_done(p, CHECK_L4CON, 0, strerror(ECONNREFUSED));
@@ -302,8 +305,8 @@ static bool begin(struct health_probe *p, struct health_result *ret)
 	}
 	if (err == -EADDRNOTAVAIL && p->conf.via_may_fail) {
 		free(q);
-		p->method = &probe_script;
-		return p->method->begin(p, ret);
+		probe_own_address(p);
+		return true;
 	}
 	if (err) {
 		free(q);

@@ -136,6 +136,11 @@ bool check_conf_equal(const struct check_conf *a, const struct check_conf *b)
 	       a->tls == b->tls && a->verify == b->verify && script_equal(a->script, b->script);
 }
 
+bool check_speaks(const struct check_conf *c)
+{
+	return c->type == CHECK_HTTP || c->script || c->tls || c->proxy_line;
+}
+
 static int health_max(const struct check_conf *c)
 {
 	return (int)(c->rise + c->fall) - 1;

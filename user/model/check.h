@@ -70,10 +70,10 @@ struct check_conf {
 	unsigned int timeout_check;   /* 0: none given */
 	struct addr addr;	      /* family 0: the server's */
 	unsigned int port;	      /* 0: the server's */
-	struct addr via;	      /* the balanced address that traffic asks for; family 0: the server's own */
-	unsigned int via_port;
-	bool via_may_fail;	     /* where there is no such way, the server's own address is asked */
-	struct check_script *script; /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
+	struct addr via;	      /* the balanced address that traffic asks for; family 0: none, the server's own */
+	unsigned int via_port;	      /* first a connection there; what is to be said goes to the server's own */
+	bool via_may_fail;	      /* where there is no such way, the server's own address is asked */
+	struct check_script *script;  /* what to say and to expect; NULL: to connect is enough, with HTTP: defaults */
 	enum check_start start;
 	bool proxy_line;		/* 'check-send-proxy': connections begin with a PROXY header of version 1 */
 	bool tls;			/* 'check-ssl' */
@@ -86,6 +86,9 @@ struct check_conf {
 	char *proxy; /* "ADDRESS PORT" that the servers are behind, NULL: no one address */
 	char *env;   /* further variables, a line each */
 };
+
+/* Does a check by TCP or HTTP do more than connect? */
+bool check_speaks(const struct check_conf *c);
 
 /* Where a server stands. Zero-initialise, then check_init(). */
 struct check_state {

@@ -41,9 +41,10 @@ static const struct bind *bind_of(const struct model *m, const struct backend *b
 	return NULL;
 }
 
-static bool only_connects(const struct check_conf *c)
+/* Does it ask for what traffic asks for, too? */
+static bool is_of_service(const struct check_conf *c)
 {
-	return c->type == CHECK_TCP && !c->script && !c->tls && !c->proxy_line && !c->addr.family;
+	return (c->type == CHECK_TCP || c->type == CHECK_HTTP) && !c->addr.family;
 }
 
 void path_choose(const struct model *m, const struct server *s, struct check_conf *c)
@@ -51,7 +52,7 @@ void path_choose(const struct model *m, const struct server *s, struct check_con
 	bool wanted = s->backend->check_path == CHECK_PATH_VIA;
 	const struct bind *bind;
 
-	if (s->backend->check_path == CHECK_PATH_DIRECT || !forward_keeps_port(s->forward) || !only_connects(c))
+	if (s->backend->check_path == CHECK_PATH_DIRECT || !forward_keeps_port(s->forward) || !is_of_service(c))
 		return;
 	bind = bind_of(m, s->backend);
 	/* A port of the check's own is one that traffic does not ask for. */
