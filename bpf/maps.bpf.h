@@ -61,8 +61,8 @@ struct xlb_scratch {
 	struct xlb_pkt pkt;
 	struct xlb_entry request;
 	struct xlb_entry reply;
-	struct xlb_entry peer; /* of flowtab.bpf.h alone */
-	__u64 victim;	       /* the same: how dispensable << 32 | slot */
+	struct xlb_entry peer; /* of flowtab.bpf.h and insert.bpf.h alone */
+	__u64 victim;	       /* of insert.bpf.h: how dispensable << 32 | slot */
 	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
 	__u32 next_option;     /* of options.bpf.h alone */
 	struct xlb_best best;

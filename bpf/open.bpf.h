@@ -8,7 +8,7 @@
 
 #include "addr.bpf.h"
 #include "answer.bpf.h"
-#include "flowtab.bpf.h"
+#include "insert.bpf.h"
 #include "mss.bpf.h"
 #include "nexthop.bpf.h"
 #include "options.bpf.h"

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Puts entries into the flow tables, and chooses what makes room for them. What an insertion pushed out is ended by
+ * flow_settle() of open.bpf.h. Both families go through the same inline code, as in flowtab.bpf.h.
+ */
+#ifndef XLB_INSERT_BPF_H
+#define XLB_INSERT_BPF_H
+
+#include "flowtab.bpf.h"
+
+enum { LOCK_TRIES = 64 };
+
+/* Results of xlb_insert4() and xlb_insert6() below 0. */
+enum {
+	INSERT_EXISTS = -1,  /* a live entry of this key is there and stays */
+	INSERT_FULL = -2,    /* the bucket holds nothing that may be pushed out */
+	INSERT_BUSY = -3,    /* the lock was not to be had */
+	INSERT_ENDING = -16, /* this and below: as EXISTS, but it is ending or half open, idle for -16 - value ticks */
+};
+
+/* --- who makes room ----------------------------------------------------------------------------------------------- */
+
+/*
+ * How readily entry 'slot' may be pushed out of a full bucket: 0 never, else the higher the sooner. Ended ones first,
+ * then half-open ones, then those idle beyond their time; the longest idle first within a class. A live established
+ * flow never makes room. Records of stateless backends count as what their state says.
+ */
+static __always_inline __u32 dispensable(__u32 slot, __u32 now, bool v6)
+{
+	void *f = flow_at(slot, v6);
+	__u32 class = 0, word;
+	struct xlb_flow_body *b;
+
+	if (!f)
+		return 0;
+	b = flow_body(f, v6);
+	word = READ_ONCE(b->word);
+	switch (xlb_flow_state(word, b->proto)) {
+	case XLB_S_CLOSED:
+	case XLB_S_CLOSING:
+		class = 3;
+		break;
+	case XLB_S_HALF_OPEN:
+		class = 2;
+		break;
+	case XLB_S_ESTABLISHED:
+	case XLB_S_UDP:
+	case XLB_NR_STATES:
+		class = entry_overdue(b, word, now);
+		break;
+	}
+	return class ? class << 24 | xlb_flow_idle(READ_ONCE(b->seen), now) : 0;
+}
+
+/* Global functions: the verifier would walk every order of so many results otherwise. */
+__noinline __u32 xlb_dispensable4(__u32 slot, __u32 now)
+{
+	return dispensable(slot, now, false);
+}
+
+__noinline __u32 xlb_dispensable6(__u32 slot, __u32 now)
+{
+	return dispensable(slot, now, true);
+}
+
+/* --- the lock ----------------------------------------------------------------------------------------------------- */
+
+static __always_inline bool lock_take(struct xlb_lock *l)
+{
+	int i;
+
+	for (i = 0; i < LOCK_TRIES; i++)
+		if (!READ_ONCE(l->taken) && !__sync_val_compare_and_swap(&l->taken, 0, 1))
+			return true;
+	return false;
+}
+
+static __always_inline void lock_release(struct xlb_lock *l)
+{
+	publish(&l->taken, 0);
+}
+
+/* --- where an entry goes ------------------------------------------------------------------------------------------ */
+
+/*
+ * May the entry in 'slot', of the same key as a new one, be replaced? Its slot if so, else an INSERT_* result. 'steal':
+ * ending and half-open entries may be replaced too.
+ */
+static __always_inline __s64 insert_over(__u32 slot, const struct xlb_entry *e, __u32 now, bool steal, bool v6)
+{
+	void *f = flow_at(slot, v6);
+	struct xlb_flow_body *b;
+	__u32 word, state;
+
+	if (!f)
+		return INSERT_FULL;
+	b = flow_body(f, v6);
+	word = READ_ONCE(b->word);
+	if (entry_overdue(b, word, now))
+		return slot;
+	state = xlb_flow_state(word, b->proto);
+	if (state == XLB_S_ESTABLISHED || state == XLB_S_UDP)
+		return INSERT_EXISTS;
+	return steal ? (__s64)slot : INSERT_ENDING - (__s64)xlb_flow_idle(READ_ONCE(b->seen), now);
+}
+
+static __always_inline bool slot_is_free(void *bucket, __u32 line, __u32 way, bool v6)
+{
+	return !(READ_ONCE(flow_body(slot_in(bucket, line, way, v6), v6)->word) & XLB_F_LIVE);
+}
+
+/*
+ * The most dispensable slot of a bucket, or INSERT_FULL. The best so far is kept in memory, where the verifier does not
+ * tell one from another.
+ */
+static __always_inline __s64 insert_victim(__u32 bucket, __u32 now, __u32 turn, bool v6)
+{
+	__u32 first = bucket * XLB_BUCKET_LINES * nr_ways(v6), i, at;
+	struct xlb_scratch *s = scratch();
+	__u64 value;
+
+	if (!s)
+		return INSERT_FULL;
+	s->victim = 0;
+	for (i = 0; i < XLB_BUCKET_LINES * nr_ways(v6); i++) {
+		at = first + (i ^ turn);
+		value = v6 ? xlb_dispensable6(at, now) : xlb_dispensable4(at, now);
+		value = value << 32 | i;
+		if (value >> 32 && value > READ_ONCE(s->victim))
+			s->victim = value;
+	}
+	value = READ_ONCE(s->victim);
+	return value ? first + ((__u32)value ^ turn) : (__s64)INSERT_FULL;
+}
+
+/* The free slot nearest to home, or else the most dispensable one, or INSERT_FULL. */
+static __always_inline __s64 insert_any_slot(void *b, __u32 bucket, __u32 home, __u32 now, __u32 turn, bool v6)
+{
+	__u32 i;
+
+	for (i = 0; i < XLB_BUCKET_LINES; i++) {
+		if (slot_is_free(b, home + i, 0, v6))
+			return slot_number(bucket, home + i, 0, v6);
+		if (!v6 && slot_is_free(b, home + i, 1, v6))
+			return slot_number(bucket, home + i, 1, v6);
+	}
+	return insert_victim(bucket, now, turn & (XLB_BUCKET_LINES * nr_ways(v6) - 1), v6);
+}
+
+/* Writes 'e' into a slot of a locked bucket. What was there ends; its peer is left to flow_settle() of open.bpf.h. */
+static __always_inline void insert_write(struct xlb_scratch *s, void *b, __u32 slot, const struct xlb_entry *e,
+					 __u32 home, bool v6)
+{
+	__u32 line = v6 ? slot : slot / XLB_FLOW4_WAYS, way = v6 ? 0 : slot % XLB_FLOW4_WAYS;
+	void *f = slot_in(b, line, way, v6);
+	struct xlb_flow_body *body = flow_body(f, v6);
+	__u32 word = READ_ONCE(body->word), old_home = body->kind >> XLB_KIND_HOME_SHIFT;
+
+	if (word & XLB_F_LIVE) {
+		s->orphan = peer_key(f, &s->peer, v6);
+		entry_end(body, v6);
+		word = READ_ONCE(body->word);
+	}
+	if (word && old_home != home) /* else it is another cache line for nothing */
+		flow_body(slot_in(b, old_home, way, v6), v6)->homes &= ~(1u << ((line - old_home) & LINE_MASK));
+	word = (word + XLB_F_VERSION) & ~XLB_F_FLAGS;
+	publish(&body->word, word);
+	addr_copy(flow_client(f), e->client, v6);
+	addr_copy(flow_vip(f, v6), e->vip, v6);
+	if (v6)
+		*(__u32 *)&((struct xlb_flow6 *)f)->cport = *(const __u32 *)&e->cport;
+	else
+		*(__u32 *)&((struct xlb_flow4 *)f)->cport = *(const __u32 *)&e->cport;
+	body->sport = e->b.sport;
+	body->server = e->b.server;
+	body->service = e->b.service;
+	body->hop = e->b.hop;
+	body->seen = e->b.seen;
+	body->proto = e->b.proto;
+	body->kind = (e->b.kind & KIND_MASK) | home << XLB_KIND_HOME_SHIFT;
+	publish(&body->word, word | XLB_F_LIVE | (e->b.word & XLB_F_FLAGS));
+	flow_body(slot_in(b, home, way, v6), v6)->homes |= 1u << ((line - home) & LINE_MASK);
+}
+
+static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal, bool v6)
+{
+	__u32 bucket = bucket_of(hash, v6), home = xlb_flow_home(hash), now = e->b.seen >> 8, found;
+	void *b = bucket_at(bucket, v6);
+	struct xlb_lock *lock = XLB_IN(locks, bucket % XLB_NR_LOCKS);
+	struct xlb_scratch *s = scratch();
+	__s64 slot;
+
+	if (!b || !s)
+		return INSERT_FULL;
+	if (!lock_take(lock))
+		return INSERT_BUSY;
+	found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, v6);
+	if (found == XLB_NO_SLOT)
+		slot = insert_any_slot(b, bucket, home, now, hash, v6);
+	else
+		slot = insert_over(found, e, now, steal, v6);
+	if (slot >= 0)
+		insert_write(s, b, slot, e, home, v6);
+	lock_release(lock);
+	return slot;
+}
+
+/*
+ * Inserts 'e' under its key, whose hash is given (home, homes and version are the table's own; e->b.seen is the
+ * present). Returns the entry's number or an INSERT_* result. With 'steal' an entry of the same key that is ending or
+ * half open is replaced.
+ */
+__noinline long xlb_insert4(struct xlb_entry *e, __u64 hash, __u32 steal)
+{
+	return e ? insert(e, hash, steal, false) : INSERT_FULL;
+}
+
+__noinline long xlb_insert6(struct xlb_entry *e, __u64 hash, __u32 steal)
+{
+	return e ? insert(e, hash, steal, true) : INSERT_FULL;
+}
+
+static __always_inline long flow_insert(struct xlb_entry *e, __u64 hash, bool steal, bool v6)
+{
+	return v6 ? xlb_insert6(e, hash, steal) : xlb_insert4(e, hash, steal);
+}
+
+#endif
