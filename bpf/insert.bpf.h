@@ -21,10 +21,24 @@ enum {
 /* --- who makes room ----------------------------------------------------------------------------------------------- */
 
 /*
- * How readily entry 'slot' may be pushed out of a full bucket: 0 never, else the higher the sooner. Ended ones first,
- * then half-open ones, then those idle beyond their time; the longest idle first within a class. A live established
- * flow never makes room. Records of stateless backends count as what their state says.
+ * Who makes room in a full bucket. Entries that have ended go first, then half-open ones, then those idle beyond their
+ * time; the longest idle first within a class, chance decides among equals. A live established flow never makes room.
+ * Records of stateless backends count as what their state says.
+ *
+ * A search through the whole bucket brings in 16 cache lines, and leaves entries far from home, where each lookup needs
+ * two or three. In a flood every SYN would pay that. So where a bucket was full a moment ago, the slots near home are
+ * asked alone, if one of them can go: the oldest of a few that the hash has picked is nearly as old as the oldest.
  */
+enum {
+	NEAR_LINES = 4,
+	FULL_TICKS = 8, /* a moment */
+	CLASS_OVERDUE = 1,
+	CLASS_HALF_OPEN = 2,
+	CLASS_ENDED = 3,
+	CLASS_SHIFT = 24, /* over the idle time */
+};
+
+/* How readily entry 'slot' may be pushed out: 0 never, else the higher the sooner. */
 static __always_inline __u32 dispensable(__u32 slot, __u32 now, bool v6)
 {
 	void *f = flow_at(slot, v6);
@@ -38,10 +52,10 @@ static __always_inline __u32 dispensable(__u32 slot, __u32 now, bool v6)
 	switch (xlb_flow_state(word, b->proto)) {
 	case XLB_S_CLOSED:
 	case XLB_S_CLOSING:
-		class = 3;
+		class = CLASS_ENDED;
 		break;
 	case XLB_S_HALF_OPEN:
-		class = 2;
+		class = CLASS_HALF_OPEN;
 		break;
 	case XLB_S_ESTABLISHED:
 	case XLB_S_UDP:
@@ -49,7 +63,7 @@ static __always_inline __u32 dispensable(__u32 slot, __u32 now, bool v6)
 		class = entry_overdue(b, word, now);
 		break;
 	}
-	return class ? class << 24 | xlb_flow_idle(READ_ONCE(b->seen), now) : 0;
+	return class ? class << CLASS_SHIFT | xlb_flow_idle(READ_ONCE(b->seen), now) : 0;
 }
 
 /* Global functions: the verifier would walk every order of so many results otherwise. */
@@ -61,6 +75,29 @@ __noinline __u32 xlb_dispensable4(__u32 slot, __u32 now)
 __noinline __u32 xlb_dispensable6(__u32 slot, __u32 now)
 {
 	return dispensable(slot, now, true);
+}
+
+/*
+ * The same without a branch, and without a look at timeouts: of an established flow 0, be it overdue or not. Which
+ * state an entry is in, and which of two is older, is for a CPU that guesses the coin that a flood tosses.
+ */
+static __always_inline __u32 dispensable_near(const struct xlb_flow_body *b, __u32 now)
+{
+	__u32 word = READ_ONCE(b->word), idle = (now - (READ_ONCE(b->seen) >> 8)) & XLB_TICK_MASK;
+	__u32 ended = (word / XLB_F_RST | (word / XLB_F_CLIENT_FIN & word / XLB_F_SERVER_FIN)) & 1;
+	__u32 udp = b->proto >> 4 & 1; /* 17, and TCP is 6 */
+	__u32 open = (word / XLB_F_CLIENT_ACK | udp) & word / XLB_F_ANSWERED & ~ended & 1;
+
+	idle &= (idle >> 23) - 1; /* used after 'now' was read */
+	return (open - 1) & ((CLASS_HALF_OPEN + ended) << CLASS_SHIFT | idle);
+}
+
+static __always_inline __u64 larger(__u64 a, __u64 b)
+{
+	__u64 b_wins = (__s64)(a - b) >> 63;
+
+	asm("" : "+r"(b_wins)); /* else the compiler makes a branch of it */
+	return a ^ ((a ^ b) & b_wins);
 }
 
 /* --- the lock ----------------------------------------------------------------------------------------------------- */
@@ -113,7 +150,7 @@ static __always_inline bool slot_is_free(void *bucket, __u32 line, __u32 way, bo
  * The most dispensable slot of a bucket, or INSERT_FULL. The best so far is kept in memory, where the verifier does not
  * tell one from another.
  */
-static __always_inline __s64 insert_victim(__u32 bucket, __u32 now, __u32 turn, bool v6)
+static __always_inline __s64 far_victim(__u32 bucket, __u32 now, __u32 turn, bool v6)
 {
 	__u32 first = bucket * XLB_BUCKET_LINES * nr_ways(v6), i, at;
 	struct xlb_scratch *s = scratch();
@@ -121,6 +158,7 @@ static __always_inline __s64 insert_victim(__u32 bucket, __u32 now, __u32 turn, 
 
 	if (!s)
 		return INSERT_FULL;
+	turn &= XLB_BUCKET_LINES * nr_ways(v6) - 1;
 	s->victim = 0;
 	for (i = 0; i < XLB_BUCKET_LINES * nr_ways(v6); i++) {
 		at = first + (i ^ turn);
@@ -133,18 +171,68 @@ static __always_inline __s64 insert_victim(__u32 bucket, __u32 now, __u32 turn, 
 	return value ? first + ((__u32)value ^ turn) : (__s64)INSERT_FULL;
 }
 
-/* The free slot nearest to home, or else the most dispensable one, or INSERT_FULL. */
-static __always_inline __s64 insert_any_slot(void *b, __u32 bucket, __u32 home, __u32 now, __u32 turn, bool v6)
+static __always_inline struct xlb_lock *lock_of(__u64 hash, bool v6)
 {
-	__u32 i;
+	return XLB_IN(locks, bucket_of(hash, v6) % XLB_NR_LOCKS);
+}
 
-	for (i = 0; i < XLB_BUCKET_LINES; i++) {
+/* The free slot nearest to home but for those near it, or else the most dispensable one, or INSERT_FULL. */
+static __always_inline __s64 far_slot(__u64 hash, __u32 now, bool v6)
+{
+	__u32 bucket = bucket_of(hash, v6), home = xlb_flow_home(hash), i;
+	void *b = bucket_at(bucket, v6);
+
+	if (!b)
+		return INSERT_FULL;
+	for (i = NEAR_LINES; i < XLB_BUCKET_LINES; i++) {
 		if (slot_is_free(b, home + i, 0, v6))
 			return slot_number(bucket, home + i, 0, v6);
 		if (!v6 && slot_is_free(b, home + i, 1, v6))
 			return slot_number(bucket, home + i, 1, v6);
 	}
-	return insert_victim(bucket, now, turn & (XLB_BUCKET_LINES * nr_ways(v6) - 1), v6);
+	lock_of(hash, v6)->full = XLB_SEEN(now, 1);
+	return far_victim(bucket, now, hash, v6);
+}
+
+__noinline long xlb_far_slot4(__u64 hash, __u32 now)
+{
+	return far_slot(hash, now, false);
+}
+
+__noinline long xlb_far_slot6(__u64 hash, __u32 now)
+{
+	return far_slot(hash, now, true);
+}
+
+/* The most dispensable of the slots near home, or INSERT_FULL. */
+static __always_inline __s64 near_victim(void *bucket, __u64 hash, __u32 now, bool v6)
+{
+	__u32 home = xlb_flow_home(hash), turn = hash & (NEAR_LINES * nr_ways(v6) - 1), i;
+	struct xlb_flow_body *b;
+	__u64 best = 0;
+
+	for (i = 0; i < NEAR_LINES * nr_ways(v6); i++) {
+		b = flow_body(slot_in(bucket, home + i / nr_ways(v6), i, v6), v6);
+		best = larger(best, (__u64)dispensable_near(b, now) << 8 | (i ^ turn));
+	}
+	i = (best ^ turn) & (NEAR_LINES * nr_ways(v6) - 1);
+	return best >> 8 ? slot_number(bucket_of(hash, v6), home + i / nr_ways(v6), i, v6) : (__s64)INSERT_FULL;
+}
+
+/* A slot for an entry of that hash, or INSERT_FULL. 'bucket' is where it points. */
+static __always_inline __s64 insert_any_slot(void *bucket, __u64 hash, __u32 now, bool v6)
+{
+	__u32 home = xlb_flow_home(hash), full = lock_of(hash, v6)->full, i;
+	__s64 slot = INSERT_FULL;
+
+	for (i = 0; i < NEAR_LINES * nr_ways(v6); i++)
+		if (slot_is_free(bucket, home + i / nr_ways(v6), i, v6))
+			return slot_number(bucket_of(hash, v6), home + i / nr_ways(v6), i, v6);
+	if (full && xlb_flow_idle(full, now) < FULL_TICKS)
+		slot = near_victim(bucket, hash, now, v6);
+	if (slot == INSERT_FULL)
+		slot = v6 ? xlb_far_slot6(hash, now) : xlb_far_slot4(hash, now);
+	return slot;
 }
 
 /* Writes 'e' into a slot of a locked bucket. What was there ends; its peer is left to flow_settle() of open.bpf.h. */
@@ -186,7 +274,7 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal,
 {
 	__u32 bucket = bucket_of(hash, v6), home = xlb_flow_home(hash), now = e->b.seen >> 8, found;
 	void *b = bucket_at(bucket, v6);
-	struct xlb_lock *lock = XLB_IN(locks, bucket % XLB_NR_LOCKS);
+	struct xlb_lock *lock = lock_of(hash, v6);
 	struct xlb_scratch *s = scratch();
 	__s64 slot;
 
@@ -196,7 +284,7 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal,
 		return INSERT_BUSY;
 	found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, v6);
 	if (found == XLB_NO_SLOT)
-		slot = insert_any_slot(b, bucket, home, now, hash, v6);
+		slot = insert_any_slot(b, hash, now, v6);
 	else
 		slot = insert_over(found, e, now, steal, v6);
 	if (slot >= 0)

@@ -26,10 +26,11 @@ enum {
 	XLB_SYN_BITS = 10,
 };
 
-/* A lock on a cache line of its own. 0 free, 1 taken. */
+/* A lock on a cache line of its own, and what its holder leaves to the next. */
 struct xlb_lock {
-	__u32 taken;
-	__u32 pad[15];
+	__u32 taken; /* 0 free, 1 taken */
+	__u32 full;  /* XLB_SEEN() of the last time that a bucket had no free slot; 0: never */
+	__u32 pad[14];
 };
 
 /* The time of a SYN, for the one in XLB_CONNECT_SAMPLE that are timed. */

@@ -194,21 +194,113 @@ static void full_bucket__flood_of_syns__established_stay(void **state)
 	}
 }
 
-static void full_bucket__one_closing__makes_room_before_half_open(void **state)
+/* --- who makes room; the table is one bucket of 32 slots, a flow of direct return one entry ------------------------
+ */
+
+enum { SLOTS = XLB_BUCKET_LINES * XLB_FLOW4_WAYS, NEAR = 4 /* lines from home on that are looked at first */ };
+
+/* A flow in every slot. */
+static void fill_bucket(struct fix *f)
+{
+	fix_set_mode(f, XLB_MODE_L2DSR, 0);
+	for (int i = 0; i < SLOTS; i++)
+		open_flow(f, 20000 + i, NULL);
+	assert_int_equal(fix_live(f), SLOTS);
+}
+
+/* Opens a flow whose home is 'lines' before the line of 'slot'; the first port to try is 'from'. Returns its port. */
+static uint16_t open_near(struct fix *f, uint32_t slot, uint32_t lines, uint16_t from)
+{
+	uint32_t home = (slot / XLB_FLOW4_WAYS - lines) % XLB_BUCKET_LINES;
+	uint16_t port = from;
+
+	while (xlb_flow_home(xlb_flow_hash4(f->secrets, htonl(ip_client), htonl(ip_balancer),
+					    xlb_port_word(htons(port), htons(VIP_PORT)), IPPROTO_TCP)) != home)
+		port++;
+	open_flow(f, port, NULL);
+	return port;
+}
+
+/* Of slots near to home and far from it, in both ways of a line: the one that 'wanted' makes different is taken. */
+static void expect_taken(struct fix *f, uint32_t least, uint32_t most, void (*wanted)(struct xlb_flow_body *b))
+{
+	struct xlb_flow4 *slots = f->flows[0].slot;
+	struct xlb_flow4 before[SLOTS];
+
+	for (uint32_t lines = least; lines <= most; lines++) {
+		for (uint32_t slot = 6; slot < SLOTS; slot += 11) {
+			uint16_t port;
+
+			memcpy(before, slots, sizeof(before));
+			wanted(&slots[slot].b);
+			port = open_near(f, slot, lines, 40000 + slot * 400);
+			for (uint32_t i = 0; i < SLOTS; i++)
+				assert_int_equal(ntohs(slots[i].cport), i == slot ? port : ntohs(before[i].cport));
+			slots[slot].b.seen = before[slot].b.seen;
+			slots[slot].b.word |= before[slot].b.word & XLB_F_CLIENT_ACK;
+		}
+	}
+}
+
+static void be_reset(struct xlb_flow_body *b)
+{
+	b->word |= XLB_F_RST;
+}
+
+static void be_old(struct xlb_flow_body *b)
+{
+	fix_age(b, 3);
+}
+
+static void be_half_open(struct xlb_flow_body *b)
+{
+	b->word &= ~XLB_F_CLIENT_ACK;
+}
+
+static void be_free(struct xlb_flow_body *b)
+{
+	b->word &= ~XLB_F_LIVE;
+}
+
+static void full_bucket__not_before__free_slot_or_oldest_of_all(void **state)
 {
 	struct fix *f = *state;
-	struct pkt p;
-	int i;
+	uint16_t port;
 
-	for (i = 0; i < 15; i++)
-		open_flow(f, 30000 + i, NULL);
-	establish(f, 30015, NULL);
-	client_tcp(&p, 30015, TH_RST);
-	expect(f, &p, XDP_TX, XLB_R_REQUEST, NULL);
-	open_flow(f, 31000, NULL);
-	assert_null(fix_flow(f, ip_client, 30015, ip_balancer, VIP_PORT, IPPROTO_TCP));
-	for (i = 0; i < 15; i++)
-		assert_non_null(fix_flow(f, ip_client, 30000 + i, ip_balancer, VIP_PORT, IPPROTO_TCP));
+	fill_bucket(f);
+	expect_taken(f, 0, XLB_BUCKET_LINES - 1, be_free);
+	be_old(&f->flows[0].slot[9].b);
+	port = open_near(f, 9, NEAR, 50000);
+	assert_int_equal(ntohs(f->flows[0].slot[9].cport), port);
+}
+
+static void full_bucket__once_more__ended_then_oldest_near_home_go_first(void **state)
+{
+	struct fix *f = *state;
+
+	fill_bucket(f);
+	open_flow(f, 30000, NULL);
+	expect_taken(f, 0, NEAR - 1, be_old);
+	for (int i = 0; i < SLOTS; i++) /* being older does not help the others */
+		fix_age(&f->flows[0].slot[i].b, 5);
+	expect_taken(f, 0, NEAR - 1, be_reset);
+	be_reset(&f->flows[0].slot[9].b); /* far from home it stays */
+	open_near(f, 9, NEAR, 50000);
+	assert_true(f->flows[0].slot[9].b.word & XLB_F_RST);
+	f->skel->bss->xlb_tables.locks[0].full -= 8 << 8; /* ticks */
+	expect_taken(f, 0, XLB_BUCKET_LINES - 1, be_free);
+}
+
+static void full_bucket__established_near_home__far_ones_go(void **state)
+{
+	struct fix *f = *state;
+
+	fill_bucket(f);
+	for (int i = 0; i < SLOTS; i++)
+		f->flows[0].slot[i].b.word |= XLB_F_CLIENT_ACK;
+	expect_taken(f, 0, XLB_BUCKET_LINES - 1, be_half_open);
+	expect_taken(f, 0, XLB_BUCKET_LINES - 1, be_free);
+	expect_taken(f, 0, XLB_BUCKET_LINES - 1, be_reset);
 }
 
 static void lock__held_by_other_cpu__counted_and_dropped(void **state)
@@ -226,11 +318,18 @@ static void lock__held_by_other_cpu__counted_and_dropped(void **state)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fix_setup, fix_teardown)
 #define T1(fn) cmocka_unit_test_setup_teardown(fn, fix_setup_one_bucket, fix_teardown)
 const struct CMUnitTest table_tests[] = {
-	T(many_flows__all_inserted__each_found_again),	  T(churn__ended_by_daemon_and_reused__live_ones_found),
-	T(source_ports__one_server__each_once),		  T(source_ports__one_server_used_up__other_server_has_its_own),
-	T(source_ports__busy_on_host__not_used),	  T(source_ports__some_ending__oldest_taken_over),
-	T(source_port__same_client_again__same_port),	  T1(full_bucket__of_established__refuses),
-	T1(full_bucket__flood_of_syns__established_stay), T1(full_bucket__one_closing__makes_room_before_half_open),
+	T(many_flows__all_inserted__each_found_again),
+	T(churn__ended_by_daemon_and_reused__live_ones_found),
+	T(source_ports__one_server__each_once),
+	T(source_ports__one_server_used_up__other_server_has_its_own),
+	T(source_ports__busy_on_host__not_used),
+	T(source_ports__some_ending__oldest_taken_over),
+	T(source_port__same_client_again__same_port),
+	T1(full_bucket__of_established__refuses),
+	T1(full_bucket__flood_of_syns__established_stay),
+	T1(full_bucket__not_before__free_slot_or_oldest_of_all),
+	T1(full_bucket__once_more__ended_then_oldest_near_home_go_first),
+	T1(full_bucket__established_near_home__far_ones_go),
 	T(lock__held_by_other_cpu__counted_and_dropped),
 };
 const size_t nr_table_tests = sizeof(table_tests) / sizeof(table_tests[0]);
