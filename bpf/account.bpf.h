@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The one exit: counts the packet under its reason and turns the reason into the kernel's verdict. No other function
- * names an XDP_* value. Counters are per CPU and need no atomics: softirq does not interrupt itself on one CPU.
+ * The exits: count the packet under its reason and turn the reason into the kernel's verdict. No other file names an
+ * XDP_* value. Counters are per CPU and need no atomics: softirq does not interrupt itself on one CPU.
  */
 #ifndef XLB_ACCOUNT_BPF_H
 #define XLB_ACCOUNT_BPF_H
@@ -16,24 +16,16 @@
 static const __u64 pass_reasons = 0 XLB_REASONS(XLB_BIT_PASS);
 static const __u64 send_reasons = 0 XLB_REASONS(XLB_BIT_SEND);
 
-_Static_assert(XLB_R_MAX <= 64, "verdicts of reasons are kept in 64-bit sets");
+_Static_assert(XLB_R_MAX <= XLB_REASON_SLOTS, "verdicts of reasons are kept in 64-bit sets");
 
 static __always_inline bool reason_passes(enum xlb_reason reason)
 {
 	return pass_reasons >> reason & 1;
 }
 
-/* 'oif' is the interface number to send by; only looked at when the reason says so. */
-static __always_inline int account(struct xdp_md *ctx, enum xlb_reason reason, __u32 oif)
+/* The kernel's verdict. 'oif' is the interface number to send by; only looked at when the reason says so. */
+static __always_inline int verdict_of(struct xdp_md *ctx, enum xlb_reason reason, __u32 oif)
 {
-	__u32 key = reason;
-	__u64 *count;
-
-	if (key >= XLB_R_MAX)
-		key = XLB_R_BUG;
-	count = bpf_map_lookup_elem(&xlb_reasons, &key);
-	if (count)
-		(*count)++;
 	if (pass_reasons >> reason & 1)
 		return XDP_PASS;
 	if (!(send_reasons >> reason & 1))
@@ -41,6 +33,15 @@ static __always_inline int account(struct xdp_md *ctx, enum xlb_reason reason, _
 	if (READ_ONCE(xlb_tables.control.ifindex[oif % XLB_MAX_IFS]) == ctx->ingress_ifindex)
 		return XDP_TX;
 	return bpf_redirect_map(&xlb_ports, oif, XDP_DROP);
+}
+
+static __always_inline int account(struct xdp_md *ctx, enum xlb_reason reason, __u32 oif)
+{
+	struct xlb_cpu *cpu = this_cpu();
+
+	if (cpu)
+		cpu->reasons[masked(reason, XLB_REASON_SLOTS)]++;
+	return verdict_of(ctx, reason, oif);
 }
 
 #endif

@@ -46,11 +46,13 @@ struct icmp_head {
 /* One token, if there is one: token bucket of a second's worth per CPU, refilled by the jiffy. */
 static __always_inline bool answer_allowed(void)
 {
-	struct xlb_limit *l = XLB_AT(xlb_limits, 0);
+	struct xlb_cpu *cpu = this_cpu();
 	__u64 now = bpf_jiffies64(), gained;
+	struct xlb_limit *l;
 
-	if (!l)
+	if (!cpu)
 		return false;
+	l = &cpu->answers;
 	gained = (now - l->jiffies) * xlb_cfg_answers_per_s / xlb_cfg_hz;
 	if (gained) {
 		l->jiffies = now;

@@ -121,7 +121,23 @@ static __always_inline bool hit_nat(void *data, void *end, const __be32 *saddr, 
 	return true;
 }
 
-/* Sends the packet to its server. */
+/*
+ * Counts the packet, its reason included: all in one place, since what is kept until after the rewrite costs a
+ * register. Who has called this ends with verdict_of().
+ */
+static __always_inline void hit_count(__u32 service, __u32 server, __u32 bytes, enum xlb_reason reason)
+{
+	struct xlb_cpu *cpu = this_cpu();
+	bool reply = reason == XLB_R_REPLY;
+
+	if (!cpu)
+		return;
+	count_packet(service_stats(cpu, service), reply, bytes);
+	count_packet(server_stats(cpu, server), reply, bytes);
+	cpu->reasons[reason]++;
+}
+
+/* Sends the packet, which has been counted, to its server. */
 static __always_inline int hit_to_server(struct xdp_md *ctx, const struct xlb_server *srv, __be16 sport, __u32 flow,
 					 enum xlb_reason reason, bool v6)
 {
@@ -129,18 +145,18 @@ static __always_inline int hit_to_server(struct xdp_md *ctx, const struct xlb_se
 	__u32 oif = srv->oif;
 
 	if (hit_l4(data, v6) + UDP_LEN > end)
-		return account(ctx, XLB_R_BUG, 0);
+		return verdict_of(ctx, XLB_R_BUG, 0);
 	if (srv->mode == XLB_MODE_IPIP) {
 		if (!rewrite_tunnel(ctx, srv, ETH_LEN, hit_len(data, v6), flow, v6))
-			return account(ctx, XLB_R_BUG, 0);
-		return account(ctx, reason, oif);
+			return verdict_of(ctx, XLB_R_BUG, 0);
+		return verdict_of(ctx, reason, oif);
 	}
 	rewrite_macs(data, srv->dmac);
 	if (srv->mode != XLB_MODE_L2DSR &&
 	    !hit_nat(data, end, srv->mode == XLB_MODE_FULLNAT ? srv->source : hit_saddr(data, v6), srv->addr,
 		     sport | (__u32)xlb_server_port(srv, hit_dport(data, v6)) << 16, v6))
-		return account(ctx, XLB_R_BUG, 0);
-	return account(ctx, reason, oif);
+		return verdict_of(ctx, XLB_R_BUG, 0);
+	return verdict_of(ctx, reason, oif);
 }
 
 /* Too big for the tunnel to the server? */
@@ -183,13 +199,12 @@ static __always_inline bool hit_is_sound(void *data, __u32 flags, bool v6)
 
 static __always_inline void hit_count_syn(__u32 service, __u32 server)
 {
-	struct xlb_stats *s = XLB_AT(xlb_svc_stats, service);
+	struct xlb_cpu *cpu = this_cpu();
 
-	if (s)
-		s->connections++;
-	s = XLB_AT(xlb_srv_stats, server);
-	if (s)
-		s->connections++;
+	if (!cpu)
+		return;
+	service_stats(cpu, service)->connections++;
+	server_stats(cpu, server)->connections++;
 }
 
 /* Is the packet for the bind that xlb_addr.hot_port and its neighbours name? 'hot' is the word of those. */
@@ -216,7 +231,7 @@ static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 i
 		return HIT_SLOW;
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		hit_count_syn(id, entry);
-	count_flow(id, entry, false, ETH_LEN + hit_len(data, v6));
+	hit_count(id, entry, ETH_LEN + hit_len(data, v6), XLB_R_STATELESS);
 	return hit_to_server(ctx, srv, hit_ports(data, v6), tunnel_flow(hit_ports(data, v6), entry), XLB_R_STATELESS,
 			     v6);
 }
@@ -270,11 +285,11 @@ static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
 	oif = READ_ONCE(hop->oif);
 	if (!oif)
 		return HIT_SLOW;
-	count_flow(b->service, b->server, true, ETH_LEN + hit_len(data, v6));
+	hit_count(b->service, b->server, ETH_LEN + hit_len(data, v6), XLB_R_REPLY);
 	rewrite_macs(data, hop->dmac);
 	if (!hit_nat(data, end, flow_vip(f, v6), flow_client(f), ports >> 16 | ports << 16, v6))
-		return account(ctx, XLB_R_BUG, 0);
-	return account(ctx, XLB_R_REPLY, oif);
+		return verdict_of(ctx, XLB_R_BUG, 0);
+	return verdict_of(ctx, XLB_R_REPLY, oif);
 }
 
 /* A packet that may be of a flow in the table. */
@@ -305,7 +320,7 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags,
 		return hit_to_client(ctx, f, v6);
 	if (!srv->oif || hit_too_big(data, srv, v6))
 		return HIT_SLOW;
-	count_flow(b->service, b->server, false, ETH_LEN + hit_len(data, v6));
+	hit_count(b->service, b->server, ETH_LEN + hit_len(data, v6), XLB_R_REQUEST);
 	return hit_to_server(ctx, srv, b->sport, tunnel_flow(b->sport, b->server), XLB_R_REQUEST, v6);
 }
 

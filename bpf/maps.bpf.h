@@ -20,12 +20,6 @@
 
 #include "packet.bpf.h"
 
-/* Tokens for packets that the program makes itself; see answer.bpf.h. */
-struct xlb_limit {
-	__u64 jiffies; /* of the last refill */
-	__u64 tokens;
-};
-
 /* An entry of the flow table in the making: the key under which it is found, and what it says. */
 struct xlb_entry {
 	__be32 saddr[4];
@@ -112,15 +106,9 @@ struct xlb_tables xlb_tables;
 XLB_MAP(xlb_flows, BPF_MAP_TYPE_ARRAY, struct xlb_bucket4, 1, BPF_F_MMAPABLE);
 XLB_MAP(xlb_flows6, BPF_MAP_TYPE_ARRAY, struct xlb_bucket6, 1, BPF_F_MMAPABLE);
 
-/* Packets by reason. Key: enum xlb_reason. Writer: account(). */
-XLB_PERCPU(xlb_reasons, __u64, XLB_R_MAX);
-
-/* Counters by service and by server number. Writer: the program. */
-XLB_PERCPU(xlb_svc_stats, struct xlb_stats, XLB_MAX_SERVICES);
-XLB_PERCPU(xlb_srv_stats, struct xlb_stats, XLB_MAX_SERVERS);
-
-/* Budget of self-made packets. Writer and reader: answer.bpf.h. */
-XLB_PERCPU(xlb_limits, struct xlb_limit, 1);
+/* Counters of each CPU; xlb/stats.h. Key: CPU number. Writer: the program. Size: set before load to the number of CPUs.
+ */
+XLB_MAP(xlb_cpus, BPF_MAP_TYPE_ARRAY, struct xlb_cpu, 1, BPF_F_MMAPABLE);
 
 /* Rate limits of services. Writer and reader: open.bpf.h. */
 XLB_PERCPU(xlb_rates, struct xlb_rate, XLB_MAX_SERVICES);
@@ -196,6 +184,22 @@ static __always_inline __u64 masked(__u64 index, __u64 len)
 {
 	asm("" : "+r"(index));
 	return index & (len - 1);
+}
+
+/* The counters of the CPU that this runs on. NULL only if the loader has made the map too small. */
+static __always_inline struct xlb_cpu *this_cpu(void)
+{
+	return XLB_AT(xlb_cpus, bpf_get_smp_processor_id());
+}
+
+static __always_inline struct xlb_stats *service_stats(struct xlb_cpu *cpu, __u32 id)
+{
+	return &cpu->services[masked(id, XLB_MAX_SERVICES)];
+}
+
+static __always_inline struct xlb_stats *server_stats(struct xlb_cpu *cpu, __u32 id)
+{
+	return &cpu->servers[masked(id, XLB_MAX_SERVERS)];
 }
 
 static __always_inline struct xlb_scratch *scratch(void)

@@ -382,20 +382,21 @@ static const __u64 denials =
 
 static __always_inline void open_count(const struct xlb_pkt *pkt, enum xlb_reason refused)
 {
-	struct xlb_stats *s;
+	struct xlb_cpu *cpu = this_cpu();
+	struct xlb_stats *svc, *srv;
 
-	s = XLB_AT(xlb_svc_stats, pkt->service);
-	if (s && refused) {
-		s->refused++;
-		s->denied += denials >> refused & 1;
-	} else if (s) {
-		s->connections++;
+	if (!cpu)
+		return;
+	svc = service_stats(cpu, pkt->service);
+	srv = server_stats(cpu, pkt->server); /* number 0, that of no server, is counted for nobody */
+	if (refused) {
+		svc->refused++;
+		svc->denied += denials >> refused & 1;
+		srv->refused++;
+	} else {
+		svc->connections++;
+		srv->connections++;
 	}
-	s = pkt->server ? XLB_AT(xlb_srv_stats, pkt->server) : NULL;
-	if (s && refused)
-		s->refused++;
-	else if (s)
-		s->connections++;
 }
 
 /* What a service without a usable server does with a packet. */

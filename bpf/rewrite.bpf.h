@@ -179,14 +179,12 @@ static __always_inline void count_packet(struct xlb_stats *s, bool reply, __u32 
 /* Adds a packet to the counters of its service and server. 'bytes' counts the Ethernet header too. */
 static __always_inline void count_flow(__u32 service, __u32 server, bool reply, __u32 bytes)
 {
-	struct xlb_stats *s;
+	struct xlb_cpu *cpu = this_cpu();
 
-	s = XLB_AT(xlb_svc_stats, service);
-	if (s)
-		count_packet(s, reply, bytes);
-	s = XLB_AT(xlb_srv_stats, server);
-	if (s)
-		count_packet(s, reply, bytes);
+	if (!cpu)
+		return;
+	count_packet(service_stats(cpu, service), reply, bytes);
+	count_packet(server_stats(cpu, server), reply, bytes);
 }
 
 #endif

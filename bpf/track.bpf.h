@@ -118,12 +118,11 @@ static __always_inline void track_hop(struct xdp_md *ctx, struct xlb_pkt *pkt, v
 /* One to a counter of the service and of the server. */
 #define TRACK_COUNT(b, field)                                                                                          \
 	({                                                                                                             \
-		struct xlb_stats *s_ = XLB_AT(xlb_svc_stats, (b)->service);                                            \
-		if (s_)                                                                                                \
-			s_->field++;                                                                                   \
-		s_ = XLB_AT(xlb_srv_stats, (b)->server);                                                               \
-		if (s_)                                                                                                \
-			s_->field++;                                                                                   \
+		struct xlb_cpu *cpu_ = this_cpu();                                                                     \
+		if (cpu_) {                                                                                            \
+			service_stats(cpu_, (b)->service)->field++;                                                    \
+			server_stats(cpu_, (b)->server)->field++;                                                      \
+		}                                                                                                      \
 	})
 
 /* Is the time of this flow's SYN taken? */
@@ -149,27 +148,27 @@ static __always_inline void track_syn(__u32 slot, const struct xlb_flow_body *b)
 	syn->ns = bpf_ktime_get_ns();
 }
 
+static __always_inline void add_connect_time(struct xlb_stats *s, __u64 ns)
+{
+	s->connect_ns += ns;
+	s->connect_nr++;
+}
+
 /* The first SYN-ACK to request entry 'slot'. */
 static __always_inline void track_syn_ack(__u32 slot, const struct xlb_flow_body *b)
 {
 	struct xlb_syn *syn = track_is_timed(slot) ? syn_of(slot) : NULL;
-	struct xlb_stats *s;
+	struct xlb_cpu *cpu = this_cpu();
 	__u64 ns;
 
 	if (!syn || syn->slot != slot || syn->version != (b->word & ~XLB_F_FLAGS) || !syn->ns)
 		return;
 	ns = bpf_ktime_get_ns() - syn->ns;
 	syn->ns = 0;
-	s = XLB_AT(xlb_svc_stats, b->service);
-	if (s) {
-		s->connect_ns += ns;
-		s->connect_nr++;
-	}
-	s = XLB_AT(xlb_srv_stats, b->server);
-	if (s) {
-		s->connect_ns += ns;
-		s->connect_nr++;
-	}
+	if (!cpu)
+		return;
+	add_connect_time(service_stats(cpu, b->service), ns);
+	add_connect_time(server_stats(cpu, b->server), ns);
 }
 
 static __always_inline void track_count(const struct xlb_flow_body *b, __u32 word, __u32 set)

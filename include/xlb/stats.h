@@ -2,13 +2,17 @@
 /*
  * Counters. Written by the program only, per CPU, hence without atomics: XDP runs in softirq, which does not
  * interrupt itself on one CPU. The daemon adds up the CPUs and keeps a baseline where a user clears counters.
+ *
+ * All that a CPU counts is one record, a value of the array map xlb_cpus, which the daemon maps into its memory: a
+ * packet looks its CPU's record up once, where three maps of the kind "per CPU" were three lookups (measured: 2 ns of a
+ * packet's 25).
  */
 #ifndef XLB_STATS_H
 #define XLB_STATS_H
 
 #include <xlb/abi.h>
 
-/* Of one service (map xlb_svc_stats) or one server (map xlb_srv_stats). Bytes are the Ethernet header and the IP
+/* Of one service or one server. Bytes are the Ethernet header and the IP
  * packet as received, without padding. */
 struct xlb_stats {
 	__u64 packets_in; /* client to server */
@@ -31,6 +35,23 @@ struct xlb_stats {
 
 enum { XLB_CONNECT_SAMPLE = 16 };
 
+/* Tokens for packets that the program makes itself (answer.bpf.h). */
+struct xlb_limit {
+	__u64 jiffies; /* of the last refill */
+	__u64 tokens;
+};
+
+enum { XLB_REASON_SLOTS = 64 }; /* room for enum xlb_reason, a power of two */
+
+/* What one CPU counts; key: its number. */
+struct xlb_cpu {
+	__u64 reasons[XLB_REASON_SLOTS]; /* packets by enum xlb_reason */
+	struct xlb_limit answers __attribute__((aligned(XLB_LINE)));
+	struct xlb_stats services[XLB_MAX_SERVICES] __attribute__((aligned(XLB_LINE)));
+	struct xlb_stats servers[XLB_MAX_SERVERS];
+};
+
+_Static_assert(sizeof(struct xlb_cpu) % XLB_LINE == 0, "CPUs share no cache line");
 _Static_assert(sizeof(struct xlb_stats) == 2 * XLB_LINE, "counters are two cache lines, packets write the first");
 
 #endif

@@ -114,29 +114,28 @@ unsigned int fix_live(const struct fix *f)
 }
 
 /* All counters are 64 bits wide. */
-static struct xlb_stats read_stats(const struct bpf_map *map, uint32_t key)
+static void add_stats(struct xlb_stats *sum, const struct xlb_stats *one)
 {
-	enum { NR = sizeof(struct xlb_stats) / sizeof(uint64_t) };
-	int nr_cpus = libbpf_num_possible_cpus(), cpu, i;
-	static uint64_t values[MAX_CPUS][NR];
-	uint64_t sum[NR] = { 0 };
-	struct xlb_stats ret;
+	uint64_t *to = (uint64_t *)sum;
 
-	assert_in_range(nr_cpus, 1, MAX_CPUS);
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(map), &key, values), 0);
-	for (cpu = 0; cpu < nr_cpus; cpu++)
-		for (i = 0; i < NR; i++)
-			sum[i] += values[cpu][i];
-	memcpy(&ret, sum, sizeof(ret));
-	return ret;
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += ((const uint64_t *)one)[i];
 }
 
 struct xlb_stats fix_svc_stats(struct fix *f, uint32_t service)
 {
-	return read_stats(f->skel->maps.xlb_svc_stats, service);
+	struct xlb_stats sum = { 0 };
+
+	for (int cpu = 0; cpu < f->nr_cpus; cpu++)
+		add_stats(&sum, &f->cpus[cpu].services[service]);
+	return sum;
 }
 
 struct xlb_stats fix_srv_stats(struct fix *f, uint32_t server)
 {
-	return read_stats(f->skel->maps.xlb_srv_stats, server);
+	struct xlb_stats sum = { 0 };
+
+	for (int cpu = 0; cpu < f->nr_cpus; cpu++)
+		add_stats(&sum, &f->cpus[cpu].servers[server]);
+	return sum;
 }

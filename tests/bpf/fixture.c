@@ -43,6 +43,7 @@ static void map_all(struct fix *f)
 {
 	struct xlb_tables *t = &f->skel->bss->xlb_tables;
 
+	f->cpus = map_memory(f->skel->maps.xlb_cpus);
 	f->flows = map_memory(f->skel->maps.xlb_flows);
 	f->flows6 = map_memory(f->skel->maps.xlb_flows6);
 	f->control = &t->control;
@@ -66,6 +67,7 @@ static void map_all(struct fix *f)
 
 static void unmap_all(struct fix *f)
 {
+	munmap(f->cpus, map_bytes(f->skel->maps.xlb_cpus));
 	munmap(f->flows, map_bytes(f->skel->maps.xlb_flows));
 	munmap(f->flows6, map_bytes(f->skel->maps.xlb_flows6));
 }
@@ -318,6 +320,9 @@ static int setup(void **state, uint32_t nr_buckets, uint32_t answers)
 	f->skel->rodata->xlb_cfg_nr_buckets = nr_buckets;
 	f->skel->rodata->xlb_cfg_nr_buckets6 = nr_buckets;
 	f->skel->rodata->xlb_cfg_answers_per_s = answers;
+	f->nr_cpus = libbpf_num_possible_cpus();
+	assert_true(f->nr_cpus > 0);
+	bpf_map__set_max_entries(f->skel->maps.xlb_cpus, (uint32_t)f->nr_cpus);
 	bpf_map__set_max_entries(f->skel->maps.xlb_flows, nr_buckets);
 	bpf_map__set_max_entries(f->skel->maps.xlb_flows6, nr_buckets);
 	f->skel = kept_load(f->skel);
@@ -353,22 +358,12 @@ int fix_teardown(void **state)
 	return 0;
 }
 
-static void read_reasons(struct fix *f, uint64_t sums[XLB_R_MAX])
+static void read_reasons(const struct fix *f, uint64_t sums[XLB_R_MAX])
 {
-	int nr_cpus = libbpf_num_possible_cpus(), err;
-	uint64_t values[XLB_R_MAX * MAX_CPUS];
-	uint32_t keys[XLB_R_MAX], key, at, nr = XLB_R_MAX;
-
-	assert_in_range(nr_cpus, 1, MAX_CPUS);
-	assert_int_equal(bpf_map__max_entries(f->skel->maps.xlb_reasons), XLB_R_MAX);
-	err = bpf_map_lookup_batch(bpf_map__fd(f->skel->maps.xlb_reasons), NULL, &at, keys, values, &nr, NULL);
-	assert_true(err == 0 || err == -ENOENT); /* the latter when there is nothing after it */
-	assert_int_equal(nr, XLB_R_MAX);
-	for (key = 0; key < XLB_R_MAX; key++) {
-		sums[keys[key]] = 0;
-		for (int cpu = 0; cpu < nr_cpus; cpu++)
-			sums[keys[key]] += values[(uint32_t)nr_cpus * key + (uint32_t)cpu];
-	}
+	memset(sums, 0, XLB_R_MAX * sizeof(*sums));
+	for (int cpu = 0; cpu < f->nr_cpus; cpu++)
+		for (int reason = 0; reason < XLB_R_MAX; reason++)
+			sums[reason] += f->cpus[cpu].reasons[reason];
 }
 
 static const char *reason_name(enum xlb_reason reason)

@@ -29,7 +29,6 @@
 #define IP4(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
 enum {
-	MAX_CPUS = 1024, /* that a test reads counters of */
 	VIP_PORT = 8080,
 	DNS_PORT = 53,
 	SERVER_PORT = 30808,
@@ -64,6 +63,8 @@ struct fix {
 	struct xlb_service *services;
 	struct xlb_backend *backends;
 	struct xlb_ring *ring;
+	struct xlb_cpu *cpus; /* nr_cpus of them */
+	int nr_cpus;
 	struct xlb_stick_conf *stick_confs;
 	struct xlb_policy *policies;
 	struct xlb_rule *rules;

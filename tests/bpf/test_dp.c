@@ -54,9 +54,9 @@ static void in_killed_child(void (*fn)(void))
 
 static void dp_open__nothing_there__everything_pinned(void **state)
 {
-	static const char *const pins[] = { "prog",	   "xlb_tables", "xlb_flows",	  "xlb_flows6",
-					    "xlb_reasons", "xlb_limits", "xlb_svc_stats", "xlb_srv_stats",
-					    "xlb_sticks",  "xlb_frags",	 "xlb_ports",	  "xlb_meta" };
+	static const char *const pins[] = { "prog",	 "xlb_tables",	    "xlb_flows",  "xlb_flows6",
+					    "xlb_cpus",	 "xlb_policy_nets", "xlb_sticks", "xlb_frags",
+					    "xlb_ports", "xlb_meta" };
 	struct dp *dp = open_dp();
 	struct dp_usage usage;
 	struct image *img;
@@ -228,10 +228,10 @@ static void dp_open__start_that_did_not_finish__made_afresh(void **state)
 	(void)state;
 	dp_close(open_dp());
 	remove_pin("xlb_meta");
-	remove_pin("xlb_limits");
+	remove_pin("xlb_cpus");
 	dp = open_dp();
 	assert_false(dp_was_adopted(dp));
-	assert_true(pin_exists("xlb_limits"));
+	assert_true(pin_exists("xlb_cpus"));
 	assert_int_equal(dp_attach(dp, "va", ATTACH_NATIVE, &scene_diags), 0);
 	dp_close(dp);
 	remove_pin("xlb_meta");

@@ -192,15 +192,12 @@ static void dp_apply__number_means_another_server__counters_from_zero(void **sta
 {
 	struct dp *dp = open_dp();
 	struct image *a = make_image(1, 0x02, 1), *b = make_image(1, 0x02, 1);
-	struct xlb_stats *percpu = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*percpu)), sum;
-	uint32_t key = 1;
+	struct xlb_stats sum;
 
 	(void)state;
 	assert_int_equal(apply(dp, NULL, a), 0);
-	percpu[0].packets_in = 40;
-	percpu[libbpf_num_possible_cpus() - 1].connections += 2;
-	assert_int_equal(bpf_map_update_elem(dp->map_fd[DP_MAP_srv_stats], &key, percpu, 0), 0);
-	assert_int_equal(bpf_map_update_elem(dp->map_fd[DP_MAP_svc_stats], &key, percpu, 0), 0);
+	dp->cpus[0].servers[1].packets_in = dp->cpus[0].services[1].packets_in = 40;
+	dp->cpus[dp->nr_cpus - 1].servers[1].connections += 2;
 	b->servers[1].dmac[5] = 7;
 	assert_int_equal(apply(dp, a, b), 0);
 	assert_int_equal(dp_read_server_stats(dp, 1, &sum), 0);
@@ -212,7 +209,6 @@ static void dp_apply__number_means_another_server__counters_from_zero(void **sta
 	assert_int_equal(sum.packets_in + sum.connections, 0);
 	assert_int_equal(dp_read_service_stats(dp, 1, &sum), 0);
 	assert_int_equal(sum.packets_in, 40);
-	free(percpu);
 	image_free(a);
 	image_free(b);
 	dp_close(dp);
@@ -221,17 +217,14 @@ static void dp_apply__number_means_another_server__counters_from_zero(void **sta
 static void dp_read_reasons__all_cpus__summed(void **state)
 {
 	struct dp *dp = open_dp();
-	uint64_t *percpu = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*percpu)), sums[XLB_R_MAX];
-	uint32_t key = XLB_R_REQUEST;
+	uint64_t sums[XLB_R_MAX];
 
 	(void)state;
-	for (int i = 0; i < libbpf_num_possible_cpus(); i++)
-		percpu[i] = 10;
-	assert_int_equal(bpf_map_update_elem(dp->map_fd[DP_MAP_reasons], &key, percpu, 0), 0);
+	for (int i = 0; i < dp->nr_cpus; i++)
+		dp->cpus[i].reasons[XLB_R_REQUEST] = 10;
 	assert_int_equal(dp_read_reasons(dp, sums), 0);
 	assert_int_equal(sums[XLB_R_REQUEST], 10 * libbpf_num_possible_cpus());
 	assert_int_equal(sums[XLB_R_REPLY], 0);
-	free(percpu);
 	dp_close(dp);
 }
 

@@ -21,7 +21,7 @@ static void prime_tokens(struct test *t)
 	unsigned int i;
 
 	t->model.answers = 50;
-	*t->prog.limits = (struct prog_tokens){ .jiffies = t->prog.jiffies, .tokens = 50 };
+	*t->prog.limits = (struct xlb_limit){ .jiffies = t->prog.jiffies, .tokens = 50 };
 	for (i = 0; i < M_SERVICES; i++) {
 		t->model.rate[i] = 50;
 		t->prog.rates[i] = (struct prog_tokens){ .jiffies = t->prog.jiffies, .tokens = 50 };
@@ -40,7 +40,7 @@ void test_read_clock(struct test *t)
 	};
 	static struct frame in, out;
 
-	*t->prog.limits = (struct prog_tokens){ 0 };
+	*t->prog.limits = (struct xlb_limit){ 0 };
 	memcpy(in.data, ping, sizeof(ping));
 	in.len = sizeof(ping);
 	if (prog_run(&t->prog, &in, &out) == M_TX)

@@ -41,7 +41,8 @@ struct prog {
 	struct xlb_busy *busy;
 	__u64 *reasons;
 	struct xlb_stats *svc_stats, *srv_stats;
-	struct prog_tokens *limits, *rates;
+	struct xlb_limit *limits;
+	struct prog_tokens *rates;
 	void *hops; /* what the routing table said of clients lately */
 	size_t hops_len;
 	int frags_fd, stick_fd[4]; /* stick tables 1 to 3 */

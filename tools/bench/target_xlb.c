@@ -3,6 +3,7 @@
  * Loads the real program, as it is embedded in the daemon, and writes the scene straight into its tables, without
  * daemon, pins or configuration: one address, one bind, one backend, NR_SERVERS servers.
  */
+#include "counts.h"
 #include "target.h"
 
 #include <arpa/inet.h>
@@ -93,6 +94,7 @@ static int xlb_open(const struct scene *scene, uint32_t flows, void **ret_self, 
 	memcpy((void *)skel->rodata->xlb_cfg_secrets, secrets, sizeof(secrets));
 	skel->rodata->xlb_cfg_nr_buckets = nr_buckets(flows);
 	skel->rodata->xlb_cfg_stores_in_order = true;
+	bpf_map__set_max_entries(skel->maps.xlb_cpus, (uint32_t)libbpf_num_possible_cpus());
 	bpf_map__set_max_entries(skel->maps.xlb_flows, nr_buckets(flows));
 	err = xlb_bpf__load(skel);
 	if (!err) {
@@ -118,7 +120,7 @@ static int xlb_counts(void *self, struct target_counts *ret)
 	};
 	struct xlb_bpf *skel = self;
 	uint64_t n[XLB_R_MAX];
-	int err = sum_percpu(bpf_map__fd(skel->maps.xlb_reasons), XLB_R_MAX, n);
+	int err = sum_reasons(bpf_map__fd(skel->maps.xlb_cpus), n);
 
 	if (err)
 		return err;

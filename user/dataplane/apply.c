@@ -32,13 +32,16 @@ struct apply {
 	size_t nr_moves;
 };
 
-static void clear_percpu(const struct dp *dp, enum dp_map map, uint32_t id, size_t value_size)
+static void clear_service_stats(struct dp *dp, size_t id)
 {
-	void *zeros = calloc((size_t)dp->nr_cpus, value_size);
+	for (int cpu = 0; cpu < dp->nr_cpus; cpu++)
+		memset(&dp->cpus[cpu].services[id], 0, sizeof(dp->cpus[cpu].services[id]));
+}
 
-	if (zeros)
-		(void)bpf_map_update_elem(dp->map_fd[map], &id, zeros, BPF_ANY);
-	free(zeros);
+static void clear_server_stats(struct dp *dp, size_t id)
+{
+	for (int cpu = 0; cpu < dp->nr_cpus; cpu++)
+		memset(&dp->cpus[cpu].servers[id], 0, sizeof(dp->cpus[cpu].servers[id]));
 }
 
 static void do_busy(struct apply *a, size_t index)
@@ -83,11 +86,8 @@ static uint32_t number_before(const struct apply *a, uint64_t identity)
 /* Counters are of the name: a server that moves takes them along to its new number. */
 static void carry_counters(const struct apply *a, uint32_t from, uint32_t to)
 {
-	struct xlb_stats *percpu = calloc((size_t)a->dp->nr_cpus, sizeof(*percpu));
-
-	if (percpu && !bpf_map_lookup_elem(a->dp->map_fd[DP_MAP_srv_stats], &from, percpu))
-		(void)bpf_map_update_elem(a->dp->map_fd[DP_MAP_srv_stats], &to, percpu, BPF_ANY);
-	free(percpu);
+	for (int cpu = 0; cpu < a->dp->nr_cpus; cpu++)
+		a->dp->cpus[cpu].servers[to] = a->dp->cpus[cpu].servers[from];
 }
 
 static bool is_other_server(const struct apply *a, size_t id)
@@ -114,7 +114,7 @@ static void prepare_server(struct apply *a, size_t id)
 	uint32_t before = number_before(a, a->to->servers[id].identity);
 
 	if (is_other_server(a, id))
-		clear_percpu(a->dp, DP_MAP_srv_stats, (uint32_t)id, sizeof(struct xlb_stats));
+		clear_server_stats(a->dp, id);
 	if (!before)
 		return;
 	carry_counters(a, before, (uint32_t)id);
@@ -131,7 +131,7 @@ static void do_server(struct apply *a, size_t id)
 static void prepare_service(struct apply *a, size_t id)
 {
 	if (is_other_service(a, id))
-		clear_percpu(a->dp, DP_MAP_svc_stats, (uint32_t)id, sizeof(struct xlb_stats));
+		clear_service_stats(a->dp, id);
 }
 
 static void do_service(struct apply *a, size_t id)

@@ -110,53 +110,38 @@ bool dp_was_adopted(const struct dp *dp)
 	return dp->adopted;
 }
 
-/* Adds up the CPUs' records of 'nr' words each. */
-static int read_percpu(const struct dp *dp, enum dp_map map, uint32_t key, uint64_t *ret, size_t nr)
-{
-	uint64_t *values = calloc((size_t)dp->nr_cpus, nr * sizeof(*values));
-	int err = 0;
-
-	if (!values)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(dp->map_fd[map], &key, values)) {
-		err = -errno;
-	} else {
-		memset(ret, 0, nr * sizeof(*ret));
-		for (size_t cpu = 0; cpu < (size_t)dp->nr_cpus; cpu++)
-			for (size_t i = 0; i < nr; i++)
-				ret[i] += values[cpu * nr + i];
-	}
-	free(values);
-	return err;
-}
-
 int dp_read_reasons(struct dp *dp, uint64_t ret[XLB_R_MAX])
 {
-	for (uint32_t reason = 0; reason < XLB_R_MAX; reason++) {
-		int err = read_percpu(dp, DP_MAP_reasons, reason, &ret[reason], 1);
-
-		if (err)
-			return err;
-	}
+	memset(ret, 0, XLB_R_MAX * sizeof(*ret));
+	for (int cpu = 0; cpu < dp->nr_cpus; cpu++)
+		for (int reason = 0; reason < XLB_R_MAX; reason++)
+			ret[reason] += counter_read(&dp->cpus[cpu].reasons[reason]);
 	return 0;
 }
 
-static int read_stats(const struct dp *dp, enum dp_map map, uint16_t id, struct xlb_stats *ret)
+/* All counters are 64 bits wide. */
+static void add_stats(struct xlb_stats *sum, const struct xlb_stats *one)
 {
-	uint64_t words[sizeof(*ret) / sizeof(uint64_t)];
-	int err = read_percpu(dp, map, id, words, sizeof(words) / sizeof(words[0]));
+	uint64_t words[sizeof(*sum) / sizeof(uint64_t)];
 
-	if (!err)
-		memcpy(ret, words, sizeof(*ret));
-	return err;
+	memcpy(words, sum, sizeof(words));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		words[i] += counter_read((const __u64 *)one + i);
+	memcpy(sum, words, sizeof(words));
 }
 
 int dp_read_service_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret)
 {
-	return read_stats(dp, DP_MAP_svc_stats, id, ret);
+	memset(ret, 0, sizeof(*ret));
+	for (int cpu = 0; cpu < dp->nr_cpus; cpu++)
+		add_stats(ret, &dp->cpus[cpu].services[id % XLB_MAX_SERVICES]);
+	return 0;
 }
 
 int dp_read_server_stats(struct dp *dp, uint16_t id, struct xlb_stats *ret)
 {
-	return read_stats(dp, DP_MAP_srv_stats, id, ret);
+	memset(ret, 0, sizeof(*ret));
+	for (int cpu = 0; cpu < dp->nr_cpus; cpu++)
+		add_stats(ret, &dp->cpus[cpu].servers[id % XLB_MAX_SERVERS]);
+	return 0;
 }

@@ -18,11 +18,8 @@ struct xlb_bpf;
 #define DP_MAPS(MAPPED, PLAIN)                                                                                         \
 	MAPPED(tables, struct xlb_tables)                                                                              \
 	MAPPED(flows, struct xlb_bucket4)                                                                              \
+	MAPPED(cpus, struct xlb_cpu)                                                                                   \
 	MAPPED(flows6, struct xlb_bucket6)                                                                             \
-	PLAIN(reasons)                                                                                                 \
-	PLAIN(svc_stats)                                                                                               \
-	PLAIN(srv_stats)                                                                                               \
-	PLAIN(limits)                                                                                                  \
 	PLAIN(frags)                                                                                                   \
 	PLAIN(sticks)                                                                                                  \
 	PLAIN(policy_nets)                                                                                             \
@@ -351,6 +348,12 @@ static inline bool vip_is(const struct xlb_vip *a, const struct xlb_vip *b)
 struct xlb_vip *table_vip_find(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
 int table_vip_put(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
 void table_vip_del(struct xlb_vip_bucket *table, const __u64 *secrets, const struct xlb_vip *vip);
+
+/* A counter that the program goes on to count. */
+static inline uint64_t counter_read(const __u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
 
 /*
  * Stores a record of whole 64-bit words, word 0 last, so that a packet that finds word 0 finds the rest. Words that

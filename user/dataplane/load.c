@@ -109,7 +109,9 @@ static int open_object(struct dp *dp)
 	if (!dp->skel)
 		return -errno;
 	set_constants(dp);
-	err = bpf_map__set_max_entries(dp->skel->maps.xlb_flows, dp->meta.nr_buckets);
+	err = bpf_map__set_max_entries(dp->skel->maps.xlb_cpus, (uint32_t)dp->nr_cpus);
+	if (!err)
+		err = bpf_map__set_max_entries(dp->skel->maps.xlb_flows, dp->meta.nr_buckets);
 	return err ? err : bpf_map__set_max_entries(dp->skel->maps.xlb_flows6, dp->meta.nr_buckets6);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* See table.h. */
+#include "../counts.h"
 #include "table.h"
 
 #include <arpa/inet.h>
@@ -163,6 +164,7 @@ static void size_tables(struct loaded *l, const struct way *w)
 	}
 	l->skel->rodata->xlb_cfg_nr_buckets = buckets;
 	l->skel->rodata->xlb_cfg_nr_buckets6 = buckets6;
+	bpf_map__set_max_entries(l->skel->maps.xlb_cpus, (uint32_t)libbpf_num_possible_cpus());
 	bpf_map__set_max_entries(l->skel->maps.xlb_flows, buckets);
 	bpf_map__set_max_entries(l->skel->maps.xlb_flows6, buckets6);
 	l->nr_slots = buckets * XLB_BUCKET_LINES * XLB_FLOW4_WAYS;
@@ -222,16 +224,12 @@ void way_establish(struct loaded *l)
 uint64_t way_sent(const struct loaded *l)
 {
 	static const uint32_t sent[] = { XLB_R_REQUEST, XLB_R_NEW_FLOW, XLB_R_STATELESS, XLB_R_NOT_RECORDED };
-	int nr_cpus = libbpf_num_possible_cpus();
-	uint64_t *values = calloc((size_t)nr_cpus, sizeof(*values)), sum = 0;
+	uint64_t reasons[XLB_R_MAX] = { 0 }, sum = 0;
 
-	for (size_t i = 0; values && i < sizeof(sent) / sizeof(sent[0]); i++) {
-		if (bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.xlb_reasons), &sent[i], values))
-			continue;
-		for (int cpu = 0; cpu < nr_cpus; cpu++)
-			sum += values[cpu];
-	}
-	free(values);
+	if (sum_reasons(bpf_map__fd(l->skel->maps.xlb_cpus), reasons))
+		return 0;
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+		sum += reasons[sent[i]];
 	return sum;
 }
 
