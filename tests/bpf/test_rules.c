@@ -503,6 +503,28 @@ static void gpc0__set_by_command__bans(void **state)
 	assert_string_equal(syn_of("10.1.0.1-1002>10.9.0.1-80"), "d");
 }
 
+/* One acl asked twice, before and after what changes it. */
+static void counter__changes_between_two_rules__asked_anew(void **state)
+{
+	(void)state;
+	play_text("frontend f\n bind 10.9.0.1:80\n stick-table type ip size 1k store conn_cnt\n"
+		  " acl unseen src_conn_cnt lt 1\n tcp-request connection track-sc0 src if unseen\n"
+		  " use_backend a if unseen\n default_backend d\n");
+	assert_string_equal(syn_of("10.1.0.1-1000>10.9.0.1-80"), "d");
+	assert_int_equal(entry_of("f", "10.1.0.1").conn_cnt, 1);
+}
+
+static void gpc0__of_a_destination__counted_there(void **state)
+{
+	(void)state;
+	play_text("frontend f\n bind 10.9.0.1:80\n stick-table type ip size 1k store gpc0\n"
+		  " tcp-request connection track-sc1 dst\n tcp-request connection sc-inc-gpc0(1)\n"
+		  " use_backend a if { sc1_get_gpc0 gt 1 }\n default_backend d\n");
+	assert_string_equal(syn_of("10.1.0.1-1000>10.9.0.1-80"), "d");
+	assert_string_equal(syn_of("10.1.0.2-1000>10.9.0.1-80"), "a");
+	assert_int_equal(entry_of("f", "10.9.0.1").gpc0, 2);
+}
+
 /* --- changes ------------------------------------------------------------------------------------------------------ */
 
 static void acl__edited__in_force_under_another_number(void **state)
@@ -618,6 +640,8 @@ int main(void)
 		PLAY(track__table_of_ipv6__has_ipv4_clients_mapped),
 		PLAY(rate__of_a_source__limits_it_alone),
 		PLAY(gpc0__set_by_command__bans),
+		PLAY(counter__changes_between_two_rules__asked_anew),
+		PLAY(gpc0__of_a_destination__counted_there),
 		PLAY(acl__edited__in_force_under_another_number),
 		PLAY(same_rules_of_two_frontends__one_policy),
 		PLAY(routes__by_servers_left__follow_their_state),

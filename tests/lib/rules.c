@@ -121,7 +121,9 @@ unsigned int rules_pick(unsigned int n)
 
 static void random_test(struct buf *out)
 {
-	switch (rules_pick(7)) {
+	static const char *const compare[] = { "gt", "ge", "eq", "le", "lt" };
+
+	switch (rules_pick(8)) {
 	case 0:
 		buf_printf(out, "src 10.%u.0.0/%u 10.%u.%u.0/24", rules_pick(4), 8 + rules_pick(10), rules_pick(4),
 			   rules_pick(4));
@@ -136,10 +138,13 @@ static void random_test(struct buf *out)
 		buf_printf(out, "src_port %s %u", rules_pick(2) ? "gt" : "le", rules_pick(20));
 		break;
 	case 4:
-		buf_printf(out, "sc%u_conn_cnt gt %u", rules_pick(2), rules_pick(4));
+		buf_printf(out, "sc%u_conn_cnt %s %u", rules_pick(2), compare[rules_pick(5)], rules_pick(4));
 		break;
 	case 5:
-		buf_printf(out, "src_get_gpc0 ge %u", rules_pick(3));
+		buf_printf(out, "src_get_gpc0 %s %u", compare[rules_pick(5)], rules_pick(3));
+		break;
+	case 6:
+		buf_printf(out, "sc%u_get_gpc0 %s %u", rules_pick(2), compare[rules_pick(5)], rules_pick(3));
 		break;
 	default:
 		buf_puts(out, rules_pick(2) ? "always_true" : "always_false");
@@ -168,8 +173,8 @@ static void random_cond(struct buf *out)
 
 void rules_random(struct buf *out, const char *binds)
 {
-	static const char *const actions[] = { "accept",	"reject",	 "silent-drop",
-					       "track-sc0 src", "track-sc1 dst", "sc-inc-gpc0(0)" };
+	static const char *const actions[] = { "accept",	"reject",	  "silent-drop",   "track-sc0 src",
+					       "track-sc1 dst", "sc-inc-gpc0(0)", "sc-inc-gpc0(1)" };
 	unsigned int nr = 1 + rules_pick(8);
 
 	buf_printf(out, "frontend f\n%s stick-table type ip size 1k store conn_cnt,gpc0\n default_backend d\n", binds);
@@ -183,7 +188,7 @@ void rules_random(struct buf *out, const char *binds)
 			buf_printf(out, " use_backend %c", "abc"[rules_pick(3)]);
 		else
 			buf_printf(out, " tcp-request %s %s", rules_pick(3) ? "connection" : "session",
-				   actions[rules_pick(6)]);
+				   actions[rules_pick(7)]);
 		random_cond(out);
 	}
 }
