@@ -139,12 +139,37 @@ static __always_inline bool flow_is(void *f, const __be32 *saddr, const __be32 *
 	       addr_same(flow_vip(f, v6), daddr, v6);
 }
 
+/*
+ * Is 'f' the live entry of the identity that peer_key() put into 'key'? Under the key itself another flow may lie by
+ * now: one entry of a flow can outlive the other, and the client come back to another server.
+ */
+static __always_inline bool is_peer(void *f, const struct xlb_entry *key, bool v6)
+{
+	struct xlb_flow_body *b = flow_body(f, v6);
+
+	if (b->server != key->b.server || b->sport != key->b.sport || b->proto != key->b.proto)
+		return false;
+	return READ_ONCE(b->word) & XLB_F_LIVE && flow_kind(b) == key->b.kind &&
+	       flow_ports(f, v6) == *(const __u32 *)&key->cport && addr_same(flow_client(f), key->client, v6) &&
+	       addr_same(flow_vip(f, v6), key->vip, v6);
+}
+
 /* --- find --------------------------------------------------------------------------------------------------------- */
 
-/* Number of the live entry of a key, or XLB_NO_SLOT; looks at all slots that hold entries of the key's home. */
-static __always_inline __u32 find_all(const struct xlb_entry *key, __u64 hash, bool v6)
+/* Is 'f' the live entry of the key; with 'peer', the one that peer_key() described? */
+static __always_inline bool entry_is(void *f, const struct xlb_entry *key, bool peer, bool v6)
 {
-	__u32 bucket = bucket_of(hash, v6), home = xlb_flow_home(hash), homes0, homes1 = 0, word, i;
+	__u32 word;
+
+	if (peer)
+		return is_peer(f, key, v6);
+	return flow_is(f, key->saddr, key->daddr, key->ports, key->b.proto, v6, &word);
+}
+
+/* Number of the live entry of a key, or XLB_NO_SLOT; looks at all slots that hold entries of the key's home. */
+static __always_inline __u32 find_all(const struct xlb_entry *key, __u64 hash, bool peer, bool v6)
+{
+	__u32 bucket = bucket_of(hash, v6), home = xlb_flow_home(hash), homes0, homes1 = 0, i;
 	void *b = bucket_at(bucket, v6);
 
 	if (!b)
@@ -156,8 +181,7 @@ static __always_inline __u32 find_all(const struct xlb_entry *key, __u64 hash, b
 	for (i = 0; i < XLB_BUCKET_LINES * XLB_FLOW4_WAYS; i++) {
 		if (!((homes0 | homes1) >> i / 2))
 			break;
-		if ((i & 1 ? homes1 : homes0) >> i / 2 & 1 && flow_is(slot_in(b, home + i / 2, i, v6), key->saddr,
-								      key->daddr, key->ports, key->b.proto, v6, &word))
+		if ((i & 1 ? homes1 : homes0) >> i / 2 & 1 && entry_is(slot_in(b, home + i / 2, i, v6), key, peer, v6))
 			return slot_number(bucket, home + i / 2, i, v6);
 	}
 	return XLB_NO_SLOT;
@@ -165,12 +189,12 @@ static __always_inline __u32 find_all(const struct xlb_entry *key, __u64 hash, b
 
 __noinline __u32 xlb_find4(struct xlb_entry *key, __u64 hash)
 {
-	return key ? find_all(key, hash, false) : XLB_NO_SLOT;
+	return key ? find_all(key, hash, false, false) : XLB_NO_SLOT;
 }
 
 __noinline __u32 xlb_find6(struct xlb_entry *key, __u64 hash)
 {
-	return key ? find_all(key, hash, true) : XLB_NO_SLOT;
+	return key ? find_all(key, hash, false, true) : XLB_NO_SLOT;
 }
 
 static __always_inline __u32 flow_find(struct xlb_entry *key, __u64 hash, bool v6)
@@ -214,6 +238,7 @@ static __always_inline bool peer_key(void *f, struct xlb_entry *key, bool v6)
 	*(__u32 *)&key->cport = ports;
 	addr_copy(key->client, flow_client(f), v6);
 	addr_copy(key->vip, flow_vip(f, v6), v6);
+	key->b.kind = flow_kind(b) == XLB_FLOW_REPLY ? XLB_FLOW_REQUEST : XLB_FLOW_REPLY;
 	if (flow_kind(b) == XLB_FLOW_REPLY) {
 		addr_copy(key->saddr, flow_client(f), v6);
 		addr_copy(key->daddr, flow_vip(f, v6), v6);
@@ -229,27 +254,14 @@ static __always_inline bool peer_key(void *f, struct xlb_entry *key, bool v6)
 	return true;
 }
 
-/*
- * Is entry 'f' the one that peer_key() described? Under the same key another flow may lie by now: one entry of a flow
- * can outlive the other, and the client come back to another server.
- */
-static __always_inline bool is_peer(void *f, const struct xlb_entry *key, bool v6)
-{
-	return f && flow_body(f, v6)->server == key->b.server && flow_body(f, v6)->sport == key->b.sport &&
-	       flow_ports(f, v6) == *(const __u32 *)&key->cport && addr_same(flow_client(f), key->client, v6) &&
-	       addr_same(flow_vip(f, v6), key->vip, v6);
-}
-
 static __always_inline __u32 peer_find(__u32 slot, bool v6)
 {
 	struct xlb_scratch *s = scratch();
 	void *f = flow_at(slot, v6);
-	__u32 found;
 
 	if (!s || !f || !peer_key(f, &s->peer, v6))
 		return XLB_NO_SLOT;
-	found = find_all(&s->peer, key_hash(&s->peer, v6), v6);
-	return is_peer(flow_at(found, v6), &s->peer, v6) ? found : XLB_NO_SLOT;
+	return find_all(&s->peer, key_hash(&s->peer, v6), true, v6);
 }
 
 /* Number of the other entry of the flow that entry 'slot' belongs to, or XLB_NO_SLOT. */

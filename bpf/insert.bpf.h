@@ -18,6 +18,12 @@ enum {
 	INSERT_ENDING = -16, /* this and below: as EXISTS, but it is ending or half open, idle for -16 - value ticks */
 };
 
+/* How an entry may be inserted. */
+enum {
+	INSERT_STEAL = 1,  /* an entry of the same key that is ending or half open is replaced */
+	INSERT_SOUGHT = 2, /* the last flow_seek() was for its key and found none */
+};
+
 /* --- who makes room ----------------------------------------------------------------------------------------------- */
 
 /*
@@ -102,19 +108,30 @@ static __always_inline __u64 larger(__u64 a, __u64 b)
 
 /* --- the lock ----------------------------------------------------------------------------------------------------- */
 
+static __always_inline struct xlb_lock *lock_of(__u64 hash, bool v6)
+{
+	return XLB_IN(locks, bucket_of(hash, v6) % XLB_NR_LOCKS);
+}
+
+/* Takes the lock if nobody has taken it since its sequence number was 'seq'. */
+static __always_inline bool lock_take_from(struct xlb_lock *l, __u32 seq)
+{
+	return !(seq & 1) && __sync_val_compare_and_swap(&l->seq, seq, seq + 1) == seq;
+}
+
 static __always_inline bool lock_take(struct xlb_lock *l)
 {
 	int i;
 
 	for (i = 0; i < LOCK_TRIES; i++)
-		if (!READ_ONCE(l->taken) && !__sync_val_compare_and_swap(&l->taken, 0, 1))
+		if (lock_take_from(l, READ_ONCE(l->seq)))
 			return true;
 	return false;
 }
 
 static __always_inline void lock_release(struct xlb_lock *l)
 {
-	publish(&l->taken, 0);
+	publish(&l->seq, l->seq + 1);
 }
 
 /* --- where an entry goes ------------------------------------------------------------------------------------------ */
@@ -169,11 +186,6 @@ static __always_inline __s64 far_victim(__u32 bucket, __u32 now, __u32 turn, boo
 	}
 	value = READ_ONCE(s->victim);
 	return value ? first + ((__u32)value ^ turn) : (__s64)INSERT_FULL;
-}
-
-static __always_inline struct xlb_lock *lock_of(__u64 hash, bool v6)
-{
-	return XLB_IN(locks, bucket_of(hash, v6) % XLB_NR_LOCKS);
 }
 
 /* The free slot nearest to home but for those near it, or else the most dispensable one, or INSERT_FULL. */
@@ -270,23 +282,38 @@ static __always_inline void insert_write(struct xlb_scratch *s, void *b, __u32 s
 	flow_body(slot_in(b, home, way, v6), v6)->homes |= 1u << ((line - home) & LINE_MASK);
 }
 
-static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal, bool v6)
+/*
+ * Looks for an entry that flow_insert() may be asked to make afterwards, with INSERT_SOUGHT: it need not look again, if
+ * nobody has inserted under this lock since.
+ */
+static __always_inline __u32 flow_seek(struct xlb_scratch *s, struct xlb_entry *key, __u64 hash, bool v6)
 {
-	__u32 bucket = bucket_of(hash, v6), home = xlb_flow_home(hash), now = e->b.seen >> 8, found;
-	void *b = bucket_at(bucket, v6);
+	s->sought = READ_ONCE(lock_of(hash, v6)->seq);
+	if (!xlb_cfg_stores_in_order) /* nor loads, then: what is read below may be older than the number */
+		s->sought = 1;
+	barrier();
+	return home_is_empty(hash, v6) ? XLB_NO_SLOT : flow_find(key, hash, v6);
+}
+
+static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, __u32 how, bool v6)
+{
+	__u32 home = xlb_flow_home(hash), now = e->b.seen >> 8, found = XLB_NO_SLOT;
+	void *b = bucket_at(bucket_of(hash, v6), v6);
 	struct xlb_lock *lock = lock_of(hash, v6);
 	struct xlb_scratch *s = scratch();
 	__s64 slot;
 
 	if (!b || !s)
 		return INSERT_FULL;
-	if (!lock_take(lock))
-		return INSERT_BUSY;
-	found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, v6);
+	if (!(how & INSERT_SOUGHT) || !lock_take_from(lock, s->sought)) {
+		if (!lock_take(lock))
+			return INSERT_BUSY;
+		found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, false, v6);
+	}
 	if (found == XLB_NO_SLOT)
 		slot = insert_any_slot(b, hash, now, v6);
 	else
-		slot = insert_over(found, e, now, steal, v6);
+		slot = insert_over(found, e, now, how & INSERT_STEAL, v6);
 	if (slot >= 0)
 		insert_write(s, b, slot, e, home, v6);
 	lock_release(lock);
@@ -295,22 +322,21 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, bool steal,
 
 /*
  * Inserts 'e' under its key, whose hash is given (home, homes and version are the table's own; e->b.seen is the
- * present). Returns the entry's number or an INSERT_* result. With 'steal' an entry of the same key that is ending or
- * half open is replaced.
+ * present). 'how': INSERT_* bits. Returns the entry's number or an INSERT_* result.
  */
-__noinline long xlb_insert4(struct xlb_entry *e, __u64 hash, __u32 steal)
+__noinline long xlb_insert4(struct xlb_entry *e, __u64 hash, __u32 how)
 {
-	return e ? insert(e, hash, steal, false) : INSERT_FULL;
+	return e ? insert(e, hash, how, false) : INSERT_FULL;
 }
 
-__noinline long xlb_insert6(struct xlb_entry *e, __u64 hash, __u32 steal)
+__noinline long xlb_insert6(struct xlb_entry *e, __u64 hash, __u32 how)
 {
-	return e ? insert(e, hash, steal, true) : INSERT_FULL;
+	return e ? insert(e, hash, how, true) : INSERT_FULL;
 }
 
-static __always_inline long flow_insert(struct xlb_entry *e, __u64 hash, bool steal, bool v6)
+static __always_inline long flow_insert(struct xlb_entry *e, __u64 hash, __u32 how, bool v6)
 {
-	return v6 ? xlb_insert6(e, hash, steal) : xlb_insert4(e, hash, steal);
+	return v6 ? xlb_insert6(e, hash, how) : xlb_insert4(e, hash, how);
 }
 
 #endif

@@ -58,7 +58,9 @@ struct xlb_scratch {
 	struct xlb_entry peer; /* of flowtab.bpf.h and insert.bpf.h alone */
 	__u64 victim;	       /* of insert.bpf.h: how dispensable << 32 | slot */
 	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
+	__u32 sought;	       /* the same: the lock's sequence number when flow_seek() looked */
 	__u32 next_option;     /* of options.bpf.h alone */
+	__u32 pad;
 	struct xlb_best best;
 	struct xlb_policy_run policy;
 	struct xlb_frag_key frag_key;

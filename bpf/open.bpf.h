@@ -145,7 +145,7 @@ static __always_inline long claim_one(struct xlb_entry *e, __u32 port, __u32 ste
 	if (!steal && port_is_busy(port, e->b.proto))
 		return INSERT_EXISTS;
 	set_port(e, port);
-	return flow_insert(e, key_hash(e, v6), steal, v6);
+	return flow_insert(e, key_hash(e, v6), steal ? INSERT_STEAL : 0, v6);
 }
 
 /* Inserts reply entry 'e' under one source port. Global functions: the search calls them over and over. */
@@ -202,15 +202,14 @@ __noinline long xlb_claim_port6(struct xlb_entry *e, __u32 start, __u32 lo, __u3
 
 static __always_inline void end_orphan(struct xlb_scratch *s, bool v6)
 {
-	__u64 hash = key_hash(&s->peer, v6);
-	void *f = flow_at(v6 ? xlb_find6(&s->peer, hash) : xlb_find4(&s->peer, hash), v6);
+	void *f = flow_at(find_all(&s->peer, key_hash(&s->peer, v6), true, v6), v6);
 
 	s->orphan = 0;
-	if (is_peer(f, &s->peer, v6))
+	if (f)
 		entry_end(flow_body(f, v6), v6);
 }
 
-/* Ends the entry of key s->peer: the rest of a flow of which one entry was pushed out. Always 0. */
+/* Ends the entry that s->peer describes: the rest of a flow of which one entry was pushed out. Always 0. */
 __noinline int xlb_end_orphan4(struct xdp_md *ctx)
 {
 	struct xlb_scratch *s = scratch();
@@ -290,11 +289,11 @@ static __always_inline long insert_reply(struct xlb_pkt *pkt, struct xlb_scratch
 	long ret;
 
 	if (srv->mode != XLB_MODE_FULLNAT)
-		return flow_insert(&s->reply, key_hash(&s->reply, v6), true, v6);
+		return flow_insert(&s->reply, key_hash(&s->reply, v6), INSERT_STEAL, v6);
 	start = port_start(pkt, pkt->server, nr);
 	if (nr && !port_is_busy(srv->pool_lo + start, pkt->proto)) {
 		set_port(&s->reply, srv->pool_lo + start);
-		ret = flow_insert(&s->reply, key_hash(&s->reply, v6), false, v6);
+		ret = flow_insert(&s->reply, key_hash(&s->reply, v6), 0, v6);
 		if (ret >= 0 || ret == INSERT_BUSY)
 			return ret;
 	}
@@ -326,7 +325,7 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 		s->request.b.sport = s->reply.b.sport;
 		flow_settle(ctx, s, v6);
 	}
-	slot = flow_insert(&s->request, pkt->hash, false, v6);
+	slot = flow_insert(&s->request, pkt->hash, pkt->sought ? INSERT_SOUGHT : 0, v6);
 	if (slot < 0) {
 		f = one_way ? NULL : flow_at(reply, v6);
 		if (f)
@@ -452,7 +451,8 @@ static __always_inline enum xlb_reason open_flow(struct xdp_md *ctx, struct xlb_
 	if (is_syn(pkt)) {
 		/* The hit path leaves SYNs alone: most open a flow, and two cache lines are fetched at once here. */
 		open_prefetch(pkt, svc, v6);
-		pkt->slot = home_is_empty(pkt->hash, v6) ? XLB_NO_SLOT : flow_find(&s->request, pkt->hash, v6);
+		pkt->slot = flow_seek(s, &s->request, pkt->hash, v6);
+		pkt->sought = pkt->slot == XLB_NO_SLOT;
 		if (pkt->slot != XLB_NO_SLOT) {
 			reason = v6 ? xlb_track6(ctx, pkt) : xlb_track4(ctx, pkt);
 			if (reason)

@@ -98,6 +98,7 @@ struct xlb_pkt {
 	__u8 addr_flags;  /* of the address of ours, XLB_ADDR_* */
 	__u8 from_server; /* the address of ours is a server's (XLB_ADDR_SERVER) */
 	__u8 is_error;	  /* an ICMP error: nothing that goes wrong with it is answered by another (RFC 1122, 3.2.2) */
+	__u8 sought;	  /* flow_seek() found no entry of the packet's flow */
 	__u8 reopen;	  /* out of xlb_track: the flow has ended, the packet counts as one without a flow */
 	struct xlb_aim aim;
 };

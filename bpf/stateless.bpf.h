@@ -20,7 +20,7 @@ static __always_inline bool stateless_record(struct xdp_md *ctx, struct xlb_pkt 
 	s->request.b.word = XLB_F_RECORD | XLB_F_ONE_WAY;
 	if (pkt->proto == IPPROTO_TCP)
 		s->request.b.word |= XLB_F_ANSWERED | (pkt->tcp_flags & TCP_ACK ? XLB_F_CLIENT_ACK : 0);
-	if (flow_insert(&s->request, pkt->hash, false, v6) < 0)
+	if (flow_insert(&s->request, pkt->hash, 0, v6) < 0)
 		return false;
 	flow_settle(ctx, s, v6);
 	return true;

@@ -28,8 +28,8 @@ enum {
 
 /* A lock on a cache line of its own, and what its holder leaves to the next. */
 struct xlb_lock {
-	__u32 taken; /* 0 free, 1 taken */
-	__u32 full;  /* XLB_SEEN() of the last time that a bucket had no free slot; 0: never */
+	__u32 seq;  /* odd while it is taken; two more each time */
+	__u32 full; /* XLB_SEEN() of the last time that a bucket had no free slot; 0: never */
 	__u32 pad[14];
 };
 

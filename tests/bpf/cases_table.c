@@ -3,6 +3,9 @@
  * The flow table and the source ports: nothing lost, nothing twice, nothing live pushed out.
  */
 #include <arpa/inet.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -303,13 +306,70 @@ static void full_bucket__established_near_home__far_ones_go(void **state)
 	expect_taken(f, 0, XLB_BUCKET_LINES - 1, be_reset);
 }
 
+/* --- two CPUs ----------------------------------------------------------------------------------------------------- */
+
+enum { RACES = 800, RACE_PORT = 20000 };
+
+struct race {
+	int prog;
+	atomic_uint *arrived; /* threads times packets */
+};
+
+/* Sends the SYN of one flow after the other, each at the moment when the other thread does. */
+static void *race(void *arg)
+{
+	const struct race *r = arg;
+	struct pkt in, out;
+
+	for (unsigned int i = 0; i < RACES; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in.data, .data_out = out.data, .data_size_out = PKT_MAX,
+			    .repeat = 1);
+
+		client_tcp(&in, (uint16_t)(RACE_PORT + i), TH_SYN);
+		opts.data_size_in = in.len;
+		atomic_fetch_add(r->arrived, 1);
+		for (unsigned int spins = 1; atomic_load(r->arrived) < 2 * (i + 1); spins++)
+			if (spins % 4096 == 0)
+				sched_yield();
+		(void)bpf_prog_test_run_opts(r->prog, &opts);
+	}
+	return NULL;
+}
+
+/* Both find no flow, and one of them makes it. Says nothing where there is one CPU only. */
+static void same_syn__on_two_cpus__one_flow(void **state)
+{
+	struct fix *f = *state;
+
+	fix_set_mode(f, XLB_MODE_L2DSR, 0);
+	for (int turn = 0; turn < 10; turn++) {
+		unsigned int flows[RACES] = { 0 };
+		atomic_uint arrived = 0;
+		struct race r = { .prog = bpf_program__fd(f->skel->progs.xlb_xdp), .arrived = &arrived };
+		pthread_t other;
+
+		memset(f->flows, 0, f->nr_buckets * sizeof(*f->flows));
+		assert_int_equal(pthread_create(&other, NULL, race, &r), 0);
+		race(&r);
+		assert_int_equal(pthread_join(other, NULL), 0);
+		for (uint32_t i = 0; i < f->nr_buckets * SLOTS; i++) {
+			struct xlb_flow4 *e = &f->flows[i / SLOTS].slot[i % SLOTS];
+
+			if (e->b.word & XLB_F_LIVE)
+				flows[ntohs(e->cport) - RACE_PORT]++;
+		}
+		for (unsigned int i = 0; i < RACES; i++)
+			assert_int_equal(flows[i], 1);
+	}
+}
+
 static void lock__held_by_other_cpu__counted_and_dropped(void **state)
 {
 	struct fix *f = *state;
 	struct pkt p;
 
 	for (size_t i = 0; i < XLB_NR_LOCKS; i++)
-		f->skel->bss->xlb_tables.locks[i].taken = 1;
+		f->skel->bss->xlb_tables.locks[i].seq = 1;
 	client_tcp(&p, 30000, TH_SYN);
 	expect(f, &p, XDP_DROP, XLB_R_TABLE_BUSY, NULL);
 	assert_int_equal(fix_live(f), 0);
@@ -330,6 +390,7 @@ const struct CMUnitTest table_tests[] = {
 	T1(full_bucket__not_before__free_slot_or_oldest_of_all),
 	T1(full_bucket__once_more__ended_then_oldest_near_home_go_first),
 	T1(full_bucket__established_near_home__far_ones_go),
+	T(same_syn__on_two_cpus__one_flow),
 	T(lock__held_by_other_cpu__counted_and_dropped),
 };
 const size_t nr_table_tests = sizeof(table_tests) / sizeof(table_tests[0]);
