@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "base/buf.h"
+
 #include "../lib/config_case.h"
 
 #define TABLE " stick-table type ip size 1k store conn_rate(10s)\n"
@@ -50,6 +52,50 @@ static void acl__faults__told_at_the_word(void **state)
 	};
 
 	RUN(cases);
+}
+
+/* A frontend with the same rule 'nr' times. */
+static void add_rules(struct buf *text, unsigned int nr, const char *rule)
+{
+	buf_puts(text, FRONT TABLE " acl bad src 10.0.0.0/8\n acl fast src_conn_rate gt 5\n");
+	while (nr--)
+		buf_puts(text, rule);
+	buf_puts(text, BACK);
+}
+
+static void rules__that_the_data_plane_cannot_hold__told_by_the_file(void **state)
+{
+	enum { RULES = XLB_POLICY_ROWS - 1 }; /* a row each, and the one for what no rule has ended */
+	struct buf fits = { 0 }, many = { 0 }, limits = { 0 };
+	struct config_case cases[] = {
+		{ "as many as there may be", NULL, "",
+		  "table f ip size=1024 expire=0 store=8 rates=10000,0\n" FRONT_MODEL BACK_MODEL, 0 },
+		{ "a row more: what an unless goes over", NULL, "E C0313 1:10\n", NULL, 0 },
+		{ "a limit of a counter is one more each", NULL, "E C0313 1:10\n", NULL, 0 },
+		{ "a counter in two tables, and two where the first is always asked",
+		  FRONT TABLE " tcp-request connection track-sc1 src table f\n"
+			      " tcp-request connection track-sc1 src table t\n"
+			      " tcp-request connection track-sc0 src if { dst_port 80 }\n"
+			      " tcp-request connection track-sc0 src table t\n" BACK
+			      "backend t\n stick-table type ip size 1k store conn_cnt\n",
+		  "E C0314 8:2\n", NULL, 0 },
+		{ "a counter by source and by destination, in the defaults and here",
+		  "defaults d\n tcp-request connection track-sc0 src table t if { dst_port 80 }\nfrontend f from d\n"
+		  " bind :80\n default_backend b\n tcp-request connection track-sc0 dst table t\n" BACK
+		  "backend t\n stick-table type ip size 1k store conn_cnt\n",
+		  "E C0314 6:2\n", NULL, 0 },
+	};
+
+	add_rules(&fits, RULES, " tcp-request connection reject if bad\n");
+	add_rules(&many, RULES / 2 + 1, " tcp-request connection reject unless bad\n");
+	add_rules(&limits, RULES / 2 + 1, " tcp-request connection reject if fast\n");
+	cases[0].text = fits.data;
+	cases[1].text = many.data;
+	cases[2].text = limits.data;
+	RUN(cases);
+	buf_fini(&fits);
+	buf_fini(&many);
+	buf_fini(&limits);
 }
 
 #define LEFT(place_and_word, why)                                                                                      \
@@ -110,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(acl__faults__told_at_the_word),
+		cmocka_unit_test(rules__that_the_data_plane_cannot_hold__told_by_the_file),
 		cmocka_unit_test(rule__that_packets_cannot_follow__leaves_frontend_with_reason),
 		cmocka_unit_test(rules__of_named_defaults__come_first),
 	};

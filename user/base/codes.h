@@ -61,8 +61,12 @@
 	  "'track' and 'observe' need a check: of the server that is tracked, or that is observed; and a server that " \
 	  "tracks another has none of its own.")                                                                       \
 	X(TOO_MANY, "C0313",                                                                                           \
-	  "The rules of a frontend use more acls than a packet can be asked about. Join lines of one name, or put "    \
-	  "addresses into a file.")                                                                                    \
+	  "The rules of a frontend use more acls or have more conditions than a packet can be asked about. Join "      \
+	  "lines "                                                                                                     \
+	  "of one name, or put addresses into a file.")                                                                \
+	X(COUNTER_TWICE, "C0314",                                                                                      \
+	  "One of the counters sc0, sc1, sc2 tracks in two tables, or once by source and once by destination. A flow " \
+	  "remembers that a counter follows it, not where: use another counter.")                                      \
 	X(EXTERNAL, "C0320",                                                                                           \
 	  "Checks run a program only where section global has 'external-check', and 'external-check command' names "   \
 	  "one that can be run.")                                                                                      \

@@ -396,6 +396,11 @@ int build_model(struct parser *p)
 		if (x->frontend && !x->is_left && build_policy(p, x))
 			return -ENOMEM;
 	}
+	TAILQ_FOREACH(x, &p->proxies, next)
+		if (x->frontend && !x->is_left && check_policy_fits(p, x))
+			return -ENOMEM;
 	drop_unused_sets(p->model);
-	return p->arena.failed ? -ENOMEM : 0;
+	if (p->arena.failed)
+		return -ENOMEM;
+	return parser_failed(p) ? -EINVAL : 0;
 }

@@ -9,7 +9,10 @@
 void server_resolve_track(struct parser *p, struct proxy *x, struct server_decl *s);
 void server_remark_checks(struct parser *p, const struct server_decl *s);
 
-/* Makes p->model's frontends and backends of the parsed sections, which are free of errors. 0 or -ENOMEM. */
+/*
+ * Makes p->model's frontends and backends of the parsed sections, which are free of errors. 0, -ENOMEM, or -EINVAL
+ * after a message about what only the made thing shows.
+ */
 int build_model(struct parser *p);
 
 /*
@@ -18,6 +21,11 @@ int build_model(struct parser *p);
  */
 void check_policy(struct parser *p, struct proxy *x);
 int build_policy(struct parser *p, struct proxy *x);
+/*
+ * policy_fit.c: compiles the rules of a frontend, when all are made, as the daemon will do it, and complains about
+ * those that the data plane cannot hold. 0 or -ENOMEM.
+ */
+int check_policy_fits(struct parser *p, const struct proxy *x);
 /* Sets of patterns that no frontend of the model refers to go; the others are numbered. */
 void drop_unused_sets(struct model *m);
 

@@ -244,6 +244,7 @@ struct policy_step {
 	unsigned int counter;
 	const struct stick_table *table; /* of POLICY_OP_TRACK */
 	bool by_dst;
+	unsigned int line;	 /* of the file, for messages */
 	size_t next;		 /* of POLICY_OP_ACCEPT: the step to go on with */
 	struct backend *backend; /* of POLICY_OP_ROUTE */
 };

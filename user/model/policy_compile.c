@@ -130,9 +130,11 @@ static int add_rules(struct compiler *k, const struct policy_rule_list *rules, b
 
 		if (r->session != session)
 			continue;
-		*step = (struct policy_step){
-			.op = ops[r->action], .counter = r->counter, .table = r->table, .by_dst = r->by_dst
-		};
+		*step = (struct policy_step){ .op = ops[r->action],
+					      .counter = r->counter,
+					      .table = r->table,
+					      .by_dst = r->by_dst,
+					      .line = r->line };
 		err = add_cond(k, &r->cond, step);
 		if (err)
 			return err;
@@ -149,7 +151,7 @@ static int add_routes(struct compiler *k, const struct policy_route_list *routes
 	TAILQ_FOREACH(r, routes, next) {
 		struct policy_step *step = &k->prog->steps[k->prog->nr_steps];
 
-		*step = (struct policy_step){ .op = POLICY_OP_ROUTE, .backend = r->backend };
+		*step = (struct policy_step){ .op = POLICY_OP_ROUTE, .backend = r->backend, .line = r->line };
 		err = add_cond(k, &r->cond, step);
 		if (err)
 			return err;
