@@ -47,6 +47,10 @@ static void acl__faults__told_at_the_word(void **state)
 		{ "a counter that the table does not store",
 		  FRONT TABLE " tcp-request connection reject if { src_conn_cur gt 1 }\n" BACK, "W C0310 5:37\n",
 		  "table f ip size=1024 expire=0 store=8 rates=10000,0\n" FRONT_MODEL BACK_MODEL, 0 },
+		{ "sockets that a port does not tell apart",
+		  "frontend f\n bind 1.1.1.1:80\n bind 1.1.1.2:80\n default_backend b\n use_backend b if { so_id 2 "
+		  "}\n" BACK,
+		  "E C0208 5:21\n", NULL, 0 },
 		{ "nothing to compare with", FRONT " tcp-request connection reject if { src }\n" BACK, "W C0208 4:37\n",
 		  FRONT_MODEL BACK_MODEL, 0 },
 	};

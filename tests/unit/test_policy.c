@@ -303,7 +303,7 @@ static void counters__of_clients__as_in_haproxy(void **state)
 
 /* --- what real HAProxy was asked, too ----------------------------------------------------------------------------- */
 
-enum { SHARED_PACKETS = 16, NR_SHARED = 23 };
+enum { SHARED_PACKETS = 16, NR_SHARED = 26 };
 
 /* A case of tests/golden/policy.txt while it is read. */
 struct shared_case {

@@ -25,21 +25,24 @@ static const struct fetch {
 	const char *word; /* for counters the part behind "src_", "sc0_" or "sc_" */
 	enum acl_field field;
 	bool is_counter;
+	enum test_id id;
 } fetches[] = {
-	{ "src", ACL_SRC, false },
-	{ "dst", ACL_DST, false },
-	{ "src_port", ACL_SRC_PORT, false },
-	{ "dst_port", ACL_DST_PORT, false },
-	{ "nbsrv", ACL_NBSRV, false },
-	{ "always_true", ACL_TRUE, false },
-	{ "always_false", ACL_FALSE, false },
-	{ "conn_cnt", ACL_CONN_CNT, true },
-	{ "conn_cur", ACL_CONN_CUR, true },
-	{ "conn_rate", ACL_CONN_RATE, true },
-	{ "sess_cnt", ACL_CONN_CNT, true }, /* at layer 4 a session is a connection */
-	{ "sess_rate", ACL_CONN_RATE, true },
-	{ "get_gpc0", ACL_GPC0, true },
-	{ "gpc0_rate", ACL_GPC0_RATE, true },
+	{ "fe_id", ACL_FALSE, false, TEST_FRONTEND_ID },
+	{ "so_id", ACL_FALSE, false, TEST_SOCKET_ID },
+	{ "src", ACL_SRC, false, TEST_NO_ID },
+	{ "dst", ACL_DST, false, TEST_NO_ID },
+	{ "src_port", ACL_SRC_PORT, false, TEST_NO_ID },
+	{ "dst_port", ACL_DST_PORT, false, TEST_NO_ID },
+	{ "nbsrv", ACL_NBSRV, false, TEST_NO_ID },
+	{ "always_true", ACL_TRUE, false, TEST_NO_ID },
+	{ "always_false", ACL_FALSE, false, TEST_NO_ID },
+	{ "conn_cnt", ACL_CONN_CNT, true, TEST_NO_ID },
+	{ "conn_cur", ACL_CONN_CUR, true, TEST_NO_ID },
+	{ "conn_rate", ACL_CONN_RATE, true, TEST_NO_ID },
+	{ "sess_cnt", ACL_CONN_CNT, true, TEST_NO_ID }, /* at layer 4 a session is a connection */
+	{ "sess_rate", ACL_CONN_RATE, true, TEST_NO_ID },
+	{ "get_gpc0", ACL_GPC0, true, TEST_NO_ID },
+	{ "gpc0_rate", ACL_GPC0_RATE, true, TEST_NO_ID },
 };
 
 enum { NR_FETCHES = sizeof(fetches) / sizeof(fetches[0]) };
@@ -310,6 +313,7 @@ static bool take_fetch(struct parser *p, struct test_decl *t)
 	if (!f)
 		return false;
 	t->field = f->field;
+	t->id = f->id;
 	open = word + len;
 	if (!*open)
 		return arg != ARG_COUNTER;
@@ -373,7 +377,7 @@ struct test_decl *acl_test_parse(struct parser *p, size_t at, size_t end)
 	at++;
 	if (!take_flags(p, &at, end, t))
 		return NULL;
-	if (t->needs_proxy || t->field == ACL_TRUE || t->field == ACL_FALSE)
+	if (t->needs_proxy || (!t->id && (t->field == ACL_TRUE || t->field == ACL_FALSE)))
 		return t;
 	if (at == end && !t->nr_sets) {
 		report(p, DIAG_WARNING, &t->place, CODE_ACL_PATTERN,

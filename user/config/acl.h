@@ -17,6 +17,10 @@ struct proxy;
 
 enum { ACL_SETS_MAX = 8 }; /* files of one line, and its own words */
 
+/* What a test is about that no packet has: its number, or the address that tells it, is found when the model is made.
+ */
+enum test_id { TEST_NO_ID, TEST_FRONTEND_ID, TEST_SOCKET_ID };
+
 /* One 'acl' line, or the words of an anonymous one. */
 struct test_decl {
 	TAILQ_ENTRY(test_decl) next;
@@ -24,6 +28,7 @@ struct test_decl {
 	const char *word;
 	const char *needs_proxy; /* why packets do not suffice, or NULL */
 	enum acl_field field;
+	enum test_id id;
 	struct acl_set *sets[ACL_SETS_MAX]; /* in the model */
 	size_t nr_sets;
 	bool tracked;

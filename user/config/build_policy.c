@@ -122,6 +122,21 @@ static struct stick_table *table_of(const struct policy_builder *b, const char *
 	return NULL;
 }
 
+/* A test of what no packet has becomes a constant, or one of what tells it. 0, -ENOMEM. */
+static int build_id_test(struct policy_builder *b, struct acl_test *t, const struct test_decl *decl)
+{
+	struct acl_set *set = NULL;
+	int err = 0;
+
+	if (decl->id == TEST_FRONTEND_ID)
+		t->field = acl_decl_has(decl, b->x->frontend->id) ? ACL_TRUE : ACL_FALSE;
+	else
+		err = socket_id_test(b->p, b->x, decl, &t->field, &set);
+	if (set)
+		t->sets[t->nr_sets++] = set;
+	return err;
+}
+
 static int build_test(struct policy_builder *b, struct acl *acl, const struct test_decl *decl)
 {
 	struct acl_test *t = calloc(1, sizeof(*t));
@@ -133,6 +148,8 @@ static int build_test(struct policy_builder *b, struct acl *acl, const struct te
 	t->sets = calloc(decl->nr_sets ? decl->nr_sets : 1, sizeof(*t->sets));
 	if (!t->sets)
 		return -ENOMEM;
+	if (decl->id)
+		return build_id_test(b, t, decl);
 	for (; t->nr_sets < decl->nr_sets; t->nr_sets++) {
 		t->sets[t->nr_sets] = decl->sets[t->nr_sets];
 		decl->sets[t->nr_sets]->in_use = true;

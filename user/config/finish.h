@@ -22,6 +22,15 @@ int build_model(struct parser *p);
 void check_policy(struct parser *p, struct proxy *x);
 int build_policy(struct parser *p, struct proxy *x);
 /*
+ * socket_id.c: what tells the sockets of a frontend that 'so_id' names, as HAProxy numbers them: all, none, or some
+ * ports, a set of the model. 0, -ENOMEM; where a port does not tell it there is a message and no set.
+ */
+int socket_id_test(struct parser *p, const struct proxy *x, const struct test_decl *t, enum acl_field *ret_field,
+		   struct acl_set **ret_set);
+/* Is the number among the patterns? */
+bool acl_decl_has(const struct test_decl *t, uint64_t number);
+
+/*
  * policy_fit.c: compiles the rules of a frontend, when all are made, as the daemon will do it, and complains about
  * those that the data plane cannot hold. 0 or -ENOMEM.
  */
