@@ -38,6 +38,8 @@ static void fill(struct runtime_counters *ret, uint64_t base, unsigned int known
 		.active_max = (uint32_t)base + 10,
 		.rate = (uint32_t)base + 11,
 		.rate_max = (uint32_t)base + 12,
+		.conn_rate = (uint32_t)base + 13,
+		.conn_rate_max = (uint32_t)base + 14,
 		.last_new_s = base + 13,
 		.known = known,
 		.denied = base + 20,

@@ -148,6 +148,8 @@ static void csv__values__from_the_right_counters(void **state)
 	assert_string_equal(value("web", "FRONTEND", "bout"), "1004");
 	assert_string_equal(value("web", "FRONTEND", "scur"), "1009");
 	assert_string_equal(value("web", "FRONTEND", "rate_max"), "1012");
+	assert_string_equal(value("web", "FRONTEND", "conn_rate"), "1013");
+	assert_string_equal(value("web", "FRONTEND", "conn_rate_max"), "1014");
 	assert_string_equal(value("web", "FRONTEND", "slim"), "262144");
 	assert_string_equal(value("web", "FRONTEND", "status"), "OPEN");
 	assert_string_equal(value("web", "FRONTEND", "weight"), "");

@@ -148,20 +148,23 @@ static bool add_pattern(struct pattern_target *t, const char *text)
 	return t->set->numeric ? add_number(t, text) : add_net(t, text);
 }
 
-static struct acl_set *new_set(struct parser *p, const char *file, bool numeric)
+/* Of a file, or of the words behind 'fetch'. */
+static struct acl_set *new_set(struct parser *p, const char *file, const char *fetch, bool numeric)
 {
 	struct acl_set *set = calloc(1, sizeof(*set));
 	struct buf where = { 0 };
 
 	buf_printf(&where, "%s:%u", p->file, p->line_nr);
 	if (set) {
+		set->id = p->nr_acl_sets++;
 		set->numeric = numeric;
 		set->file = file ? strdup(file) : NULL;
+		set->fetch = fetch ? strndup(fetch, strcspn(fetch, "(,")) : NULL;
 		set->where = where.data;
 		where.data = NULL;
 		TAILQ_INSERT_TAIL(&p->model->acl_sets, set, next);
 	}
-	if (!set || (file && !set->file) || !set->where)
+	if (!set || (file && !set->file) || (fetch && !set->fetch) || !set->where)
 		p->arena.failed = true;
 	buf_fini(&where);
 	return set;
@@ -185,6 +188,19 @@ static bool read_patterns(struct pattern_target *t, char *text)
 			valid = add_pattern(t, line) && valid;
 	}
 	return valid;
+}
+
+/* One more line names the file. */
+static void add_use(struct parser *p, struct acl_set *set)
+{
+	struct buf more = { 0 };
+
+	buf_printf(&more, "%s, by acl at file '%s' line %u", set->where_more ? set->where_more : "", p->file,
+		   p->line_nr);
+	free(set->where_more);
+	set->where_more = more.data;
+	if (more.failed)
+		p->arena.failed = true;
 }
 
 /* The whole file as text, or -errno. */
@@ -221,8 +237,10 @@ static struct acl_set *file_set(struct parser *p, size_t at, bool numeric)
 	int err;
 
 	TAILQ_FOREACH(set, &p->model->acl_sets, next)
-		if (set->file && set->numeric == numeric && !strcmp(set->file, path))
+		if (set->file && set->numeric == numeric && !strcmp(set->file, path)) {
+			add_use(p, set);
 			return set;
+		}
 	err = p->opt && p->opt->no_files ? -EPERM : slurp(path, &text);
 	if (err) {
 		complain(p, at, CODE_FILE_OPEN, NULL, "the patterns in '%s' cannot be read: %s", path,
@@ -230,7 +248,7 @@ static struct acl_set *file_set(struct parser *p, size_t at, bool numeric)
 		buf_fini(&text);
 		return NULL;
 	}
-	set = t.set = new_set(p, path, numeric);
+	set = t.set = new_set(p, path, NULL, numeric);
 	t.place.file = arena_copy(&p->arena, path, strlen(path));
 	if (set && !read_patterns(&t, text.data))
 		set = NULL;
@@ -371,22 +389,23 @@ struct test_decl *acl_test_parse(struct parser *p, size_t at, size_t end)
 	t->place = parser_place(p, at);
 	t->word = parser_word(p, at);
 	if (!take_fetch(p, t)) {
+		p->nr_acl_sets++;
 		t->needs_proxy = "packets do not tell it";
 		return t;
 	}
 	at++;
 	if (!take_flags(p, &at, end, t))
 		return NULL;
-	if (t->needs_proxy || (!t->id && (t->field == ACL_TRUE || t->field == ACL_FALSE)))
+	if (t->needs_proxy || (!t->id && (t->field == ACL_TRUE || t->field == ACL_FALSE))) {
+		p->nr_acl_sets++; /* HAProxy counts them as well */
 		return t;
-	if (at == end && !t->nr_sets) {
+	}
+	if (at == end && !t->nr_sets)
 		report(p, DIAG_WARNING, &t->place, CODE_ACL_PATTERN,
 		       "write what it is compared with, or '--' if that is meant",
 		       "'%s' has nothing to be compared with, so that it is never true", t->word);
-		return t;
-	}
-	if (at < end)
-		target.set = t->sets[t->nr_sets] = new_set(p, NULL, is_numeric(t->field));
+	/* Also where all patterns come from files, or none are there: a command may add some. */
+	target.set = t->sets[t->nr_sets] = new_set(p, NULL, t->word, is_numeric(t->field));
 	if (target.set)
 		t->nr_sets++;
 	for (; at < end && target.set; at++) {

@@ -273,14 +273,11 @@ int build_policy(struct parser *p, struct proxy *x)
 void drop_unused_sets(struct model *m)
 {
 	struct acl_set *set, *after;
-	unsigned int id = 0;
 
 	for (set = TAILQ_FIRST(&m->acl_sets); set; set = after) {
 		after = TAILQ_NEXT(set, next);
-		if (set->in_use) {
-			set->id = id++;
+		if (set->in_use)
 			continue;
-		}
 		TAILQ_REMOVE(&m->acl_sets, set, next);
 		acl_set_free(set);
 	}

@@ -35,7 +35,7 @@ bool acl_decl_has(const struct test_decl *t, uint64_t number);
  * those that the data plane cannot hold. 0 or -ENOMEM.
  */
 int check_policy_fits(struct parser *p, const struct proxy *x);
-/* Sets of patterns that no frontend of the model refers to go; the others are numbered. */
+/* Sets of patterns that no frontend of the model refers to go. */
 void drop_unused_sets(struct model *m);
 
 /*

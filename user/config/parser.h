@@ -359,6 +359,7 @@ struct parser {
 	struct proxy *last_defaults;
 	struct proxies proxies;
 	struct names names;
+	unsigned int nr_acl_sets; /* numbers of sets of patterns that are given */
 	bool has_forced_ids; /* some proxy has an 'id' line */
 	struct env_vars env;
 	struct script_owners scripts;

@@ -86,10 +86,12 @@ static struct acl_set *new_ports(struct parser *p, const struct test_decl *t, co
 	if (set) {
 		set->numeric = true;
 		set->in_use = true;
+		set->id = p->nr_acl_sets++;
+		set->fetch = strdup("dst_port");
 		set->where = strdup(t->sets[0]->where);
 		TAILQ_INSERT_TAIL(&p->model->acl_sets, set, next);
 	}
-	p->arena.failed = p->arena.failed || !set || !set->where;
+	p->arena.failed = p->arena.failed || !set || !set->where || !set->fetch;
 	for (size_t port = 0; port < NR_PORTS && !p->arena.failed; port++)
 		if (s->named[port] && acl_set_add_range(set, (struct num_range){ port, port }))
 			p->arena.failed = true;

@@ -202,7 +202,9 @@ void acl_set_free(struct acl_set *set)
 	}
 	acl_set_clear(set);
 	free(set->file);
+	free(set->fetch);
 	free(set->where);
+	free(set->where_more);
 	free(set);
 }
 

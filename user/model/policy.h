@@ -43,10 +43,12 @@ struct num_range {
 /* Patterns of one 'acl' line, or of one file behind '-f', which all lines that name it share. Edited at run time. */
 struct acl_set {
 	TAILQ_ENTRY(acl_set) next;
-	unsigned int id; /* "#id" of runtime commands; from 0 in the order of the files */
-	char *file;	 /* behind '-f', or NULL: the words of the line */
-	char *where;	 /* "file:line" of the first line that names it */
-	bool numeric;	 /* 'ranges' counts, else 'nets' */
+	unsigned int id;  /* "#id" of runtime commands: from 0 in the order of the files, as HAProxy counts them */
+	char *file;	  /* behind '-f', or NULL: the words of the line */
+	char *fetch;	  /* of the words of a line: what it looks at, as the line says it, or NULL */
+	char *where;	  /* "file:line" of the first line that names it */
+	char *where_more; /* of the others, as 'show acl' writes them, or NULL */
+	bool numeric;	  /* 'ranges' counts, else 'nets' */
 	struct cidr *nets;
 	struct num_range *ranges;
 	size_t nr;   /* of either */

@@ -147,6 +147,16 @@ void run_clear_acl(struct call *c);
 void run_prepare_acl(struct call *c);
 void run_commit_acl(struct call *c);
 
+/* commands_map.c */
+void run_show_map(struct call *c);
+void run_get_map(struct call *c);
+void run_add_map(struct call *c);
+void run_set_map(struct call *c);
+void run_del_map(struct call *c);
+void run_clear_map(struct call *c);
+void run_prepare_map(struct call *c);
+void run_commit_map(struct call *c);
+
 /* commands_table.c */
 void run_show_table(struct call *c);
 void run_set_table(struct call *c);

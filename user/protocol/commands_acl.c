@@ -56,7 +56,8 @@ static struct acl_set *version_of(struct acl_set *set, long version)
 	return NULL;
 }
 
-/* As it would be written; a single address or number without its length or end. */
+/* As it would be written; a single address or number without its length or end, a bound that bounds nothing left out.
+ */
 static const char *pattern_text(const struct acl_set *set, size_t i, char buf[PATTERN_TEXT_MAX])
 {
 	const struct num_range *r;
@@ -67,6 +68,10 @@ static const char *pattern_text(const struct acl_set *set, size_t i, char buf[PA
 		r = &set->ranges[i];
 		if (r->lo == r->hi)
 			snprintf(buf, PATTERN_TEXT_MAX, "%llu", (unsigned long long)r->lo);
+		else if (r->hi == UINT64_MAX)
+			snprintf(buf, PATTERN_TEXT_MAX, "%llu:", (unsigned long long)r->lo);
+		else if (!r->lo)
+			snprintf(buf, PATTERN_TEXT_MAX, ":%llu", (unsigned long long)r->hi);
 		else
 			snprintf(buf, PATTERN_TEXT_MAX, "%llu:%llu", (unsigned long long)r->lo,
 				 (unsigned long long)r->hi);
@@ -91,51 +96,23 @@ static unsigned long long pattern_id(const char *text)
 	return h;
 }
 
-/* The field that the lines with this set look at; NULL: no rule of the model uses it. */
-static const char *field_of(const struct model *m, const struct acl_set *set)
-{
-	static const char *const names[] = {
-		[ACL_SRC] = "src",
-		[ACL_DST] = "dst",
-		[ACL_SRC_PORT] = "src_port",
-		[ACL_DST_PORT] = "dst_port",
-		[ACL_CONN_CNT] = "conn_cnt",
-		[ACL_CONN_CUR] = "conn_cur",
-		[ACL_CONN_RATE] = "conn_rate",
-		[ACL_GPC0] = "gpc0",
-		[ACL_GPC0_RATE] = "gpc0_rate",
-		[ACL_NBSRV] = "nbsrv",
-	};
-	const struct frontend *f;
-	const struct acl_test *t;
-	const struct acl *acl;
-
-	TAILQ_FOREACH(f, &m->frontends, next)
-		TAILQ_FOREACH(acl, &f->acls, next)
-			TAILQ_FOREACH(t, &acl->tests, next)
-				for (size_t i = 0; i < t->nr_sets; i++)
-					if (t->sets[i] == set)
-						return names[t->field];
-	return NULL;
-}
-
 static void list_sets(struct call *c)
 {
 	const struct acl_set *set;
-	const char *field, *line;
+	const char *line;
 
 	buf_puts(c->out, "# id (file) description\n");
 	TAILQ_FOREACH(set, &c->model->acl_sets, next) {
-		field = field_of(c->model, set);
 		line = strrchr(set->where, ':');
 		buf_printf(c->out, "%u (%s) ", set->id, set->file ? set->file : "");
 		if (set->file)
 			buf_printf(c->out, "pattern loaded from file '%s' used by acl", set->file);
 		else
-			buf_printf(c->out, "acl '%s'", field ? field : "");
-		buf_printf(c->out, "%s file '%.*s' line %s. curr_ver=%u next_ver=%u entry_cnt=%zu\n",
+			buf_printf(c->out, "acl '%s'", set->fetch ? set->fetch : "");
+		buf_printf(c->out, "%s file '%.*s' line %s%s. curr_ver=%u next_ver=%u entry_cnt=%zu\n",
 			   set->file ? " at" : "", (int)(line ? line - set->where : 0), set->where,
-			   line ? line + 1 : "0", set->curr_ver, set->next_ver, set->nr);
+			   line ? line + 1 : "0", set->where_more ? set->where_more : "", set->curr_ver, set->next_ver,
+			   set->nr);
 	}
 }
 
@@ -176,7 +153,7 @@ void run_show_acl(struct call *c)
 	long version;
 
 	i = read_version(c, 2, &version);
-	if (!c->argv[i][0]) {
+	if (!c->argv[i][0] && version < 0) {
 		list_sets(c);
 		return;
 	}

@@ -200,7 +200,7 @@ static bool call_key(struct call *c, const struct stick_table *t, unsigned int i
 	}
 	if (!addr_parse(c->argv[i], ret) && ret->family == t->family)
 		return true;
-	call_say(c, CALL_ERROR, "'%s' is not a key of table '%s'\n", c->argv[i], t->name);
+	call_say(c, CALL_ERROR, "Invalid key\n");
 	return false;
 }
 
@@ -260,7 +260,8 @@ void run_show_table(struct call *c)
 	struct show_job *j;
 
 	if (!c->argv[2][0]) {
-		TAILQ_FOREACH(t, &c->model->tables, next)
+		/* The last one of the file comes first, as in HAProxy. */
+		TAILQ_FOREACH_REVERSE(t, &c->model->tables, stick_table_list, next)
 			print_head(c, t);
 		return;
 	}

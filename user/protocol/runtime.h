@@ -60,7 +60,8 @@ struct runtime_counters {
 	uint32_t connect_ms, connect_ms_max; /* from SYN to SYN-ACK, mean of late and highest */
 	uint32_t active, active_max;
 	uint32_t rate, rate_max;
-	uint64_t last_new_s; /* seconds since the last new flow, UINT64_MAX: none yet */
+	uint32_t conn_rate, conn_rate_max; /* the same with those that a rule or a limit stopped */
+	uint64_t last_new_s;		   /* seconds since the last new flow, UINT64_MAX: none yet */
 };
 
 /* One flow of `show flows` and `show sess`. */

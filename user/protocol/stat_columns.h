@@ -86,8 +86,8 @@
 	X(cookie, "MCP", NULL) \
 	X(mode, "CGS", "tcp: packets are balanced at layer 4") \
 	X(algo, "CGS", "how servers are chosen") \
-	X(conn_rate, "MRP", "new flows in the last second") \
-	X(conn_rate_max, "MMP", "highest number of new flows in a second") \
+	X(conn_rate, "MRP", "new flows in the last second, denied ones included") \
+	X(conn_rate_max, "MMP", "highest number of new flows in a second, denied ones included") \
 	X(conn_tot, "MCP", "flows since the counters began") \
 	X(intercepted, "MCP", NULL) \
 	X(dcon, "MCP", "new flows that connection rules denied") \

@@ -86,8 +86,8 @@ void stat_row_frontend(const struct stat_source *src, const struct frontend *f, 
 	row->cell[STAT_slim] = cell_u32(f->maxconn ? f->maxconn : src->flow_capacity);
 	row->cell[STAT_status] = cell_str(frontend_status(f));
 	row->cell[STAT_rate_lim] = cell_u32(f->rate_limit);
-	row->cell[STAT_conn_rate] = cell_u32(n.rate);
-	row->cell[STAT_conn_rate_max] = cell_u32(n.rate_max);
+	row->cell[STAT_conn_rate] = cell_u32(n.conn_rate);
+	row->cell[STAT_conn_rate_max] = cell_u32(n.conn_rate_max);
 	row->cell[STAT_conn_tot] = cell_u64(n.s.connections + n.denied);
 	if (n.known & RUNTIME_KNOWS_DENIED)
 		row->cell[STAT_dcon] = cell_u64(n.denied);

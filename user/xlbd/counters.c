@@ -29,6 +29,8 @@ struct meter {
 	uint64_t last_connections; /* at the last turn of the second */
 	uint64_t last_new_ms;	   /* when it last rose, 0: not since start */
 	uint32_t rate, rate_max, active_max;
+	uint64_t last_denied; /* at the last turn of the second */
+	uint32_t conn_rate, conn_rate_max;
 	uint64_t last_connect_ns, last_connect_nr; /* at the last turn of the second that measured one */
 	uint32_t connect_ms, connect_ms_max;
 	uint64_t last_answered, last_unanswered, last_silent; /* see watch() */
@@ -78,6 +80,7 @@ static struct meter *meter_of(struct counters *c, char kind, uint16_t id)
 	m->identity = identity;
 	now = read_stats(c, kind, id);
 	m->last_connections = now.connections;
+	m->last_denied = now.denied;
 	m->last_connect_ns = now.connect_ns;
 	m->last_connect_nr = now.connect_nr;
 	m->last_answered = now.answered;
@@ -85,6 +88,7 @@ static struct meter *meter_of(struct counters *c, char kind, uint16_t id)
 	m->last_silent = now.connections - now.answered - now.unanswered;
 	m->last_new_ms = 0;
 	m->rate = m->rate_max = m->active_max = 0;
+	m->conn_rate = m->conn_rate_max = 0;
 	m->connect_ms = m->connect_ms_max = 0;
 	return m;
 }
@@ -158,9 +162,13 @@ static void turn(struct counters *c, char kind, uint16_t id)
 	if (m->rate)
 		m->last_new_ms = uv_now(c->st->loop);
 	m->last_connections = now.connections;
+	m->conn_rate = m->rate + (uint32_t)(now.denied - m->last_denied);
+	m->last_denied = now.denied;
 	turn_connect_time(m, &now);
 	if (m->rate > m->rate_max)
 		m->rate_max = m->rate;
+	if (m->conn_rate > m->conn_rate_max)
+		m->conn_rate_max = m->conn_rate;
 	if (active > m->active_max)
 		m->active_max = active;
 }
@@ -293,6 +301,8 @@ static void fill(struct counters *c, char kind, uint16_t id, struct runtime_coun
 	now.active_max = now.active > m->active_max ? now.active : m->active_max;
 	now.rate = m->rate;
 	now.rate_max = m->rate_max;
+	now.conn_rate = m->conn_rate;
+	now.conn_rate_max = m->conn_rate_max;
 	if (m->last_new_ms)
 		now.last_new_s = (uv_now(c->st->loop) - m->last_new_ms) / 1000;
 	*ret = now;
@@ -323,6 +333,7 @@ static void clear(struct counters *c, char kind, uint16_t id, bool all)
 		return;
 	m = meter_of(c, kind, id);
 	m->rate_max = m->rate;
+	m->conn_rate_max = m->conn_rate;
 	m->active_max = active_of(c, kind, id);
 	m->connect_ms_max = m->connect_ms;
 	if (all)
