@@ -101,7 +101,7 @@ static __always_inline bool count_is_in(const struct xlb_policy_run *run, const 
 	__u32 counter = r->counter & 3, table = r->arg, value = 0;
 	struct xlb_stick *st;
 	void *map;
-	__be32 key[4];
+	STICK_KEY(key);
 	bool dst = false;
 
 	if (!(r->flags & XLB_RULE_BY_SRC)) {
@@ -127,7 +127,7 @@ static __always_inline void rule_track(struct xlb_policy_run *run, const struct 
 	bool dst = r->flags & XLB_RULE_DST;
 	struct xlb_stick *st;
 	void *map = XLB_AT(xlb_sticks, r->arg);
-	__be32 key[4];
+	STICK_KEY(key);
 
 	if (!map || counter >= XLB_POLICY_COUNTERS || run->table[counter])
 		return;
@@ -156,7 +156,7 @@ static __always_inline void rule_gpc0(const struct xlb_policy_run *run, const st
 	__u32 counter = r->counter & 3, table;
 	struct xlb_stick *st;
 	void *map;
-	__be32 key[4];
+	STICK_KEY(key);
 
 	if (counter >= XLB_POLICY_COUNTERS || !run->table[counter])
 		return;

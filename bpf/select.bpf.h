@@ -178,7 +178,7 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 	void *table = XLB_AT(xlb_sticks, be->stick);
 	struct xlb_server *srv;
 	struct xlb_stick *st;
-	__be32 key[4];
+	STICK_KEY(key);
 
 	if (!be->stick || !table || !stick_key(key, pkt->saddr, be->stick, pkt->family == 6))
 		return 0;
@@ -197,7 +197,7 @@ static __always_inline void stick_store(const struct xlb_backend *be, struct xlb
 {
 	void *table = XLB_AT(xlb_sticks, be->stick);
 	struct xlb_stick *st;
-	__be32 key[4];
+	STICK_KEY(key);
 
 	if (!be->stick || !table || !stick_key(key, pkt->saddr, be->stick, pkt->family == 6))
 		return;

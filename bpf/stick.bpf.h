@@ -9,6 +9,9 @@
 #include "config.bpf.h"
 #include "maps.bpf.h"
 
+/* WORKAROUND(clang 19, linux 6.18): addresses are copied by halves, for which words on the stack lie at odd places. */
+#define STICK_KEY(name) __be32 name[4] __attribute__((aligned(8)))
+
 /*
  * The key of an address in table 'number', on the caller's stack. WORKAROUND(linux 6.1): a map takes no key from the
  * memory that a function is given. False: the table has no keys of this family.
@@ -56,7 +59,7 @@ static __always_inline void tracked_live(__u32 service, __u32 word, const __be32
 					 bool v6)
 {
 	const struct xlb_service *svc = service_at(service);
-	__be32 key[4];
+	STICK_KEY(key);
 	int i;
 
 #pragma clang loop unroll(disable)

@@ -183,10 +183,14 @@ int xlb_flow_left(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct xlb_flow_left *left = data;
+	struct xlb_scratch *s = scratch();
 
-	if ((void *)(left + 1) > end)
+	if (!s || (void *)(left + 1) > end)
 		return XDP_ABORTED;
-	tracked_live(left->service, left->word, left->client, left->vip, -1, left->family == 6);
+	/* WORKAROUND(clang 19, linux 6.18): of two pointers into a packet it takes one by an offset that varies. */
+	__builtin_memcpy(s->request.client, left->client, sizeof(left->client));
+	__builtin_memcpy(s->request.vip, left->vip, sizeof(left->vip));
+	tracked_live(left->service, left->word, s->request.client, s->request.vip, -1, left->family == 6);
 	return XDP_PASS;
 }
 
