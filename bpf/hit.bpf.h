@@ -21,6 +21,7 @@
 
 enum {
 	HIT_SLOW = -1,					     /* no verdict: the packet is the stages' */
+	HIT_OPEN = -2,					     /* none either: it goes to the stage that opens flows */
 	PLAIN4 = 0x45,					     /* IPv4 without options */
 	PLAIN4_FRAG = IP_OFFSET_MASK | IP_MORE_FRAGMENTS,    /* bits that must be clear */
 	PLAIN_FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK, /* of these, only ACK */
@@ -324,7 +325,43 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags,
 	return hit_to_server(ctx, srv, b->sport, tunnel_flow(b->sport, b->server), XLB_R_REQUEST, v6);
 }
 
-/* The way of an untagged packet. Returns the kernel's verdict, or HIT_SLOW. */
+/*
+ * A plain packet to an address of ours that most likely opens a flow: notes of it what the slow stage would have, which
+ * is left out so.
+ */
+static __always_inline int hit_open(void *data, __u32 addr_slot, __u32 flags, bool v6)
+{
+	struct xlb_addr *addr = addr_at(addr_slot);
+	struct xlb_scratch *s = scratch();
+	struct ipv6hdr *ip6h = hit_l3(data);
+	struct iphdr *iph = hit_l3(data);
+	struct xlb_pkt *pkt;
+
+	if (!s)
+		return HIT_SLOW;
+	pkt = &s->pkt;
+	__builtin_memset(pkt, 0, sizeof(*pkt));
+	addr_copy(pkt->saddr, hit_saddr(data, v6), v6);
+	addr_copy(pkt->daddr, hit_daddr(data, v6), v6);
+	pkt->ports = hit_ports(data, v6);
+	pkt->slot = XLB_NO_SLOT;
+	pkt->l3 = ETH_LEN;
+	pkt->l4 = ETH_LEN + (v6 ? IP6_LEN : IP4_LEN);
+	pkt->tot_len = hit_len(data, v6);
+	pkt->addr_slot = addr_slot;
+	pkt->addr_flags = addr->flags;
+	pkt->in_pool = addr_in_pool(addr, pkt->dport);
+	pkt->family = v6 ? 6 : 4;
+	pkt->proto = hit_proto(data, v6);
+	pkt->tcp_flags = flags;
+	pkt->ttl = v6 ? ip6h->hop_limit : iph->ttl;
+	pkt->dont_frag = v6 || iph->frag_off & bpf_htons(IP_DONT_FRAGMENT);
+	request_entry(&s->request, pkt, v6);
+	pkt->hash = key_hash(&s->request, v6);
+	return HIT_OPEN;
+}
+
+/* The way of an untagged packet. Returns the kernel's verdict, HIT_SLOW or HIT_OPEN. */
 static __always_inline int hit(struct xdp_md *ctx, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -355,8 +392,13 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 		if (service && is_stateless(svc))
 			return hit_stateless(ctx, data, service, svc->backend, flags, v6);
 	}
-	if (hit_proto(data, v6) == IPPROTO_TCP && (flags & PLAIN_FLAGS) != TCP_ACK)
-		return HIT_SLOW;
+	if (hit_proto(data, v6) == IPPROTO_TCP && (flags & PLAIN_FLAGS) != TCP_ACK) {
+		/* To an address of ours, and not perhaps to a stateless service. */
+		if ((flags & PLAIN_FLAGS) != TCP_SYN ||
+		    (addr->flags & (XLB_ADDR_ECHO | XLB_ADDR_STATELESS)) != XLB_ADDR_ECHO)
+			return HIT_SLOW;
+		return hit_open(data, addr_slot, flags, v6);
+	}
 	return hit_flow(ctx, data, flags, v6);
 }
 

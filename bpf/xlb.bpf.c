@@ -159,6 +159,8 @@ int xlb_stage_hit6(struct xdp_md *ctx)
 {
 	int verdict = hit(ctx, true);
 
+	if (verdict == HIT_OPEN)
+		return stage_go(ctx, XLB_STAGE_OPEN6);
 	return verdict == HIT_SLOW ? stage_go(ctx, XLB_STAGE_SLOW6) : verdict;
 }
 
@@ -205,6 +207,8 @@ int xlb_xdp(struct xdp_md *ctx)
 		return account(ctx, XLB_R_NOT_IP, 0);
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		verdict = hit(ctx, false);
+		if (verdict == HIT_OPEN)
+			return stage_go(ctx, XLB_STAGE_OPEN4);
 		return verdict == HIT_SLOW ? stage_go(ctx, XLB_STAGE_SLOW4) : verdict;
 	}
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
