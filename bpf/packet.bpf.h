@@ -86,6 +86,7 @@ struct xlb_pkt {
 	__u16 server;	 /* index; 0: unknown */
 	__u16 backend;	 /* index, of a packet that opens a flow */
 	__u16 tracked;	 /* XLB_F_TRACKED bits of the flow that it opens */
+	__u16 avoid;	 /* index of a server that has not answered: chosen only if there is no other; 0: none */
 	__u16 return_id; /* with from_server: index into xlb_tables.returns */
 	__u8 family;	 /* 4 or 6 */
 	__u8 proto;

@@ -56,12 +56,12 @@ static __always_inline __u32 select_hash(const struct xlb_backend *be, const str
 }
 
 /*
- * Number of the first server that fits among the SERVER_TRIES entries from 'pos' on; if none does, why not: an enum
- * server_fit in the upper half.
+ * Number of the first server that fits among the SERVER_TRIES entries from 'pos' on, 'avoid' only if no other does; if
+ * none does, why not: an enum server_fit in the upper half.
  */
-__noinline __u32 xlb_ring_from(__u64 ring, __u32 pos)
+__noinline __u32 xlb_ring_from(__u64 ring, __u32 pos, __u32 avoid)
 {
-	__u32 len = XLB_RING_LEN(ring), worst = FIT_UNREACHABLE, i, id;
+	__u32 len = XLB_RING_LEN(ring), worst = FIT_UNREACHABLE, spare = 0, i, id;
 	struct xlb_server *srv;
 	enum server_fit fit;
 
@@ -73,12 +73,14 @@ __noinline __u32 xlb_ring_from(__u64 ring, __u32 pos)
 		if (!id)
 			continue;
 		fit = server_fit(id, srv);
-		if (fit == FIT_GOOD)
+		if (fit == FIT_GOOD && id != avoid)
 			return id;
+		if (fit == FIT_GOOD)
+			spare = id;
 		if (fit == FIT_FULL)
 			worst = FIT_FULL;
 	}
-	return worst << 16;
+	return spare ? spare : worst << 16;
 }
 
 enum { LOAD_NEVER = 0xffffffffu, LOAD_FULL = 0xfffffffeu };
@@ -105,10 +107,10 @@ enum { LEAST_DRAW, LEAST_SCAN, LEAST_FIRST };
 
 /*
  * The least loaded of 'nr' entries of the ring, drawn at random or from 'pos' on one after the other; with LEAST_FIRST
- * the first that fits. The first of equals wins, and where to begin is the caller's, so that equals take turns. The
- * best so far is kept in memory, where the verifier does not tell one from another.
+ * the first that fits; 'avoid' only if no other does. The first of equals wins, and where to begin is the caller's, so
+ * that equals take turns. The best so far is kept in memory, where the verifier does not tell one from another.
  */
-__noinline __u32 xlb_least(__u64 ring, __u32 nr, __u32 pos, __u32 how)
+__noinline __u32 xlb_least(__u64 ring, __u32 nr, __u32 pos, __u32 how, __u32 avoid)
 {
 	__u32 len = XLB_RING_LEN(ring), load, i, id;
 	struct xlb_scratch *s = scratch();
@@ -126,11 +128,13 @@ __noinline __u32 xlb_least(__u64 ring, __u32 nr, __u32 pos, __u32 how)
 		load = xlb_server_load(id);
 		if (load == LOAD_FULL)
 			best->worst = FIT_FULL;
+		if (id == avoid && load < LOAD_FULL)
+			load = LOAD_FULL - 1;
 		if (load >= READ_ONCE(best->load))
 			continue;
 		best->load = load;
 		best->id = id;
-		if (how == LEAST_FIRST)
+		if (how == LEAST_FIRST && id != avoid)
 			break;
 	}
 	id = READ_ONCE(best->id);
@@ -146,9 +150,9 @@ static __always_inline __u32 select_by_alg(const struct xlb_backend *be, __u64 r
 	switch ((enum xlb_alg)XLB_RING_ALG(ring)) {
 	case XLB_ALG_RANDOM:
 		if (be->draws > 1)
-			found = xlb_least(ring, be->draws, 0, LEAST_DRAW);
+			found = xlb_least(ring, be->draws, 0, LEAST_DRAW, pkt->avoid);
 		/* Draws that meet only full or unreachable servers say nothing of the others. */
-		if (found && !(found >> 16))
+		if (found && !(found >> 16) && found != pkt->avoid)
 			return found;
 		pos = xlb_select_pos(bpf_get_prandom_u32(), len);
 		break;
@@ -157,14 +161,14 @@ static __always_inline __u32 select_by_alg(const struct xlb_backend *be, __u64 r
 		pos = xlb_select_pos(select_hash(be, pkt), len);
 		break;
 	case XLB_ALG_LEAST:
-		return xlb_least(ring, len, __sync_fetch_and_add(&cursor->next, 1) % len, LEAST_SCAN);
+		return xlb_least(ring, len, __sync_fetch_and_add(&cursor->next, 1) % len, LEAST_SCAN, pkt->avoid);
 	case XLB_ALG_FIRST:
-		return xlb_least(ring, len, 0, LEAST_FIRST);
+		return xlb_least(ring, len, 0, LEAST_FIRST, pkt->avoid);
 	case XLB_ALG_RR:
 		pos = __sync_fetch_and_add(&cursor->next, 1) % len;
 		break;
 	}
-	return xlb_ring_from(ring, pos);
+	return xlb_ring_from(ring, pos, pkt->avoid);
 }
 
 /* --- persistence -------------------------------------------------------------------------------------------------- */
@@ -183,7 +187,7 @@ static __always_inline __u32 stick_find(const struct xlb_backend *be, struct xlb
 	if (!be->stick || !table || !stick_key(key, pkt->saddr, be->stick, pkt->family == 6))
 		return 0;
 	st = bpf_map_lookup_elem(table, key);
-	if (!st || !st->server || now - st->tick > be->stick_expire)
+	if (!st || !st->server || st->server == pkt->avoid || now - st->tick > be->stick_expire)
 		return 0;
 	srv = server_at(st->server);
 	if (srv->backend != backend || !xlb_stick_is(st, srv) || !(srv->flags & XLB_SRV_UP) ||

@@ -238,6 +238,30 @@ static __always_inline enum xlb_reason track_dead_server(struct xlb_pkt *pkt, st
 	return pkt->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : XLB_R_SHUT_RST;
 }
 
+/*
+ * The client's packet is a SYN of a flow that it has opened before. As long as nobody has answered it is counted, and
+ * when the backend's number is reached the flow ends, so that the packet opens one to another server: HAProxy's retries
+ * and redispatch. Returns true then.
+ */
+static __always_inline bool track_repeat(struct xlb_pkt *pkt, struct xlb_flow_body *b, __u32 word, bool v6)
+{
+	__u32 limit = XLB_IN(backends, server_at(b->server)->backend)->redispatch;
+	__u32 nr = ((word & XLB_F_REPEATS) >> XLB_REPEATS_SHIFT) + 1;
+
+	if (!limit || word & XLB_F_RECORD || xlb_flow_state(word, b->proto) != XLB_S_HALF_OPEN ||
+	    (word & (XLB_F_ANSWERED | XLB_F_ONE_WAY)) == XLB_F_ANSWERED) /* the server's answer was lost behind us */
+		return false;
+	if (nr < limit && nr <= XLB_REPEATS_MAX) {
+		flow_mark(b, word, nr << XLB_REPEATS_SHIFT, XLB_F_REPEATS, v6);
+		return false;
+	}
+	TRACK_COUNT(b, moved);
+	pkt->avoid = b->server;
+	flow_end(pkt->slot, v6);
+	pkt->reopen = 1;
+	return true;
+}
+
 static __always_inline enum xlb_reason track(struct xdp_md *ctx, struct xlb_pkt *pkt, bool v6)
 {
 	void *f = flow_at(pkt->slot, v6), *p;
@@ -260,6 +284,8 @@ static __always_inline enum xlb_reason track(struct xdp_md *ctx, struct xlb_pkt 
 	reason = track_dead_server(pkt, b, word, v6);
 	if (reason || pkt->reopen)
 		return reason;
+	if (kind == XLB_FLOW_REQUEST && is_syn(pkt) && track_repeat(pkt, b, word, v6))
+		return XLB_R_NONE;
 	peer_slot = flow_peer(pkt->slot, v6);
 	p = flow_at(peer_slot, v6);
 	peer = p ? flow_body(p, v6) : NULL;
@@ -282,8 +308,8 @@ static __always_inline enum xlb_reason track(struct xdp_md *ctx, struct xlb_pkt 
 /*
  * Enters packet 'pkt' into its flow, entry pkt->slot. Sets pkt->reopen, and ends the flow, when the packet is not of
  * this flow any more: the flow's time is over, a SYN uses the tuple of a closing one anew (which a balancer that
- * makes the client wait loses a second by), or its server is dead and it can move. Returns XLB_R_NONE, or the reason to
- * drop the packet or to answer it.
+ * makes the client wait loses a second by), or its server is dead or silent and it can move. Returns XLB_R_NONE, or the
+ * reason to drop the packet or to answer it.
  */
 __noinline enum xlb_reason xlb_track4(struct xdp_md *ctx, struct xlb_pkt *pkt)
 {

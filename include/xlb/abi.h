@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define XLB_ABI_VERSION 6
+#define XLB_ABI_VERSION 7
 
 enum {
 	XLB_LINE = 64,		 /* bytes in a cache line, and in every hot record */

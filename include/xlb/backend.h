@@ -56,7 +56,9 @@ struct xlb_backend {
 	__u32 stick_expire; /* ticks since the last new flow of a source, after which it is forgotten */
 	__be32 src4_mask;   /* of 'parts' and 'mask4', by xlb_backend_set_masks(): what of an IPv4 packet is hashed */
 	__u32 ports_mask;   /* source port in the low half, as the two lie in memory */
-	__u32 pad[3];
+	__u32 redispatch; /* with that many repeats of its SYN a flow that is not answered goes to another server: 1 to
+			   * XLB_REPEATS_MAX; 0: never, as long as its server is UP */
+	__u32 pad[2];
 };
 
 /* Algorithm, first value in xlb_tables.ring, number of entries; 0 entries: no usable server. */

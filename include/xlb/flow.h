@@ -52,6 +52,7 @@ enum {
 	XLB_F_RECORD = 1u << 9,	    /* entry of a stateless backend, made while its slot was marked (struct xlb_ring) */
 	XLB_F_TRACKED = 1u << 10,   /* request entry: counted as live by stick counter 0, and so on for 1 and 2 */
 	XLB_F_TRACKED_ALL = 7u << 10,
+	XLB_F_REPEATS = 7u << 13, /* request entry: how often the client has repeated a SYN that nobody answered */
 	XLB_F_FLAGS = 0xffff,
 	XLB_F_VERSION = 0x10000, /* step of the version */
 };
@@ -84,6 +85,11 @@ struct xlb_flow_body {
 };
 
 enum { XLB_KIND_HOME_SHIFT = 4 };
+
+enum {
+	XLB_REPEATS_SHIFT = 13,
+	XLB_REPEATS_MAX = 7, /* the last one comes two minutes after the first SYN (RFC 6298) */
+};
 
 #define XLB_SEEN(tick, epoch) ((__u32)(tick) << 8 | (__u8)(epoch))
 

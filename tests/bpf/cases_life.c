@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -407,6 +408,78 @@ static void down__half_open__moves_with_the_next_syn(void **state)
 	assert_int_equal(fix_svc_stats(f, SVC_WEB6).moved, 2);
 }
 
+/*
+ * A server that is up and silent: the repeats of a SYN go to it until the backend's number is reached, then to another
+ * one, whatever the algorithm says.
+ */
+static void silent__syn_repeated__elsewhere_in_time(void **state)
+{
+	static const enum xlb_alg algs[] = { XLB_ALG_RR, XLB_ALG_HASH, XLB_ALG_LEAST, XLB_ALG_FIRST, XLB_ALG_RANDOM };
+	static const enum xlb_mode modes[] = { XLB_MODE_FULLNAT, XLB_MODE_DNAT, XLB_MODE_L2DSR, XLB_MODE_IPIP };
+	struct fix *f = *state;
+	uint16_t sport = 40000;
+	int i, k, server, next;
+
+	for (i = 0; i < 40; i++) {
+		struct way w = { .mode = modes[i % 4], .family = i / 4 & 1 ? 6 : 4, .proto = IPPROTO_TCP };
+		uint16_t ids[2] = { way_server_id(&w, 1), way_server_id(&w, 2) };
+		uint64_t moved;
+
+		fix_set_mode(f, w.mode, 0);
+		fix_ring(f, way_backend(&w), algs[i / 8], ids, NULL, 2);
+		f->backends[way_backend(&w)].draws = 2;
+		f->backends[way_backend(&w)].redispatch = 3;
+		way_open(f, &w, ++sport, &server);
+		moved = fix_srv_stats(f, way_server_id(&w, server)).moved;
+		for (k = 0; k < 2; k++)
+			way_asks(f, &w, sport, TH_SYN);
+		way_open(f, &w, sport, &next);
+		assert_int_equal(next, 3 - server);
+		assert_int_equal(fix_srv_stats(f, way_server_id(&w, server)).moved, moved + 1);
+		way_asks(f, &w, sport, TH_SYN); /* counted anew */
+		assert_int_equal(way_entry(f, &w, sport)->word & XLB_F_REPEATS, 1 << XLB_REPEATS_SHIFT);
+		assert_int_equal(way_entry(f, &w, sport)->server, way_server_id(&w, next));
+	}
+}
+
+/* Not so: without a number; when the server has answered, and the answer was lost behind us; to the only server. */
+static void silent__nowhere_to_go_or_no_reason__stays(void **state)
+{
+	const uint16_t only = SRV_2;
+	struct fix *f = *state;
+	int i, server, next;
+	uint16_t port;
+
+	way_open(f, &nat4, 40000, &server);
+	for (i = 0; i < 10; i++)
+		way_asks(f, &nat4, 40000, TH_SYN);
+	f->backends[BE_WEB].redispatch = 1;
+	port = way_open(f, &nat4, 40001, &server);
+	way_answers(f, &nat4, server, 40001, port, TH_SYN | TH_ACK);
+	for (i = 0; i < 10; i++)
+		way_asks(f, &nat4, 40001, TH_SYN);
+	assert_int_equal(fix_svc_stats(f, SVC_WEB).moved, 0);
+	fix_ring(f, BE_WEB, XLB_ALG_RR, &only, NULL, 1);
+	way_open(f, &nat4, 40002, &server);
+	way_open(f, &nat4, 40002, &next); /* a new flow, for the attempt was given up, to the only one there is */
+	assert_int_equal(next, server);
+}
+
+/* As in HAProxy redispatch goes before persistence, and the new server is the one that is remembered. */
+static void silent__sticking__forgotten(void **state)
+{
+	struct fix *f = *state;
+	int fd = fix_stick(f, BE_WEB, 1000000), server, next, third;
+
+	f->backends[BE_WEB].redispatch = 1;
+	way_open(f, &nat4, 40000, &server);
+	way_open(f, &nat4, 40000, &next);
+	assert_int_equal(next, 3 - server);
+	way_open(f, &nat4, 40001, &third);
+	assert_int_equal(third, next);
+	close(fd);
+}
+
 /* Draining: out of the ring, yet its flows go on, half-open ones too. */
 static void drain__flows__go_on(void **state)
 {
@@ -584,6 +657,9 @@ const struct CMUnitTest life_tests[] = {
 	T(down__established__stays),
 	T(down__udp__moves_with_its_next_packet),
 	T(down__half_open__moves_with_the_next_syn),
+	T(silent__syn_repeated__elsewhere_in_time),
+	T(silent__nowhere_to_go_or_no_reason__stays),
+	T(silent__sticking__forgotten),
 	T(drain__flows__go_on),
 	T(next_hop__epoch_raised__learned_anew),
 	T(next_hop__epoch_raised_and_server_speaks__learned_from_client),

@@ -260,7 +260,7 @@ static void backend_text(const struct backend *b, struct buf *out)
 		buf_printf(out, " stick=%s,%d%d%d", b->stick.table->name, b->stick.match, b->stick.store,
 			   b->stick.by_dst);
 	if (b->redispatch)
-		buf_puts(out, " redispatch");
+		buf_printf(out, " redispatch=%u", b->redispatch);
 	if (b->check_path)
 		buf_printf(out, " check-path=%d", (int)b->check_path);
 	if (b->load_state)

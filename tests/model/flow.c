@@ -201,6 +201,24 @@ static bool outlived(struct model *m, const struct m_pkt *p, const struct m_flow
 	return *ret_moved;
 }
 
+/* Rule 4 of section 4: a SYN that is repeated, and whether it was repeated often enough to go elsewhere. */
+static bool gives_up(const struct model *m, const struct m_pkt *p, struct m_flow *f, int kind)
+{
+	const struct xlb_backend *be = &m->c.backends[m->c.servers[f->server].backend];
+	uint16_t *flags = &f->e[kind].flags;
+	unsigned int repeats = *flags >> XLB_REPEATS_SHIFT & XLB_REPEATS_MAX;
+
+	if (kind != XLB_FLOW_REQUEST || p->proto != IPPROTO_TCP || (p->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		return false;
+	if (!be->redispatch || *flags & XLB_F_RECORD || xlb_flow_state(*flags, p->proto) != XLB_S_HALF_OPEN ||
+	    (*flags & XLB_F_ANSWERED && !(*flags & XLB_F_ONE_WAY)))
+		return false;
+	if (repeats + 1 >= be->redispatch || repeats == XLB_REPEATS_MAX)
+		return true;
+	*flags = (uint16_t)((*flags & ~XLB_F_REPEATS) | (repeats + 1) << XLB_REPEATS_SHIFT);
+	return false;
+}
+
 /*
  * Notes the time. The client's next hop is looked up anew for both entries when it may have changed; at any other new
  * tick it may be.
@@ -256,6 +274,14 @@ enum xlb_reason track(struct model *m, struct m_pkt *p, struct m_flow *f, int ki
 		entry_end(m, f, kind);
 		f->e[!kind].flags |= XLB_F_RST;
 		return p->tcp_flags & TCP_RST ? XLB_R_NO_FLOW : answer_reset(m, p, XLB_R_SHUT_RST);
+	}
+	if (gives_up(m, p, f, kind)) {
+		m->svc[f->service].moved++;
+		m->srv[f->server].moved++;
+		p->avoid = f->server;
+		flow_end(m, f);
+		*ret_ended = true;
+		return XLB_R_NONE;
 	}
 	set_flags(m, p, f, kind);
 	refresh(m, p, f, kind);

@@ -44,6 +44,7 @@ struct m_pkt {
 	const struct m_addr *server_addr; /* from the server */
 	uint16_t service;
 	uint16_t server;
+	uint16_t avoid;		 /* the server that a repeated SYN leaves */
 	enum xlb_reason sent_as; /* by stateless services */
 };
 

@@ -145,7 +145,7 @@ static const char *check_pairs(const struct prog *p)
 			if (!same_key(&v[i].request, &v[j].request) || v[i].b.server != v[j].b.server ||
 			    v[i].b.sport != v[j].b.sport)
 				continue;
-			if ((v[i].b.word ^ v[j].b.word) & XLB_F_FLAGS & ~XLB_F_COUNTED)
+			if ((v[i].b.word ^ v[j].b.word) & XLB_F_FLAGS & ~(XLB_F_COUNTED | XLB_F_REPEATS))
 				return "request and reply entry do not agree";
 		}
 	return NULL;

@@ -60,7 +60,7 @@ static uint16_t sticky(const struct model *m, const struct m_pkt *p, const struc
 
 		if (s->stick != be->stick || !same_addr(s->addr, key))
 			continue;
-		if (xlb_flow_idle(s->tick << 8, m->tick) > be->stick_expire ||
+		if (xlb_flow_idle(s->tick << 8, m->tick) > be->stick_expire || s->server == p->avoid ||
 		    m->c.servers[s->server].backend != m->c.services[p->service].backend ||
 		    m->c.servers[s->server].identity != s->identity || !(m->c.servers[s->server].flags & XLB_SRV_UP) ||
 		    !fits(m, s->server))
@@ -81,21 +81,23 @@ static enum xlb_reason none_fits(const struct model *m, const uint16_t *ring, ui
 	return XLB_R_NO_NEIGHBOUR;
 }
 
-/* The first that fits, from 'pos' on. */
+/* The first that fits, from 'pos' on; the one to avoid if no other does. */
 static enum xlb_reason take_first(const struct model *m, struct m_pkt *p, const uint16_t *ring, uint32_t len,
 				  uint32_t pos, uint32_t nr)
 {
 	uint32_t i;
 
+	p->server = 0;
 	for (i = 0; i < nr; i++) {
 		uint16_t server = ring[(pos + i) % len] & XLB_SLOT_SERVER;
 
-		if (fits(m, server)) {
-			p->server = server;
-			return XLB_R_NONE;
-		}
+		if (!fits(m, server))
+			continue;
+		p->server = server;
+		if (server != p->avoid)
+			break;
 	}
-	return none_fits(m, ring, len, pos, nr);
+	return p->server ? XLB_R_NONE : none_fits(m, ring, len, pos, nr);
 }
 
 /* Would 'a' carry more flows per weight than 'b' with one more? */
@@ -104,7 +106,7 @@ static bool more_loaded(const struct model *m, uint16_t a, uint16_t b)
 	return (m->srv_active[a] + 1ull) * m->c.servers[b].weight > (m->srv_active[b] + 1ull) * m->c.servers[a].weight;
 }
 
-/* The least loaded; of equals the first from 'pos' on. */
+/* The least loaded, of equals the first from 'pos' on; the one to avoid if no other fits. */
 static enum xlb_reason take_least(const struct model *m, struct m_pkt *p, const uint16_t *ring, uint32_t len,
 				  uint32_t pos)
 {
@@ -114,7 +116,9 @@ static enum xlb_reason take_least(const struct model *m, struct m_pkt *p, const 
 	for (i = 0; i < len; i++) {
 		uint16_t server = ring[(pos + i) % len];
 
-		if (fits(m, server) && (!best || more_loaded(m, best, server)))
+		if (!fits(m, server) || (best && server == p->avoid))
+			continue;
+		if (!best || best == p->avoid || more_loaded(m, best, server))
 			best = server;
 	}
 	p->server = best;

@@ -188,6 +188,8 @@ static void make_backend(struct m_config *c, struct rng *r, bool stateless, bool
 	be->mask6 = one_in(r, 2) ? 128 : rnd(r, 129);
 	be->draws = 1 + rnd(r, 3);
 	xlb_backend_set_masks(be);
+	if (!stateless && one_in(r, 2))
+		be->redispatch = 1 + rnd(r, 4);
 	if (!random && !stateless && one_in(r, 4)) {
 		be->stick = 1 + c->nr_backends % 3;
 		be->stick_expire = 20;

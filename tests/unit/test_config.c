@@ -72,7 +72,7 @@ static void document__on_stock_sections__loads_with_warning_and_note(void **stat
 		  .model = "socket /var/lib/haproxy/stats mode=0 level=1 user=-\nlog 127.0.0.1:514 18 7\nmaxconn 4000\n"
 			   "frontend haproxywebappclickcount#1 -> backendwebappclickcount http maxconn=3000"
 			   " t=10000/60000/60000/0/0/0/10000 0.0.0.0:8080\n"
-			   "backend backendwebappclickcount#2 http redispatch t=10000/60000/60000/0/0/0/10000\n"
+			   "backend backendwebappclickcount#2 http redispatch=3 t=10000/60000/60000/0/0/0/10000\n"
 			   "server backendwebappclickcount/node1#1 10.211.55.5:30808 w1 check=http/2000/0/0/2/3"
 			   " GET /clickCount - -\n"
 			   "server backendwebappclickcount/node2#2 10.211.55.6:30808 w1 check=http/2000/0/0/2/3"

@@ -315,6 +315,30 @@ static void maxconn_of_a_bind__by_its_sockets__kept_or_told(void **state)
 	RUN(cases);
 }
 
+static void redispatch__with_retries__as_in_haproxy(void **state)
+{
+	static const struct config_case cases[] = {
+		{ "the last of three", FRONT " option redispatch\n" SERVER, "",
+		  FRONT_MODEL "backend b#2 redispatch=3\n" SERVER_MODEL, 0 },
+		{ "the last of five, by defaults", "defaults\n option redispatch\n retries 5\n" FRONT SERVER, "",
+		  FRONT_MODEL "backend b#2 redispatch=5\n" SERVER_MODEL, 0 },
+		{ "each second", FRONT " option redispatch 2\n" SERVER, "",
+		  FRONT_MODEL "backend b#2 redispatch=2\n" SERVER_MODEL, 0 },
+		{ "the second from the last", FRONT " option redispatch -2\n" SERVER, "",
+		  FRONT_MODEL "backend b#2 redispatch=2\n" SERVER_MODEL, 0 },
+		{ "none: not so many, none at all, switched off",
+		  FRONT " option redispatch 4\n" SERVER
+			"backend c\n balance roundrobin\n retries 0\n option redispatch\n"
+			"backend d\n balance roundrobin\n option redispatch 0\nbackend e\n balance roundrobin\n option "
+			"redispatch\n no option redispatch\n",
+		  "", FRONT_MODEL "backend b#2\n" SERVER_MODEL "backend c#3\nbackend d#4\nbackend e#5\n", 0 },
+		{ "no number", FRONT " option redispatch last\n" SERVER, "E C0201 5:20\n", NULL, 0 },
+	};
+
+	(void)state;
+	RUN(cases);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +348,7 @@ int main(void)
 		cmocka_unit_test(forward__pairs_that_cannot_be__refused_with_both_places),
 		cmocka_unit_test(limits__of_all_kinds__reach_the_model),
 		cmocka_unit_test(maxconn_of_a_bind__by_its_sockets__kept_or_told),
+		cmocka_unit_test(redispatch__with_retries__as_in_haproxy),
 		cmocka_unit_test(ipv6__forms_of_addresses__as_in_haproxy),
 	};
 

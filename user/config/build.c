@@ -162,6 +162,16 @@ static int build_table(struct model *m, struct table_decl *decl)
 	return 0;
 }
 
+/* Which retry goes to another server though the first is up; 0: none. */
+static unsigned int redispatch_of(const struct settings *set)
+{
+	long retries = set->has_retries ? (long)set->retries : 3, at = set->redispatch_at;
+
+	if (at < 0)
+		at += retries + 1;
+	return set->redispatch && at > 0 && at <= retries ? (unsigned int)at : 0;
+}
+
 /* What the section says of the backend as a whole. */
 static int fill_backend(struct backend *b, const struct proxy *x)
 {
@@ -173,7 +183,7 @@ static int fill_backend(struct backend *b, const struct proxy *x)
 	b->source_ports = x->set.source_ports;
 	b->allbackups = x->set.allbackups;
 	b->log_health_checks = x->set.log_health_checks;
-	b->redispatch = x->set.redispatch;
+	b->redispatch = redispatch_of(&x->set);
 	b->check_path = x->set.check_path;
 	b->load_state = x->set.load_state;
 	b->line = x->place.line;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* 'option' lines, but for those that configure checks (keywords_check.c). */
+#include <stdlib.h>
+
 #include "config/parser.h"
 
 static void on_allbackups(struct parser *p, size_t at)
@@ -18,9 +20,19 @@ static void on_log_health_checks(struct parser *p, size_t at)
 
 static void on_redispatch(struct parser *p, size_t at)
 {
-	(void)at;
-	p->proxy->set.redispatch = !p->negated && !p->to_default;
-	if (p->proxy->set.redispatch)
+	struct settings *set = &p->proxy->set;
+	const char *word = parser_word(p, at);
+	char *end;
+
+	set->redispatch = !p->negated && !p->to_default;
+	set->redispatch_at = -1;
+	if (word) {
+		set->redispatch_at = strtol(word, &end, 10);
+		if (end == word || *end)
+			complain(p, at, CODE_NUMBER, "write which retry goes to another server, -1 for the last one",
+				 "'%s' is not a whole number", word);
+	}
+	if (set->redispatch)
 		require(p, 1, CAN_REDISPATCH);
 }
 
@@ -68,7 +80,9 @@ const struct keyword keywords_option[] = {
 	TUNING("logasap", IN_ANY_FRONT),
 	{ "option log-health-checks", IN_ANY_BACK, 0, 0, KW_ACCEPT, on_log_health_checks, NULL, true },
 	{ "option redispatch", IN_ANY_BACK, 0, 1, KW_ACCEPT, on_redispatch,
-	  "a repeated SYN goes to another server when the first is down", true },
+	  "a repeated SYN goes to another server: when the first is down, and as the last of the 'retries' or the one "
+	  "named here though it is up",
+	  true },
 	TUNING("persist", IN_ANY_BACK),
 	TUNING("prefer-last-server", IN_ANY_BACK),
 	TUNING("srvtcpka", IN_ANY_BACK),

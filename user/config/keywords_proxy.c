@@ -115,9 +115,7 @@ static void on_id(struct parser *p, size_t at)
 
 static void on_retries(struct parser *p, size_t at)
 {
-	unsigned int ignored;
-
-	value_uint(p, at, 0, 2147483647, &ignored);
+	p->proxy->set.has_retries = value_uint(p, at, 0, 2147483647, &p->proxy->set.retries);
 }
 
 bool usesrc_parse(struct parser *p, size_t at)
@@ -244,8 +242,8 @@ const struct keyword keywords_proxy[] = {
 	  false },
 	{ "timeout tarpit", IN_ANY_PROXY, 1, 1, KW_IGNORED, on_timeout_other, "no client is held", false },
 	{ "retries", IN_ANY_BACK, 1, 1, KW_ACCEPT, on_retries,
-	  "each SYN that a client repeats is a retry: it goes to the same server, to another one if that is down by "
-	  "then; how many there are is up to the client",
+	  "each SYN that a client repeats is a retry, how many there are is up to the client; with 'option redispatch' "
+	  "the last one of these goes to another server",
 	  false },
 	{ "log", IN_ANY_PROXY, 1, ARGS_ANY, KW_IGNORED, NULL, log_note, true },
 	{ "log-format", IN_ANY_FRONT, 1, 1, KW_IGNORED, NULL, log_note, false },

@@ -234,6 +234,9 @@ struct settings {
 	enum state_file load_state;
 	const char *state_file;
 	bool allbackups, disabled, log_health_checks, socket_stats, redispatch;
+	long redispatch_at;   /* of 'option redispatch': every nth retry, or below 0 the nth from the last, -1 */
+	unsigned int retries; /* 0: none */
+	bool has_retries;     /* else 3 */
 	unsigned int maxconn, rate_limit;
 	const char *default_backend;
 	struct diag_place default_backend_place;

@@ -63,6 +63,7 @@ static void put_hash(const struct model *m, const struct backend *be, struct xlb
 	rec->mask4 = be->balance.mask4;
 	rec->mask6 = be->balance.mask6;
 	xlb_backend_set_masks(rec);
+	rec->redispatch = be->redispatch < XLB_REPEATS_MAX ? be->redispatch : XLB_REPEATS_MAX;
 	rec->draws = (uint8_t)(be->balance.draws < 1	     ? 1 :
 			       be->balance.draws < DRAWS_MAX ? be->balance.draws :
 							       DRAWS_MAX);

@@ -131,8 +131,8 @@ struct backend {
 	struct addr source;		/* family 0: chosen by the route to the server */
 	struct port_range source_ports; /* empty: ports_default() */
 	bool allbackups;
-	bool log_health_checks; /* 'option log-health-checks' */
-	bool redispatch;	/* a repeated SYN goes to another server when the first is down */
+	bool log_health_checks;	 /* 'option log-health-checks' */
+	unsigned int redispatch; /* the repeated SYN that goes to another server though the first is up; 0: none does */
 	enum check_path check_path;
 	enum state_file load_state;
 	char *state_file; /* of 'server-state-file-name', or NULL: the backend's name */
