@@ -277,9 +277,9 @@ static void statefile_load__killed_behind_an_answer__as_answered(void **state)
 	char text[512], path[PATHS_MAX + 32];
 	int len = snprintf(text, sizeof(text), "%s", head);
 
-	snprintf(text + len, sizeof(text) - (size_t)len, row, SERVER_FDRAIN);
+	snprintf(text + len, sizeof(text) - (size_t)len, row, (unsigned int)SERVER_FDRAIN);
 	write_file(s, "server-state.new", text, strlen(text));
-	snprintf(text + len, sizeof(text) - (size_t)len, row, 0);
+	snprintf(text + len, sizeof(text) - (size_t)len, row, 0u);
 	write_file(s, "server-state", text, strlen(text));
 	/* Both within a tick of the clock that files have. */
 	snprintf(path, sizeof(path), "%s/server-state", s->paths.state_dir);
