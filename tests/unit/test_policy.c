@@ -3,6 +3,7 @@
  * Rules at layer 4: what a file says, packet by packet, and the compiled form beside it. Every case is run through
  * both; random rules and packets hold them against each other once more.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -439,6 +440,53 @@ static void acl_set_equal__each_difference__seen(void **state)
 	acl_set_clear(&others);
 }
 
+static void list_change(void *arg, const struct acl_set *of, size_t i, bool added)
+{
+	char text[ACL_PATTERN_MAX];
+
+	buf_printf(arg, "%c%s ", added ? '+' : '-', acl_set_text(of, i, text));
+}
+
+static void acl_set_changes__against_the_files__each_told_once(void **state)
+{
+	static const char *const before[] = { "10.0.0.1", "10.0.0.0/8", "10.0.0.3", "fd00::1" };
+	static const char *const now[] = { "10.0.0.4", "10.0.0.0/8", "10.0.0.1", "fd00::/16" };
+	struct acl_set set = { .base = calloc(1, sizeof(*set.base)) };
+	struct buf seen = { 0 };
+
+	(void)state;
+	assert_non_null(set.base);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(acl_set_add_text(set.base, before[i]), 0);
+		assert_int_equal(acl_set_add_text(&set, now[i]), 0);
+	}
+	assert_int_equal(acl_set_changes(&set, list_change, &seen), 0);
+	assert_string_equal(seen.data, "-10.0.0.3 +10.0.0.4 +fd00::/16 -fd00::1 ");
+	assert_int_equal(set.nr, 4);
+	buf_fini(&seen);
+	acl_set_free(set.base);
+	acl_set_clear(&set);
+}
+
+static void acl_set_text__of_ranges__read_again(void **state)
+{
+	static const char *const good[] = { "80", "1:2", ":9", "1000:" }, *const bad[] = { "",	":",   "2:1",
+											   "x", "1:x", "-1" };
+	struct acl_set set = { .numeric = true };
+	char text[ACL_PATTERN_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(acl_set_add_text(&set, good[i]), 0);
+		assert_string_equal(acl_set_text(&set, i, text), good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(acl_set_add_text(&set, bad[i]), -EINVAL);
+	assert_int_equal(acl_set_del_text(&set, "1000:"), 1);
+	assert_int_equal(set.nr, 3);
+	acl_set_clear(&set);
+}
+
 static void network__texts__parsed_or_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -564,6 +612,8 @@ int main(void)
 		cmocka_unit_test(rules__that_haproxy_was_asked__same_verdicts),
 		cmocka_unit_test(set__edited__keeps_what_is_left),
 		cmocka_unit_test(acl_set_equal__each_difference__seen),
+		cmocka_unit_test(acl_set_changes__against_the_files__each_told_once),
+		cmocka_unit_test(acl_set_text__of_ranges__read_again),
 		cmocka_unit_test(network__texts__parsed_or_refused),
 		cmocka_unit_test(pattern_file__shared_by_lines__read_once),
 		cmocka_unit_test(compiled__random_rules_and_packets__same_verdict),

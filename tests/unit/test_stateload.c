@@ -269,6 +269,63 @@ static void statefile_load__frontend_by_command__as_long_as_the_file_says_the_sa
 	assert_int_equal(s->diags.nr[DIAG_WARNING], 1);
 }
 
+static struct acl_set *add_set(struct model *m, const char *file, const char *fetch, bool numeric,
+			       const char *const *patterns)
+{
+	struct acl_set *set = calloc(1, sizeof(*set)), *last = TAILQ_LAST(&m->acl_sets, acl_set_list);
+
+	assert_non_null(set);
+	set->id = last ? last->id + 1 : 0;
+	set->file = file ? strdup(file) : NULL;
+	set->fetch = fetch ? strdup(fetch) : NULL;
+	set->numeric = numeric;
+	for (; *patterns; patterns++)
+		assert_int_equal(acl_set_add_text(set, *patterns), 0);
+	TAILQ_INSERT_TAIL(&m->acl_sets, set, next);
+	return set;
+}
+
+static const char *patterns_of(const struct acl_set *set, char *buf, size_t cap)
+{
+	char text[ACL_PATTERN_MAX];
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < set->nr && len < cap; i++)
+		len += (size_t)snprintf(buf + len, cap - len, "%s ", acl_set_text(set, i, text));
+	return buf;
+}
+
+/* Of a file by its name, of a line as long as it is the same. */
+static void statefile_load__patterns_by_command__added_and_removed(void **state)
+{
+	static const char *const friends[] = { "10.0.0.1", "10.0.0.2", "fd00::/8", NULL };
+	static const char *const ports[] = { "80", "1000:", NULL };
+	struct scene *s = *state;
+	struct acl_set *file = add_set(s->m, "/etc/friends", NULL, false, friends);
+	struct acl_set *line = add_set(s->m, NULL, "dst_port", true, ports);
+	struct acl_set *other = add_set(s->m, NULL, "dst_port", true, ports + 1);
+	char name[ACL_SET_NAME_MAX], text[1024], seen[256];
+
+	snprintf(text, sizeof(text),
+		 "%s#@xlb acl /etc/friends - 10.0.0.1\n#@xlb acl /etc/friends + 10.0.0.2\n"
+		 "#@xlb acl /etc/friends + 10.9.0.0/16\n#@xlb acl /etc/enemies + 10.0.0.9\n"
+		 "#@xlb acl %s + :9\n#@xlb acl #2:dst_port:00000000 + 7\n",
+		 head, acl_set_name(line, name));
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 0);
+	assert_string_equal(patterns_of(file, seen, sizeof(seen)), "fd00::/8 10.0.0.2 10.9.0.0/16 ");
+	assert_string_equal(patterns_of(line, seen, sizeof(seen)), "80 1000: :9 ");
+	assert_string_equal(patterns_of(other, seen, sizeof(seen)), "1000: ");
+	assert_null(other->base);
+	/* The name is of what the files say, so that it is the same after further changes. */
+	assert_non_null(line->base);
+	assert_non_null(strstr(text, acl_set_name(line, name)));
+	snprintf(text, sizeof(text), "%s#@xlb acl /etc/friends * 10.0.0.1\n", head);
+	load(s, text, strlen(text), true);
+	assert_int_equal(s->diags.nr[DIAG_WARNING], 1);
+}
+
 /* What was written before an answer and not synced any more: the younger file counts, a damaged one does not. */
 static void statefile_load__killed_behind_an_answer__as_answered(void **state)
 {
@@ -389,6 +446,7 @@ int main(void)
 		CASE(statefile_load__address_by_command__as_long_as_the_file_says_the_same),
 		CASE(statefile_load__check_and_limit_by_command__as_long_as_the_file_says_the_same),
 		CASE(statefile_load__frontend_by_command__as_long_as_the_file_says_the_same),
+		CASE(statefile_load__patterns_by_command__added_and_removed),
 		CASE(statefile_load__killed_behind_an_answer__as_answered),
 		CASE(statefile_load__files_of_the_configuration__where_asked_for),
 		CASE(statefile_load__no_file__no_word),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rules at layer 4, followed word by word: the meaning that policy_compile.c must keep. Also the sets of patterns, and
- * networks.
+ * Rules at layer 4, followed word by word: the meaning that policy_compile.c must keep. Also networks.
  */
 #include "model/policy.h"
 
@@ -91,122 +90,8 @@ int cidr_parse(const char *text, struct cidr *ret)
 	return 0;
 }
 
-/* --- sets --------------------------------------------------------------------------------------------------------- */
-
-/* Room for one more, in steps that double. */
-static int grow(void **array, size_t nr, size_t size)
-{
-	void *bigger;
-
-	if (nr & (nr - 1))
-		return 0; /* full only at 0 and the powers of two */
-	bigger = reallocarray(*array, nr ? nr * 2 : 1, size);
-	if (!bigger)
-		return -ENOMEM;
-	*array = bigger;
-	return 0;
-}
-
-int acl_set_add_net(struct acl_set *set, const struct cidr *net)
-{
-	if (set->numeric)
-		return -EINVAL;
-	if (grow((void **)&set->nets, set->nr, sizeof(*set->nets)))
-		return -ENOMEM;
-	set->nets[set->nr++] = *net;
-	return 0;
-}
-
-int acl_set_add_range(struct acl_set *set, struct num_range range)
-{
-	if (!set->numeric)
-		return -EINVAL;
-	if (grow((void **)&set->ranges, set->nr, sizeof(*set->ranges)))
-		return -ENOMEM;
-	set->ranges[set->nr++] = range;
-	return 0;
-}
-
-/* Keeps the room, which grow() relies on. */
-static size_t shrink(struct acl_set *set, size_t kept)
-{
-	size_t gone = set->nr - kept;
-	void *array = set->numeric ? (void *)set->ranges : (void *)set->nets;
-	size_t cap = 1, size = set->numeric ? sizeof(*set->ranges) : sizeof(*set->nets);
-	void *smaller;
-
-	set->nr = kept;
-	while (cap < kept)
-		cap *= 2;
-	smaller = gone ? reallocarray(array, cap, size) : NULL;
-	if (smaller && set->numeric)
-		set->ranges = smaller;
-	else if (smaller)
-		set->nets = smaller;
-	return gone;
-}
-
-size_t acl_set_del_net(struct acl_set *set, const struct cidr *net)
-{
-	size_t kept = 0;
-
-	if (set->numeric)
-		return 0;
-	for (size_t i = 0; i < set->nr; i++)
-		if (cidr_cmp(&set->nets[i], net) != 0)
-			set->nets[kept++] = set->nets[i];
-	return shrink(set, kept);
-}
-
-size_t acl_set_del_range(struct acl_set *set, struct num_range range)
-{
-	size_t kept = 0;
-
-	if (!set->numeric)
-		return 0;
-	for (size_t i = 0; i < set->nr; i++)
-		if (set->ranges[i].lo != range.lo || set->ranges[i].hi != range.hi)
-			set->ranges[kept++] = set->ranges[i];
-	return shrink(set, kept);
-}
-
-void acl_set_clear(struct acl_set *set)
-{
-	free(set->nets);
-	free(set->ranges);
-	set->nets = NULL;
-	set->ranges = NULL;
-	set->nr = 0;
-}
-
-bool acl_set_equal(const struct acl_set *a, const struct acl_set *b)
-{
-	if (a->numeric != b->numeric || a->nr != b->nr)
-		return false;
-	for (size_t i = 0; i < a->nr; i++)
-		if (a->numeric ? a->ranges[i].lo != b->ranges[i].lo || a->ranges[i].hi != b->ranges[i].hi :
-				 cidr_cmp(&a->nets[i], &b->nets[i]) != 0)
-			return false;
-	return true;
-}
-
-void acl_set_free(struct acl_set *set)
-{
-	struct acl_set *v;
-
-	if (!set)
-		return;
-	while ((v = set->prepared)) {
-		set->prepared = v->older;
-		acl_set_free(v);
-	}
-	acl_set_clear(set);
-	free(set->file);
-	free(set->fetch);
-	free(set->where);
-	free(set->where_more);
-	free(set);
-}
+/* --- conditions and rules ------------------------------------------------------------------------------------------
+ */
 
 void acl_free(struct acl *acl)
 {

@@ -56,7 +56,7 @@ struct acl_set {
 	/* Of runtime commands: versions that are being written, 'id' is their number, the youngest first. */
 	unsigned int curr_ver, next_ver;
 	struct acl_set *prepared, *older;
-	bool changed; /* by a command, since the files were read */
+	struct acl_set *base; /* what the files say, when a command has changed it since; else NULL */
 };
 
 TAILQ_HEAD(acl_set_list, acl_set);
@@ -70,6 +70,31 @@ size_t acl_set_del_range(struct acl_set *set, struct num_range range);
 void acl_set_clear(struct acl_set *set);
 /* Have they the same patterns in the same order? */
 bool acl_set_equal(const struct acl_set *a, const struct acl_set *b);
+/* A set with the same patterns, or NULL: out of memory. */
+struct acl_set *acl_set_copy(const struct acl_set *set);
+/* Exchanges the patterns of two sets of one kind. */
+void acl_set_swap(struct acl_set *a, struct acl_set *b);
+
+enum { ACL_PATTERN_MAX = ADDR_TEXT_MAX + 8, ACL_SET_NAME_MAX = 512 };
+
+/* As it would be written: a single address or number without its length or end, an open range without its bound. */
+const char *acl_set_text(const struct acl_set *set, size_t i, char buf[ACL_PATTERN_MAX]);
+/* Appends the pattern of a text: 0, -EINVAL if it is none of the set's kind, -ENOMEM. */
+int acl_set_add_text(struct acl_set *set, const char *text);
+/* Removes all equal to it. Returns how many. */
+size_t acl_set_del_text(struct acl_set *set, const char *text);
+
+/*
+ * Calls 'fn' for each pattern that commands have added or removed since the files were read: the i-th of 'of'. 0, or
+ * -ENOMEM, then for none or not for all.
+ */
+int acl_set_changes(const struct acl_set *set, void (*fn)(void *arg, const struct acl_set *of, size_t i, bool added),
+		    void *arg);
+/*
+ * By which a set is known again when the files are read anew, without blanks: the file of its patterns, or its number,
+ * what it looks at, and a hash of what the line says. In 'buf' or elsewhere.
+ */
+const char *acl_set_name(const struct acl_set *set, char buf[ACL_SET_NAME_MAX]);
 
 /* What a test looks at. */
 enum acl_field {

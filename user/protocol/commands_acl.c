@@ -13,8 +13,6 @@
 #include "model/policy.h"
 #include "protocol/command.h"
 
-enum { PATTERN_TEXT_MAX = ADDR_TEXT_MAX + 8 };
-
 static const char unknown_set[] = "Unknown ACL identifier. Please use #<id> or <file>.\n";
 
 static struct acl_set *find_set(const struct model *m, const char *name)
@@ -54,36 +52,6 @@ static struct acl_set *version_of(struct acl_set *set, long version)
 		if (v->id == (unsigned long)version)
 			return v;
 	return NULL;
-}
-
-/* As it would be written; a single address or number without its length or end, a bound that bounds nothing left out.
- */
-static const char *pattern_text(const struct acl_set *set, size_t i, char buf[PATTERN_TEXT_MAX])
-{
-	const struct num_range *r;
-	const struct cidr *net;
-	char text[ADDR_TEXT_MAX];
-
-	if (set->numeric) {
-		r = &set->ranges[i];
-		if (r->lo == r->hi)
-			snprintf(buf, PATTERN_TEXT_MAX, "%llu", (unsigned long long)r->lo);
-		else if (r->hi == UINT64_MAX)
-			snprintf(buf, PATTERN_TEXT_MAX, "%llu:", (unsigned long long)r->lo);
-		else if (!r->lo)
-			snprintf(buf, PATTERN_TEXT_MAX, ":%llu", (unsigned long long)r->hi);
-		else
-			snprintf(buf, PATTERN_TEXT_MAX, "%llu:%llu", (unsigned long long)r->lo,
-				 (unsigned long long)r->hi);
-		return buf;
-	}
-	net = &set->nets[i];
-	addr_format(&net->addr, text);
-	if (net->bits == (net->addr.family == AF_INET6 ? 128 : 32))
-		snprintf(buf, PATTERN_TEXT_MAX, "%s", text);
-	else
-		snprintf(buf, PATTERN_TEXT_MAX, "%s/%u", text, net->bits);
-	return buf;
 }
 
 /* HAProxy shows an address in memory: here a number made of the text, which can be given to `del acl` likewise. */
@@ -128,13 +96,13 @@ static bool acl_step(struct call *c, struct runtime_job *job)
 {
 	struct acl_job *j = (struct acl_job *)job;
 	const struct acl_set *set = find_set(c->model, j->name);
-	char text[PATTERN_TEXT_MAX];
+	char text[ACL_PATTERN_MAX];
 
 	set = set ? version_of((struct acl_set *)set, j->version) : NULL;
 	for (; set && j->at < set->nr; j->at++) {
 		if (c->out->len >= RUNTIME_PIECE)
 			return !c->out->failed;
-		pattern_text(set, j->at, text);
+		acl_set_text(set, j->at, text);
 		buf_printf(c->out, "0x%llx %s\n", pattern_id(text), text);
 	}
 	return false;
@@ -171,41 +139,18 @@ void run_show_acl(struct call *c)
 	call_start(c, j ? &j->job : NULL);
 }
 
-/* A pattern of the kind of the set. */
-struct pattern {
-	struct cidr net;
-	struct num_range range;
-};
-
-static bool parse_bound(const char *text, size_t len, uint64_t *ret)
-{
-	char copy[24], *end;
-
-	if (!len || len >= sizeof(copy) || *text < '0' || *text > '9')
-		return false;
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	errno = 0;
-	*ret = strtoull(copy, &end, 10);
-	return !*end && !errno;
-}
-
-static bool parse_pattern(const struct acl_set *set, const char *text, struct pattern *ret)
-{
-	const char *colon;
-
-	if (!set->numeric)
-		return !cidr_parse(text, &ret->net);
-	colon = strchr(text, ':');
-	if (!parse_bound(text, colon ? (size_t)(colon - text) : strlen(text), &ret->range.lo))
-		return false;
-	ret->range.hi = ret->range.lo;
-	return !colon || (parse_bound(colon + 1, strlen(colon + 1), &ret->range.hi) && ret->range.lo <= ret->range.hi);
-}
-
 static void refuse_pattern(struct call *c, const struct acl_set *set, const char *text)
 {
 	call_say(c, CALL_ERROR, "'%s' is not a %s.\n", text, set->numeric ? "number" : "valid IPv4 or IPv6 address");
+}
+
+static bool parse_number(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
 static bool matches(const struct acl_set *set, size_t i, const struct addr *addr, uint64_t number)
@@ -218,7 +163,7 @@ static bool matches(const struct acl_set *set, size_t i, const struct addr *addr
 void run_get_acl(struct call *c)
 {
 	const struct acl_set *set;
-	char text[PATTERN_TEXT_MAX];
+	char text[ACL_PATTERN_MAX];
 	struct addr addr = { 0 };
 	uint64_t number = 0;
 	size_t i;
@@ -233,52 +178,16 @@ void run_get_acl(struct call *c)
 		call_say(c, CALL_ERROR, "%s", unknown_set);
 		return;
 	}
-	valid = set->numeric ? parse_bound(c->argv[3], strlen(c->argv[3]), &number) : !addr_parse(c->argv[3], &addr);
+	valid = set->numeric ? parse_number(c->argv[3], &number) : !addr_parse(c->argv[3], &addr);
 	for (i = 0; valid && i < set->nr; i++)
 		if (matches(set, i, &addr, number))
 			break;
 	buf_printf(c->out, "type=%s, case=sensitive, ", set->numeric ? "int" : "ip");
 	if (valid && i < set->nr)
 		buf_printf(c->out, "match=yes, idx=%s, pattern=\"%s\"\n", set->numeric ? "list" : "tree",
-			   pattern_text(set, i, text));
+			   acl_set_text(set, i, text));
 	else
 		buf_puts(c->out, "match=no\n");
-}
-
-static int add_pattern(struct acl_set *set, const struct pattern *p)
-{
-	return set->numeric ? acl_set_add_range(set, p->range) : acl_set_add_net(set, &p->net);
-}
-
-/* A set with the same patterns; NULL: out of memory. */
-static struct acl_set *copy_of(const struct acl_set *set)
-{
-	struct acl_set *copy = calloc(1, sizeof(*copy));
-	int err = 0;
-
-	if (!copy)
-		return NULL;
-	copy->numeric = set->numeric;
-	for (size_t i = 0; i < set->nr && !err; i++)
-		err = set->numeric ? acl_set_add_range(copy, set->ranges[i]) : acl_set_add_net(copy, &set->nets[i]);
-	if (!err)
-		return copy;
-	acl_set_free(copy);
-	return NULL;
-}
-
-static void swap_patterns(struct acl_set *a, struct acl_set *b)
-{
-	struct cidr *nets = a->nets;
-	struct num_range *ranges = a->ranges;
-	size_t nr = a->nr;
-
-	a->nets = b->nets;
-	a->ranges = b->ranges;
-	a->nr = b->nr;
-	b->nets = nets;
-	b->ranges = ranges;
-	b->nr = nr;
 }
 
 /*
@@ -292,26 +201,27 @@ static bool replace(struct call *c, struct acl_set *set, struct acl_set *changed
 
 	diag_init(&diags);
 	if (!err) {
-		swap_patterns(set, changed);
+		acl_set_swap(set, changed);
 		err = c->host->servers_changed(c->arg, &diags);
 		if (err)
-			swap_patterns(set, changed);
-		else
-			set->changed = true;
+			acl_set_swap(set, changed);
 	}
 	if (err)
 		call_say_diags(c, &diags, err);
 	diag_fini(&diags);
-	acl_set_free(changed);
+	if (!err && !set->base)
+		set->base = changed; /* what the files say */
+	else
+		acl_set_free(changed);
 	return !err;
 }
 
 /* Enters the lines of a payload, each a pattern, or the one of 'text'. False after having said what is wrong. */
 static bool enter_patterns(struct call *c, struct acl_set *into, const char *text)
 {
-	char line[PATTERN_TEXT_MAX];
-	struct pattern p;
+	char line[ACL_PATTERN_MAX];
 	const char *end;
+	int err;
 
 	for (; *text; text = *end ? end + 1 : end) {
 		end = strchr(text, '\n');
@@ -319,14 +229,13 @@ static bool enter_patterns(struct call *c, struct acl_set *into, const char *tex
 		if (end == text)
 			continue;
 		snprintf(line, sizeof(line), "%.*s", (int)(end - text), text);
-		if ((size_t)(end - text) >= sizeof(line) || !parse_pattern(into, line, &p)) {
+		err = (size_t)(end - text) < sizeof(line) ? acl_set_add_text(into, line) : -EINVAL;
+		if (err == -EINVAL)
 			refuse_pattern(c, into, line);
-			return false;
-		}
-		if (add_pattern(into, &p)) {
+		else if (err)
 			call_say(c, CALL_ERROR, "Out of memory.\n");
+		if (err)
 			return false;
-		}
 	}
 	return true;
 }
@@ -355,7 +264,7 @@ void run_add_acl(struct call *c)
 		call_say(c, CALL_ERROR, "Version number in the future, please use 'prepare acl' before.\n");
 		return;
 	}
-	changed = copy_of(v);
+	changed = acl_set_copy(v);
 	if (changed && !enter_patterns(c, changed, text)) {
 		acl_set_free(changed);
 		return;
@@ -363,7 +272,7 @@ void run_add_acl(struct call *c)
 	if (v == set) {
 		(void)replace(c, set, changed);
 	} else if (changed) {
-		swap_patterns(v, changed);
+		acl_set_swap(v, changed);
 		acl_set_free(changed);
 	}
 }
@@ -372,21 +281,18 @@ void run_add_acl(struct call *c)
 static size_t remove_pattern(struct acl_set *set, const char *key)
 {
 	unsigned long long id = key[0] == '#' ? strtoull(key + 1, NULL, 16) : 0;
-	char text[PATTERN_TEXT_MAX];
-	struct pattern p;
+	char text[ACL_PATTERN_MAX];
 	size_t i;
 
 	if (key[0] == '#') {
 		for (i = 0; i < set->nr; i++)
-			if (pattern_id(pattern_text(set, i, text)) == id)
+			if (pattern_id(acl_set_text(set, i, text)) == id)
 				break;
 		if (i == set->nr)
 			return 0;
 		key = text;
 	}
-	if (!parse_pattern(set, key, &p))
-		return 0;
-	return set->numeric ? acl_set_del_range(set, p.range) : acl_set_del_net(set, &p.net);
+	return acl_set_del_text(set, key);
 }
 
 void run_del_acl(struct call *c)
@@ -403,7 +309,7 @@ void run_del_acl(struct call *c)
 		call_say(c, CALL_ERROR, "Unknown map identifier. Please use #<id> or <file>.\n");
 		return;
 	}
-	changed = copy_of(set);
+	changed = acl_set_copy(set);
 	if (changed && !remove_pattern(changed, c->argv[3])) {
 		call_say(c, CALL_ERROR, "Key not found.\n");
 		acl_set_free(changed);
@@ -500,7 +406,7 @@ void run_commit_acl(struct call *c)
 		call_say(c, CALL_ERROR, "Version number out of range.\n");
 		return;
 	}
-	if (replace(c, set, copy_of(v))) {
+	if (replace(c, set, acl_set_copy(v))) {
 		set->curr_ver = (unsigned int)version;
 		drop_prepared(set, set->curr_ver);
 	}

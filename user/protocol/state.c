@@ -249,10 +249,34 @@ static void add_frontend_changes(const struct frontend *f, struct buf *out)
 		buf_printf(out, "#@xlb frontend-maxconn %s %u %u\n", f->name, f->maxconn_configured, f->maxconn);
 }
 
+struct acl_writer {
+	struct buf *out;
+	const char *name;
+};
+
+static void add_acl_change(void *arg, const struct acl_set *of, size_t i, bool added)
+{
+	const struct acl_writer *w = arg;
+	char text[ACL_PATTERN_MAX];
+
+	buf_printf(w->out, "#@xlb acl %s %c %s\n", w->name, added ? '+' : '-', acl_set_text(of, i, text));
+}
+
+/* Patterns that commands have added to what the files say, or removed from it. */
+static void add_acl_changes(const struct acl_set *set, struct buf *out)
+{
+	char name[ACL_SET_NAME_MAX];
+	struct acl_writer w = { out, acl_set_name(set, name) };
+
+	if (acl_set_changes(set, add_acl_change, &w))
+		out->failed = true;
+}
+
 void runtime_state_text(const struct runtime_host *host, void *arg, struct buf *out)
 {
 	static const char command[] = "show servers state";
 	struct runtime_session session = { .host = host, .host_arg = arg, .level = ACCESS_ADMIN };
+	const struct acl_set *set;
 	const struct frontend *f;
 	const struct backend *b;
 	const struct server *s;
@@ -266,4 +290,7 @@ void runtime_state_text(const struct runtime_host *host, void *arg, struct buf *
 			add_changes(s, out);
 	TAILQ_FOREACH(f, &host->model(arg)->frontends, next)
 		add_frontend_changes(f, out);
+	TAILQ_FOREACH(set, &host->model(arg)->acl_sets, next)
+		if (set->base)
+			add_acl_changes(set, out);
 }

@@ -102,7 +102,7 @@ static void note_patterns(const struct state *st, const struct model *m, struct 
 	const struct acl_set *set, *in;
 
 	TAILQ_FOREACH(set, &st->model->acl_sets, next) {
-		in = set->changed ? same_set(m, set) : NULL;
+		in = set->base ? same_set(m, set) : NULL;
 		if (in && !acl_set_equal(set, in))
 			diag_add(diags, DIAG_WARNING, NULL, NULL, "write them into the file to keep them",
 				 "patterns of ACL '%s', changed by command, are again those of the files",

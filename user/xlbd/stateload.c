@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,11 +266,44 @@ static bool read_frontend_maxconn_line(const struct load *l, char *fields[], uns
 	return true;
 }
 
+static struct acl_set *changed_set(const struct load *l, const char *name)
+{
+	unsigned long id = name[0] == '#' ? strtoul(name + 1, NULL, 10) : ULONG_MAX;
+	char buf[ACL_SET_NAME_MAX];
+	struct acl_set *set;
+
+	TAILQ_FOREACH(set, &l->m->acl_sets, next)
+		if ((set->file || set->id == id) && !strcmp(acl_set_name(set, buf), name))
+			return set;
+	return NULL;
+}
+
+/* What the file of patterns says by now itself needs no second word. */
+static bool read_acl_line(const struct load *l, char *fields[], unsigned int nr)
+{
+	struct acl_set *set;
+
+	if (nr != 5 || !strchr("+-", *fields[3]) || fields[3][1])
+		return false;
+	set = l && l->from->is_own ? changed_set(l, fields[2]) : NULL;
+	if (!set)
+		return true;
+	if (!set->base)
+		set->base = acl_set_copy(set);
+	if (!set->base)
+		return true;
+	(void)acl_set_del_text(set, fields[4]);
+	if (*fields[3] == '+')
+		(void)acl_set_add_text(set, fields[4]);
+	return true;
+}
+
 /*
  * A comment to HAProxy: an operator changed what the configuration says, and this holds as long as that still says the
  * same. "#@xlb addr|check|agent BACKEND SERVER CONFIGURED PORT PRESENT PORT", "#@xlb maxconn BACKEND SERVER CONFIGURED
  * PRESENT", "#@xlb frontend FRONTEND CONFIGURED PRESENT", each of these enabled or disabled, "#@xlb frontend-maxconn
- * FRONTEND CONFIGURED PRESENT". 'l' NULL: only to see if it is sound.
+ * FRONTEND CONFIGURED PRESENT", "#@xlb acl SET + PATTERN", or '-' for one that was removed. 'l' NULL: only to see if it
+ * is sound.
  */
 static bool read_change_line(char *line, const struct load *l)
 {
@@ -280,6 +314,7 @@ static bool read_change_line(char *line, const struct load *l)
 		{ "addr", read_target_line },	    { "check", read_target_line },
 		{ "agent", read_target_line },	    { "maxconn", read_maxconn_line },
 		{ "frontend", read_frontend_line }, { "frontend-maxconn", read_frontend_maxconn_line },
+		{ "acl", read_acl_line },
 	};
 	char *fields[NR_FIELDS + 1];
 	unsigned int nr = split(line, fields);
@@ -419,6 +454,15 @@ static int by_age(const void *a, const void *b)
 	return x->is_new - y->is_new;
 }
 
+/* Of the two own files the younger one tells all; what it does not say is no more. */
+static bool is_outdated(const struct source *s, const struct source *end)
+{
+	for (const struct source *later = s + 1; s->is_own && later < end; later++)
+		if (later->is_own && later->text)
+			return true;
+	return false;
+}
+
 void statefile_load(const struct paths *paths, struct model *m, bool with_health, uint64_t now_ms,
 		    struct diag_list *diags)
 {
@@ -432,7 +476,7 @@ void statefile_load(const struct paths *paths, struct model *m, bool with_health
 	for (size_t i = 0; i < nr; i++) {
 		struct load l = { m, &list[i], with_health || !list[i].is_own, now_ms };
 
-		if (list[i].text)
+		if (list[i].text && !is_outdated(&list[i], list + nr))
 			(void)read_lines(list[i].text, &l);
 		free(list[i].text);
 	}
