@@ -160,12 +160,14 @@ static __always_inline bool sum_quote(const __u16 *p, void *end, __u32 len, __u6
 {
 	__u32 i;
 
-	for (i = 0; i < ICMP_QUOTE_MAX / 2 && i < len / 2; i++) {
+	for (i = 0; i < ICMP_QUOTE_MAX / 2; i++) {
 		/*
 		 * WORKAROUND(clang 14, linux 6.18): it compares with end + 1, and arithmetic on that is refused.
 		 * WORKAROUND(clang 19, linux 6.1): it makes the bounds of 'i' one, which the verifier does not see.
 		 */
 		asm volatile("" : "+r"(end), "+r"(i));
+		if (i >= len / 2)
+			break;
 		if ((void *)(p + i + 1) > end)
 			return false;
 		*sum += p[i];
