@@ -341,32 +341,56 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 	return XLB_R_NONE;
 }
 
+/* The server that xlb_select() will most likely choose; 0: it cannot be told. */
+static __always_inline __u32 likely_server(const struct xlb_pkt *pkt, __u32 backend)
+{
+	struct xlb_cursor *cursor = XLB_IN(cursors, backend);
+	struct xlb_backend *be = XLB_IN(backends, backend);
+	__u64 ring = READ_ONCE(be->ring);
+	__u32 pos;
+
+	if (!XLB_RING_LEN(ring))
+		return 0;
+	switch ((enum xlb_alg)XLB_RING_ALG(ring)) {
+	case XLB_ALG_RR:
+		pos = READ_ONCE(cursor->next) % XLB_RING_LEN(ring);
+		break;
+	case XLB_ALG_HASH:
+	case XLB_ALG_MAGLEV:
+		pos = xlb_select_pos(select_hash(be, pkt), XLB_RING_LEN(ring));
+		break;
+	case XLB_ALG_RANDOM:
+	case XLB_ALG_LEAST:
+	case XLB_ALG_FIRST:
+		return 0;
+	}
+	return ring_entry(ring, pos) & XLB_SLOT_SERVER;
+}
+
 /*
  * Starts to fetch the cache line that the reply entry will most likely be written to, if the packet opens a flow: the
  * fetch then goes on while that of the request's line is waited for. Must come before any atomic operation.
  */
 static __always_inline void open_prefetch(const struct xlb_pkt *pkt, const struct xlb_service *svc, bool v6)
 {
-	struct xlb_cursor *cursor = XLB_IN(cursors, svc->backend);
-	struct xlb_backend *be = XLB_IN(backends, svc->backend);
-	struct xlb_server *srv;
-	__u32 nr, id, ports;
-	__u64 ring, hash;
+	__u32 id = likely_server(pkt, svc->backend), ports;
+	struct xlb_server *srv = server_at(id);
+	const __be32 *back = pkt->saddr;
+	__be16 sport = pkt->sport;
+	__u64 hash;
 	void *b;
 
-	ring = READ_ONCE(be->ring);
-	if (!XLB_RING_LEN(ring) || XLB_RING_ALG(ring) != XLB_ALG_RR)
+	if (!id || (srv->mode != XLB_MODE_FULLNAT && srv->mode != XLB_MODE_DNAT))
 		return;
-	id = ring_entry(ring, READ_ONCE(cursor->next) % XLB_RING_LEN(ring)) & XLB_SLOT_SERVER;
-	srv = server_at(id);
-	if (srv->mode != XLB_MODE_FULLNAT)
-		return;
-	nr = pool_size(srv);
-	ports = xlb_server_port(srv, pkt->dport) | (__u32)bpf_htons(srv->pool_lo + port_start(pkt, id, nr)) << 16;
+	if (srv->mode == XLB_MODE_FULLNAT) {
+		sport = bpf_htons(srv->pool_lo + port_start(pkt, id, pool_size(srv)));
+		back = srv->source;
+	}
+	ports = xlb_server_port(srv, pkt->dport) | (__u32)sport << 16;
 	if (v6)
-		hash = xlb_flow_hash6(xlb_cfg_secrets, srv->addr, srv->source, ports, pkt->proto);
+		hash = xlb_flow_hash6(xlb_cfg_secrets, srv->addr, back, ports, pkt->proto);
 	else
-		hash = xlb_flow_hash4(xlb_cfg_secrets, srv->addr[0], srv->source[0], ports, pkt->proto);
+		hash = xlb_flow_hash4(xlb_cfg_secrets, srv->addr[0], back[0], ports, pkt->proto);
 	b = bucket_at(bucket_of(hash, v6), v6);
 	if (b)
 		(void)READ_ONCE(flow_body(slot_in(b, xlb_flow_home(hash), 0, v6), v6)->word);
