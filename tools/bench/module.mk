@@ -48,7 +48,7 @@ $(O)/gen/bench_pps_ends.skel.h: $(O)/tools/bench/pps/ends.bpf.o
 
 $(call obj,tools/bench/pps/pps.c): $(O)/gen/bench_pps_ends.skel.h $(O)/gen/bench_ways_front.skel.h
 
-$(O)/bench-pps: $(call obj,$(addprefix tools/bench/,pps/pps.c ways/table.c scene.c))
+$(O)/bench-pps: $(call obj,$(addprefix tools/bench/,pps/pps.c ways/table.c ways/rules.c scene.c))
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(XLDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
 

@@ -16,6 +16,7 @@
 #include <xlb/reason.h>
 #include <xlb/service.h>
 
+#include "rules.h"
 #include "ways.h"
 #include "xlb.skel.h"
 
@@ -195,6 +196,9 @@ int way_load(const struct way *w, uint32_t ifindex, const uint8_t *mac, struct l
 	if (err)
 		goto fail;
 	fill(l, w, ifindex, mac);
+	err = rules_put(l->skel, w);
+	if (err)
+		goto fail;
 	*ret = l;
 	return 0;
 fail:

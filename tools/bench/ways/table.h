@@ -21,7 +21,11 @@ struct way {
 	uint32_t frontends; /* a power of two, spread over the flows */
 	uint32_t servers;
 	uint32_t flows;
-	bool syn;	/* measures packets that open a flow */
+	bool syn; /* measures packets that open a flow */
+	/* Of the first service: rules that look at the source, the networks they name together, a counter per source.
+	 */
+	uint32_t rules, networks;
+	bool tracked;
 	double most_ns; /* the goal; 0: none */
 };
 
