@@ -51,6 +51,13 @@ static void acl__faults__told_at_the_word(void **state)
 		  "frontend f\n bind 1.1.1.1:80\n bind 1.1.1.2:80\n default_backend b\n use_backend b if { so_id 2 "
 		  "}\n" BACK,
 		  "E C0208 5:21\n", NULL, 0 },
+		{ "clients whose addresses are no keys",
+		  "frontend f\n bind [::1]:80\n default_backend b\n" TABLE " tcp-request connection track-sc0 src\n"
+		  "backend b\n server s [fd00::1]:80\n",
+		  "W C0310 5:2\n",
+		  "table f ip size=1024 expire=0 store=8 rates=10000,0\nfrontend f#1 -> b [::1]:80\nbackend b#2\n"
+		  "server b/s#1 [fd00::1]:80 w1\n",
+		  0 },
 		{ "nothing to compare with", FRONT " tcp-request connection reject if { src }\n" BACK, "W C0208 4:37\n",
 		  FRONT_MODEL BACK_MODEL, 0 },
 	};

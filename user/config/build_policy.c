@@ -71,6 +71,16 @@ static void check_cond(struct parser *p, struct proxy *x, const struct cond_decl
 	}
 }
 
+static bool binds_ipv6(const struct proxy *x)
+{
+	const struct bind_decl *b;
+
+	TAILQ_FOREACH(b, &x->binds, next)
+		if (b->addr.family == AF_INET6)
+			return true;
+	return false;
+}
+
 static void check_rule(struct parser *p, struct proxy *x, const struct rule_decl *r, size_t *nr)
 {
 	const struct table_decl *table;
@@ -79,7 +89,14 @@ static void check_rule(struct parser *p, struct proxy *x, const struct rule_decl
 	if (r->action != RULE_TRACK)
 		return;
 	table = find_table(p, x, r->table, &r->place);
-	if (table && !table->family && !x->is_left)
+	if (!table || x->is_left)
+		return;
+	if (table->family == AF_INET && binds_ipv6(x))
+		report(p, DIAG_WARNING, &r->place, CODE_NO_TABLE, "'type ipv6' counts both, IPv4 as ::ffff:a.b.c.d",
+		       "IPv6 clients of '%s' are not counted, in HAProxy as here: the table '%s' at %s:%u has IPv4 "
+		       "keys",
+		       x->name, table->name, table->place.file, table->place.line);
+	if (!table->family)
 		report(p, DIAG_ERROR, &r->place, CODE_NO_TABLE, "give the table 'type ip' or 'type ipv6'",
 		       "the table '%s' at %s:%u has no addresses as keys", table->name, table->place.file,
 		       table->place.line);

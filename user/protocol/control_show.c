@@ -30,6 +30,8 @@ static void set_counters(json_t *o, const struct runtime_counters *n)
 	set_count(o, "connections_active", n->active);
 	set_count(o, "connections_active_max", n->active_max);
 	set_count(o, "connections_refused", n->s.refused);
+	if (n->known & RUNTIME_KNOWS_DENIED)
+		set_count(o, "connections_denied", n->denied);
 	set_count(o, "rate", n->rate);
 	set_count(o, "rate_max", n->rate_max);
 	set_count(o, "packets_total", n->s.packets_in + n->s.packets_out);

@@ -22,6 +22,7 @@ static const struct column frontend_columns[] = {
 	{ "BACKEND", "backend", TEXT },
 	{ "ACTIVE", "connections_active", COUNT },
 	{ "TOTAL", "connections_total", COUNT },
+	{ "DENIED", "connections_denied", COUNT },
 	{ "RATE", "rate", COUNT },
 	{ "PACKETS", "packets_total", COUNT },
 	{ "BYTES IN", "bytes_in", COUNT },
