@@ -179,20 +179,19 @@ static __always_inline int tagged(struct xdp_md *ctx, void *data, void *end)
 	return account(ctx, XLB_R_NOT_IP, 0);
 }
 
-/* Not attached: the daemon runs it for each tracked flow that it ends, on a "packet" that names the flow. */
+/* Not attached: the daemon runs it on a "packet" that says which entry of a stick table has more live flows, or less.
+ */
 SEC("xdp")
-int xlb_flow_left(struct xdp_md *ctx)
+int xlb_stick_live(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct xlb_flow_left *left = data;
-	struct xlb_scratch *s = scratch();
+	struct xlb_stick_live *live = data;
+	__be32 key[4] __attribute__((aligned(8)));
 
-	if (!s || (void *)(left + 1) > end)
+	if ((void *)(live + 1) > end)
 		return XDP_ABORTED;
-	/* WORKAROUND(clang 19, linux 6.18): of two pointers into a packet it takes one by an offset that varies. */
-	__builtin_memcpy(s->request.client, left->client, sizeof(left->client));
-	__builtin_memcpy(s->request.vip, left->vip, sizeof(left->vip));
-	tracked_live(left->service, left->word, s->request.client, s->request.vip, -1, left->family == 6);
+	__builtin_memcpy(key, live->key, sizeof(key));
+	stick_live(live->table, key, live->step);
 	return XDP_PASS;
 }
 

@@ -47,12 +47,11 @@ enum {
 	XLB_STICK_IP6 = 1u << 0, /* keys of IPv6, and IPv4 mapped into it (RFC 4291, 2.5.5.2); else of IPv4 only */
 };
 
-/* A flow that the daemon has ended, as the "packet" of xlb_flow_left(): only programs change entries atomically. */
-struct xlb_flow_left {
-	__be32 client[4], vip[4];
-	__u16 service;
-	__u16 family; /* 4 or 6 */
-	__u32 word;   /* XLB_F_TRACKED bits */
+/* What the daemon adds to conn_cur, as the "packet" of xlb_stick_live(): only programs change entries atomically. */
+struct xlb_stick_live {
+	__be32 key[4];
+	__u32 table;
+	__s32 step;
 };
 
 _Static_assert(sizeof(struct xlb_stick) == 48, "an entry has no hidden bytes");

@@ -450,6 +450,38 @@ static void conn_cur__flow_times_out__daemon_counts_it_off(void **state)
 	assert_string_equal(syn_of("10.1.0.1-1003>10.9.0.1-80"), "d");
 }
 
+/* A count that is too high, as a daemon killed at the wrong moment leaves it, or too low, as a table that is too small.
+ */
+static void conn_cur__wrong__mended_by_sweeps(void **state)
+{
+	struct dp_stick wrong = { .conn_cur = 7 };
+	struct addr busy, gone;
+
+	(void)state;
+	play_text(few_at_a_time);
+	assert_string_equal(syn_of("10.1.0.1-1001>10.9.0.1-80"), "d");
+	assert_int_equal(addr_parse("10.1.0.1", &busy), 0);
+	assert_int_equal(addr_parse("10.1.0.2", &gone), 0);
+	assert_int_equal(dp_stick_set(play.dp, table_number("f"), &busy, &wrong, DP_STICK_CONN_CUR), 0);
+	assert_int_equal(dp_stick_set(play.dp, table_number("f"), &gone, &wrong, DP_STICK_CONN_CUR), 0);
+	assert_string_equal(syn_of("10.1.0.2-1001>10.9.0.1-80"), "reject");
+	for (int i = 0; i < 8; i++)
+		while (!dp_sweep(play.dp, 1000))
+			;
+	assert_int_equal(entry_of("f", "10.1.0.1").conn_cur, 7); /* not at once: flows that come and go look like it */
+	for (int i = 0; i < 20; i++)
+		while (!dp_sweep(play.dp, 1000))
+			;
+	assert_int_equal(entry_of("f", "10.1.0.1").conn_cur, 1);
+	assert_int_equal(entry_of("f", "10.1.0.2").conn_cur, 0);
+	wrong.conn_cur = 0;
+	assert_int_equal(dp_stick_set(play.dp, table_number("f"), &busy, &wrong, DP_STICK_CONN_CUR), 0);
+	for (int i = 0; i < 30; i++)
+		while (!dp_sweep(play.dp, 1000))
+			;
+	assert_int_equal(entry_of("f", "10.1.0.1").conn_cur, 1);
+}
+
 /* No server: what was counted before that turned out is counted off. */
 static void conn_cur__no_server__not_counted(void **state)
 {
@@ -651,6 +683,7 @@ int main(void)
 		PLAY(routes__ipv6_clients__by_network),
 		PLAY(conn_cur__flows_end__room_again),
 		PLAY(conn_cur__flow_times_out__daemon_counts_it_off),
+		PLAY(conn_cur__wrong__mended_by_sweeps),
 		PLAY(conn_cur__no_server__not_counted),
 		PLAY(track__table_of_ipv6__has_ipv4_clients_mapped),
 		PLAY(rate__of_a_source__limits_it_alone),

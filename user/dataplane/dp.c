@@ -67,7 +67,7 @@ int dp_open(const struct paths *paths, const struct dp_options *opt, struct diag
 	dp->paths = *paths;
 	dp->nr_cpus = libbpf_num_possible_cpus();
 	dp->sweep = calloc(1, sizeof(*dp->sweep));
-	err = dp->sweep ? 0 : -ENOMEM;
+	err = dp->sweep ? tracked_init(dp) : -ENOMEM;
 	if (!err && dp->nr_cpus <= 0)
 		err = dp->nr_cpus ? dp->nr_cpus : -EIO;
 	if (!err)
@@ -101,6 +101,7 @@ void dp_close(struct dp *dp)
 	free(dp->wanted.list);
 	free(dp->places.lingering);
 	marks_fini(dp);
+	tracked_fini(dp);
 	free(dp->sweep);
 	free(dp);
 }

@@ -11,6 +11,7 @@
 #include "dataplane/dp.h"
 
 struct buf;
+struct tracked;
 struct clock_bpf;
 struct xlb_bpf;
 
@@ -165,6 +166,7 @@ struct dp {
 	size_t nr_ifs;
 	struct ring_alloc rings;
 	struct sweep *sweep;
+	struct tracked *tracked;
 	struct wanted_addrs wanted;
 	struct places places;
 	struct mark_state mark_state;
@@ -319,6 +321,24 @@ void marks_turn(struct dp *dp);
 /* Makes the inner map, or one of the new size with the entries of the old one. 0 or negative errno. */
 int stick_put(struct dp *dp, uint32_t number, const struct image_stick *stick);
 void stick_del(struct dp *dp, uint32_t number);
+
+/*
+ * The next entries of a table after those of the call before, 'more' and '*token' being what that returned and set;
+ * false and 0: the first. Returns whether there are more.
+ */
+bool stick_batch(const struct dp *dp, uint32_t number, bool more, uint32_t *token,
+		 void (*fn)(void *arg, const struct xlb_stick_key *key, const struct xlb_stick *value), void *arg);
+
+/*
+ * tracked.c: flows that rules count among a client's live ones. 'end' takes an ended flow off, 'word' being what it
+ * had; the others are the sweep's: a flow was seen, a part of the table is done, all of it is.
+ */
+int tracked_init(struct dp *dp); /* 0, -ENOMEM */
+void tracked_fini(struct dp *dp);
+void tracked_end(struct dp *dp, const struct flow *flow, uint32_t word);
+void tracked_count(struct dp *dp, const struct flow *flow);
+void tracked_slice(struct dp *dp);
+void tracked_swept(struct dp *dp);
 
 /*
  * policy.c: rules under a number that no service has. Prepare makes the trie (0, or a negative errno of the kernel's),

@@ -7,11 +7,7 @@
  */
 #include <string.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "dataplane/dp_priv.h"
-#include "xlb.skel.h"
 
 enum { SLOTS4 = XLB_BUCKET_LINES * XLB_FLOW4_WAYS, SLOTS6 = XLB_BUCKET_LINES * XLB_FLOW6_WAYS };
 
@@ -85,19 +81,6 @@ static void uncount(struct xlb_load *load)
 		;
 }
 
-/* Takes the flow off the counters of rules that track it. */
-static void untrack(struct dp *dp, const struct flow *flow, uint32_t word)
-{
-	struct xlb_flow_left left = { .service = flow->b.service,
-				      .family = flow->family,
-				      .word = word & XLB_F_TRACKED_ALL };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &left, .data_size_in = sizeof(left));
-
-	memcpy(left.client, flow->client, sizeof(left.client));
-	memcpy(left.vip, flow->vip, sizeof(left.vip));
-	(void)bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.xlb_flow_left), &opts);
-}
-
 bool flow_end(struct dp *dp, struct xlb_flow_body *at, const struct flow *copy)
 {
 	uint32_t word = copy->b.word;
@@ -109,7 +92,7 @@ bool flow_end(struct dp *dp, struct xlb_flow_body *at, const struct flow *copy)
 				uncount(&dp->load[copy->b.server]);
 				uncount(&dp->svc_load[copy->b.service]);
 				if (word & XLB_F_TRACKED_ALL)
-					untrack(dp, copy, word);
+					tracked_end(dp, copy, word);
 			}
 			return true;
 		}

@@ -156,6 +156,25 @@ static void for_each_batch(const struct dp *dp, uint32_t number, void (*fn)(void
 	free(b);
 }
 
+bool stick_batch(const struct dp *dp, uint32_t number, bool more, uint32_t *token,
+		 void (*fn)(void *arg, const struct xlb_stick_key *key, const struct xlb_stick *value), void *arg)
+{
+	struct batch *b = malloc(sizeof(*b));
+	int fd = number ? open_inner(dp, number) : -1;
+	bool goes_on = false;
+
+	if (b && fd >= 0 && !read_batch(fd, more ? token : NULL, b)) {
+		for (uint32_t i = 0; i < b->nr; i++)
+			fn(arg, &b->keys[i], &b->values[i]);
+		*token = b->token;
+		goes_on = !b->is_last;
+	}
+	if (fd >= 0)
+		close(fd);
+	free(b);
+	return goes_on;
+}
+
 static void count_batch(void *arg, int fd, struct batch *b)
 {
 	uint64_t *nr = arg;

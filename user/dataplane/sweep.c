@@ -41,7 +41,7 @@ static bool end_if_expired(struct dp *dp, struct xlb_flow_body *at, const struct
 	return true;
 }
 
-static void count(const struct dp *dp, struct sweep_counts *c, const struct flow *flow)
+static void count(struct dp *dp, struct sweep_counts *c, const struct flow *flow)
 {
 	c->entries[flow->family == 6]++;
 	if (dp->wanted.differs && !c->addrs_needed)
@@ -52,6 +52,8 @@ static void count(const struct dp *dp, struct sweep_counts *c, const struct flow
 	if (flow_kind(flow) != XLB_FLOW_REQUEST)
 		return;
 	c->flows[flow->family == 6]++;
+	if (flow->b.word & XLB_F_TRACKED_ALL)
+		tracked_count(dp, flow);
 	if (flow->b.word & XLB_F_COUNTED) {
 		c->srv_counted[flow->b.server]++;
 		c->svc_counted[flow->b.service]++;
@@ -129,6 +131,7 @@ static void finish(struct dp *dp)
 	marks_turn(dp);
 	place_settle(dp);
 	address_settle(dp);
+	tracked_swept(dp);
 }
 
 bool dp_sweep(struct dp *dp, size_t max_slots)
@@ -144,6 +147,7 @@ bool dp_sweep(struct dp *dp, size_t max_slots)
 		if (at && !end_if_expired(dp, at, &flow, now))
 			count(dp, &s->now, &flow);
 	}
+	tracked_slice(dp);
 	if (s->cursor < total)
 		return false;
 	finish(dp);
