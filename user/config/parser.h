@@ -363,7 +363,7 @@ struct parser {
 	struct proxies proxies;
 	struct names names;
 	unsigned int nr_acl_sets; /* numbers of sets of patterns that are given */
-	bool has_forced_ids; /* some proxy has an 'id' line */
+	bool has_forced_ids;	  /* some proxy has an 'id' line */
 	struct env_vars env;
 	struct script_owners scripts;
 	bool external_allowed; /* 'external-check' */
