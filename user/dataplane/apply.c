@@ -281,6 +281,8 @@ static void do_service_del(struct apply *a, size_t id)
 
 	rec.backend = 0;
 	rec.flags = 0;
+	/* The numbers of its stick tables may be given to others, which its flows are not to be taken off. */
+	memset(rec.track, 0, sizeof(rec.track));
 	record_store(&a->dp->services[id], &rec, sizeof(rec));
 	a->dp->sweep->svc_from[id] = a->dp->sweep->nr_started + 1;
 }
