@@ -245,6 +245,7 @@ int fix_stick(struct fix *f, uint16_t backend, uint32_t expire)
 
 	assert_true(fd >= 0);
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(f->skel->maps.xlb_sticks), &key, &fd, 0), 0);
+	kept_note_inner(bpf_map__fd(f->skel->maps.xlb_sticks), key);
 	f->backends[backend].stick = backend;
 	f->backends[backend].stick_expire = expire;
 	return fd;

@@ -3,6 +3,8 @@
 #ifndef TESTS_KEPT_H
 #define TESTS_KEPT_H
 
+#include <stdint.h>
+
 struct xlb_bpf;
 
 /*
@@ -11,5 +13,8 @@ struct xlb_bpf;
  * test, never returns NULL.
  */
 struct xlb_bpf *kept_load(struct xlb_bpf *opened);
+
+/* To be called when a case has put an inner map into a map of maps: it is taken out again before the next case. */
+void kept_note_inner(int map_fd, uint32_t key);
 
 #endif
