@@ -322,6 +322,24 @@ static void flow__idle_too_long__has_ended(void **state)
 	assert_int_equal(fix_live(f), 0);
 }
 
+/* The hit path notes the time of established flows alone: others end sooner, and must not be kept by it. */
+static void flow__closing_too_long__has_ended(void **state)
+{
+	struct fix *f = *state;
+	struct pkt p;
+	uint16_t port;
+	int server;
+
+	f->services[SVC_WEB].timeout[XLB_S_CLOSING] = 1;
+	port = establish(f, 40000, &server);
+	send_client(f, 40000, TH_FIN | TH_ACK);
+	send_server(f, server, port, TH_FIN | TH_ACK);
+	fix_age(&fix_flow(f, ip_client, 40000, ip_balancer, VIP_PORT, IPPROTO_TCP)->b, 3);
+	fix_age(&fix_flow(f, server == 1 ? ip_server1 : ip_server2, SERVER_PORT, ip_balancer, port, IPPROTO_TCP)->b, 3);
+	client_tcp(&p, 40000, TH_ACK);
+	expect(f, &p, XDP_TX, XLB_R_NO_FLOW_RST, NULL);
+}
+
 /* A long download, or a long upload: packets of one direction keep the flow, though the other entry is overdue. */
 static void flow__spoken_to_by_one_side__lives(void **state)
 {
@@ -421,6 +439,7 @@ const struct CMUnitTest flow_tests[] = {
 	T(syn__tuple_of_ended_flow__opens_new_one_at_once),
 	T(syn__tuple_of_live_flow__goes_to_same_server),
 	T(flow__idle_too_long__has_ended),
+	T(flow__closing_too_long__has_ended),
 	T(flow__spoken_to_by_one_side__lives),
 	T(tick__nothing_changed__time_noted),
 	T(server_mac__changes__live_flow_follows_on_next_tick),
