@@ -24,10 +24,7 @@ static __always_inline bool stick_key(__be32 *key, const __be32 *addr, __u32 num
 		addr_copy(key, addr, true);
 		return ip6;
 	}
-	key[0] = ip6 ? 0 : addr[0];
-	key[1] = 0;
-	key[2] = ip6 ? bpf_htonl(0xffff) : 0;
-	key[3] = ip6 ? addr[0] : 0;
+	xlb_stick_key4(key, addr[0], ip6);
 	return true;
 }
 

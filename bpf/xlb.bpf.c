@@ -186,7 +186,7 @@ int xlb_stick_live(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct xlb_stick_live *live = data;
-	__be32 key[4] __attribute__((aligned(8)));
+	STICK_KEY(key);
 
 	if ((void *)(live + 1) > end)
 		return XDP_ABORTED;

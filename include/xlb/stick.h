@@ -16,6 +16,15 @@ struct xlb_stick_key {
 	__be32 addr[4]; /* IPv4: in word 0, the others 0 */
 };
 
+/* The key of an IPv4 address, in a table of IPv6 keys ('ip6') mapped into them (RFC 4291, 2.5.5.2). */
+static inline void xlb_stick_key4(__be32 *key, __be32 addr, int ip6)
+{
+	key[0] = ip6 ? 0 : addr;
+	key[1] = 0;
+	key[2] = ip6 ? (__be32)__builtin_bswap32(0xffff) : 0;
+	key[3] = ip6 ? addr : 0;
+}
+
 /* Events per period, over a window that slides: HAProxy's freq_ctr (its include/haproxy/freq_ctr.h). */
 struct xlb_freq {
 	__u32 since;  /* when the present period began, low half of the jiffies */

@@ -8,7 +8,6 @@
  * tracked flows by key, the tables are compared with it batch by batch, and what stays wrong by the same number for
  * several times running is mended: while flows come and go the two differ anyway.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,8 @@ enum {
 	EVERY = 4,    /* sweeps from one count to the next */
 	PATIENCE = 3, /* so many comparisons must find the same error */
 };
+
+_Static_assert(XLB_MAX_STICKS <= 64, "tables are bits of a word");
 
 struct tracked_key {
 	uint32_t table;
@@ -42,7 +43,7 @@ struct tracked_count {
 struct tracked {
 	struct tracked_count *counts;
 	bool counting;	     /* the sweep under way counts */
-	uint32_t table;	     /* that is compared, 0: none */
+	uint64_t tables;     /* a bit each: still to be compared */
 	uint32_t token;	     /* of its next batch */
 	bool token_valid;    /* not the first one */
 	uint64_t next_sweep; /* that counts */
@@ -55,22 +56,18 @@ static bool key_of(const struct dp *dp, const struct flow *flow, unsigned int co
 	const struct xlb_service *svc = &dp->services[flow->b.service];
 	bool v6 = flow->family == 6;
 	const __be32 *addr = svc->track_dst[v6] >> counter & 1 ? flow->vip : flow->client;
+	bool ip6;
 
-	memset(ret, 0, sizeof(*ret));
 	ret->table = svc->track[v6][counter];
 	if (!ret->table || ret->table >= XLB_MAX_STICKS)
 		return false;
-	if (v6) {
-		memcpy(ret->addr, addr, sizeof(ret->addr));
-		return dp->stick_confs[ret->table].flags & XLB_STICK_IP6;
+	ip6 = dp->stick_confs[ret->table].flags & XLB_STICK_IP6;
+	if (!v6) {
+		xlb_stick_key4(ret->addr, addr[0], ip6);
+		return true;
 	}
-	if (dp->stick_confs[ret->table].flags & XLB_STICK_IP6) {
-		ret->addr[2] = htonl(0xffff);
-		ret->addr[3] = addr[0];
-	} else {
-		ret->addr[0] = addr[0];
-	}
-	return true;
+	memcpy(ret->addr, addr, sizeof(ret->addr));
+	return ip6;
 }
 
 /* By the program: nothing else changes an entry that it counts in at the same time. */
@@ -128,10 +125,16 @@ void tracked_count(struct dp *dp, const struct flow *flow)
 
 /* --- the comparison ----------------------------------------------------------------------------------------------- */
 
+/* The table that is being compared: of those that are left the first. */
+static uint32_t table_of(const struct tracked *t)
+{
+	return (uint32_t)__builtin_ctzll(t->tables);
+}
+
 static void compare(void *arg, const struct xlb_stick_key *stick_key, const struct xlb_stick *value)
 {
 	struct dp *dp = arg;
-	struct tracked_key key = { .table = dp->tracked->table };
+	struct tracked_key key = { .table = table_of(dp->tracked) };
 	struct tracked_count *c;
 	int32_t off;
 
@@ -166,32 +169,30 @@ static void forget(struct tracked *t)
 	}
 }
 
-static bool is_tracked(const struct dp *dp, uint32_t table)
+/* The tables that rules count flows in, a bit each. */
+static uint64_t tracked_tables(const struct dp *dp)
 {
+	uint64_t tables = 0;
+
 	for (size_t i = 1; i < XLB_MAX_SERVICES; i++)
 		for (unsigned int c = 0; c < XLB_POLICY_COUNTERS; c++)
-			if (dp->services[i].track[0][c] == table || dp->services[i].track[1][c] == table)
-				return true;
-	return false;
+			tables |= 1ull << dp->services[i].track[0][c] % XLB_MAX_STICKS |
+				  1ull << dp->services[i].track[1][c] % XLB_MAX_STICKS;
+	return tables & ~1ull; /* number 0: none */
 }
 
 void tracked_slice(struct dp *dp)
 {
 	struct tracked *t = dp->tracked;
 
-	while (t->table && !t->token_valid && !is_tracked(dp, t->table))
-		t->table = (t->table + 1) % XLB_MAX_STICKS;
-	if (!t->table) {
+	if (!t->tables) {
 		if (!t->counting)
 			forget(t);
 		return;
 	}
-	if (stick_batch(dp, t->table, t->token_valid, &t->token, compare, dp)) {
-		t->token_valid = true;
-		return;
-	}
-	t->token_valid = false;
-	t->table = (t->table + 1) % XLB_MAX_STICKS;
+	t->token_valid = stick_batch(dp, table_of(t), t->token_valid, &t->token, compare, dp);
+	if (!t->token_valid)
+		t->tables &= t->tables - 1;
 }
 
 void tracked_swept(struct dp *dp)
@@ -199,8 +200,8 @@ void tracked_swept(struct dp *dp)
 	struct tracked *t = dp->tracked;
 
 	if (t->counting)
-		t->table = 1;
-	t->counting = !t->table && dp->sweep->nr_started >= t->next_sweep;
+		t->tables = tracked_tables(dp);
+	t->counting = !t->tables && dp->sweep->nr_started >= t->next_sweep;
 	if (t->counting)
 		t->next_sweep = dp->sweep->nr_started + EVERY;
 }
