@@ -247,13 +247,13 @@ static __always_inline bool answer_echo(struct xdp_md *ctx, const struct xlb_pkt
 	} else {
 		old = *(__be16 *)&iph->ttl;
 		iph->ttl = ANSWER_TTL;
-		iph->check = csum_apply(iph->check, csum_fold((__u64)(__u16)~old + *(__be16 *)&iph->ttl));
+		iph->check = csum_apply(iph->check, (__u64)(__u16)~old + *(__be16 *)&iph->ttl);
 		iph->saddr = pkt->daddr[0];
 		iph->daddr = pkt->saddr[0];
 	}
 	old = *(__be16 *)icmp;
 	icmp->type = v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY;
-	icmp->check = csum_apply(icmp->check, csum_fold((__u64)(__u16)~old + *(__be16 *)icmp));
+	icmp->check = csum_apply(icmp->check, (__u64)(__u16)~old + *(__be16 *)icmp);
 	return true;
 }
 

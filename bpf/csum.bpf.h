@@ -8,13 +8,12 @@
 
 #include "packet.bpf.h"
 
+/* Of a sum below 2^47, that is, of 32768 words of 32 bits: then the third round leaves no carry. */
 static __always_inline __u16 csum_fold(__u64 sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
+	sum = (sum & 0xffff) + (sum >> 16); /* below 0x80010000 */
+	sum = (sum & 0xffff) + (sum >> 16); /* below 0x18000 */
+	return sum + (sum >> 16);
 }
 
 /*
@@ -37,14 +36,11 @@ static __always_inline __u64 csum_addr_change(const __be32 *from, const __be32 *
 
 /*
  * HC' = ~(~HC + delta). RFC 1624, equation 3; the form of RFC 1141 is wrong where the result is zero. A wrong
- * checksum stays wrong by the same amount: it is never made up anew.
+ * checksum stays wrong by the same amount: it is never made up anew. 'delta' is not folded yet.
  */
-static __always_inline __u16 csum_apply(__u16 check, __u16 delta)
+static __always_inline __u16 csum_apply(__u16 check, __u64 delta)
 {
-	__u32 sum = (__u16)~check + (__u32)delta;
-
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
+	return ~csum_fold(delta + (__u16)~check);
 }
 
 /* Sum of a whole address, for pseudo-headers. */

@@ -108,7 +108,7 @@ static __always_inline bool icmp_rewrite_quote(void *l3, void *end, const struct
 		iph->saddr = *saddr;
 		iph->daddr = *daddr;
 		old = iph->check;
-		iph->check = csum_apply(old, csum_fold(addrs));
+		iph->check = csum_apply(old, addrs);
 		all = addrs + (__u16)~old + iph->check;
 	}
 	addrs += csum_change(*(__u32 *)l4, ports);
@@ -116,11 +116,11 @@ static __always_inline bool icmp_rewrite_quote(void *l3, void *end, const struct
 	*(__u32 *)l4 = ports;
 	if (q->proto == IPPROTO_UDP) {
 		old = udp->check;
-		rewrite_l4_check(l4, IPPROTO_UDP, csum_fold(addrs));
+		rewrite_l4_check(l4, IPPROTO_UDP, addrs);
 		all += (__u16)~old + (__u64)udp->check;
 	} else if (q->tcp_check && l4 + TCP_CHECK_END <= end) {
 		old = tcp->check;
-		rewrite_l4_check(l4, IPPROTO_TCP, csum_fold(addrs));
+		rewrite_l4_check(l4, IPPROTO_TCP, addrs);
 		all += (__u16)~old + (__u64)tcp->check;
 	}
 	*ret_change = all;
@@ -155,7 +155,7 @@ static __always_inline enum xlb_reason icmp_forward(struct xdp_md *ctx, struct x
 	outer = rewrite_ip(l3, pkt->aim.saddr, pkt->aim.daddr, v6);
 	if (v6) /* the pseudo-header is part of the sum, RFC 4443, 2.3 */
 		change += outer;
-	icmp->check = csum_apply(icmp->check, csum_fold(change));
+	icmp->check = csum_apply(icmp->check, change);
 	rewrite_macs(data, pkt->aim.macs);
 	return XLB_R_NONE;
 }

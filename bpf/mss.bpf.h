@@ -60,8 +60,8 @@ __noinline int xlb_mss(struct xdp_md *ctx, struct xlb_pkt *pkt)
 			old = (old << 8 | old >> 8) & 0xffff;
 			mss = (mss << 8 | mss >> 8) & 0xffff;
 		}
-		((struct tcphdr *)tcp)->check = csum_apply(((struct tcphdr *)tcp)->check,
-							   csum_fold((__u64)(__u16)~bpf_htons(old) + bpf_htons(mss)));
+		((struct tcphdr *)tcp)->check =
+			csum_apply(((struct tcphdr *)tcp)->check, (__u64)(__u16)~bpf_htons(old) + bpf_htons(mss));
 		return 0;
 	}
 	return 0;

@@ -10,7 +10,7 @@
 #include "flowtab.bpf.h"
 
 /* Adds a change of pseudo-header or ports to the checksum of a TCP or UDP header of which 'proto' says which. */
-static __always_inline void rewrite_l4_check(void *l4, __u8 proto, __u16 delta)
+static __always_inline void rewrite_l4_check(void *l4, __u8 proto, __u64 delta)
 {
 	struct tcphdr *tcp = l4;
 	struct udphdr *udp = l4;
@@ -43,7 +43,7 @@ static __always_inline __u64 rewrite_ip(void *l3, const __be32 *saddr, const __b
 		return change;
 	}
 	change = csum_change(iph->saddr, *saddr) + csum_change(iph->daddr, *daddr);
-	iph->check = csum_apply(iph->check, csum_fold(change + csum_ttl_step()));
+	iph->check = csum_apply(iph->check, change + csum_ttl_step());
 	iph->ttl--;
 	iph->saddr = *saddr;
 	iph->daddr = *daddr;
@@ -56,7 +56,7 @@ static __always_inline void rewrite_nat(void *l3, void *l4, __u8 proto, const __
 {
 	__u64 change = rewrite_ip(l3, saddr, daddr, v6) + csum_change(*(__u32 *)l4, ports);
 
-	rewrite_l4_check(l4, proto, csum_fold(change));
+	rewrite_l4_check(l4, proto, change);
 	*(__u32 *)l4 = ports;
 }
 

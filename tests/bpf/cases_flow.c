@@ -179,6 +179,38 @@ static void checksums__every_value__right_after_rewrite(void **state)
 	assert_true(zeros >= 1);
 }
 
+/*
+ * The same of TCP, both ways, and to the bit: a zero that comes out is the zero that a sender would have written, not
+ * its other form (RFC 1624, section 3).
+ */
+static void checksums__every_value_of_tcp__as_a_sender_writes_them(void **state)
+{
+	unsigned int value, zeros = 0;
+	struct fix *f = *state;
+	struct pkt in, out, anew;
+	int server;
+	uint16_t port = establish(f, 40000, &server);
+
+	for (value = 0; value < 0x20000; value++) {
+		if (value & 1)
+			client_tcp(&in, 40000, TH_ACK);
+		else
+			server_tcp(&in, server, port, TH_ACK);
+		pkt_tcp(&in)->window = htons(value >> 1);
+		pkt_seal(&in);
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in.data, .data_size_in = in.len, .data_out = out.data,
+			    .data_size_out = PKT_MAX, .repeat = 1);
+		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(f->skel->progs.xlb_xdp), &opts), 0);
+		assert_int_equal(opts.retval, XDP_TX);
+		out.len = opts.data_size_out;
+		anew = out;
+		pkt_seal(&anew);
+		assert_pkt_equal(&out, &anew);
+		zeros += !pkt_tcp(&out)->check;
+	}
+	assert_true(zeros >= 2);
+}
+
 /* A wrong checksum must stay wrong, by the same amount: it is never made up anew. */
 static void checksums__wrong__stay_wrong(void **state)
 {
@@ -433,6 +465,7 @@ const struct CMUnitTest flow_tests[] = {
 	T(udp__query_and_answer__rewritten_exactly),
 	T(udp__no_checksum__stays_none),
 	T(checksums__every_value__right_after_rewrite),
+	T(checksums__every_value_of_tcp__as_a_sender_writes_them),
 	T(checksums__wrong__stay_wrong),
 	T(states__handshake_and_close__followed_on_both_entries),
 	T(reset__sender_speaks_on__flow_lives),
