@@ -29,6 +29,24 @@ static __always_inline struct xlb_addr *addr_find(const __be32 *addr, bool v6, _
 	return NULL;
 }
 
+/* As addr_find(), for a packet's destination on the hit path: most packets are for one of two addresses. */
+static __always_inline struct xlb_addr *addr_find_hot(const __be32 *addr, bool v6, __u32 *ret_slot)
+{
+	struct xlb_addr *a;
+	__u32 slot;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		slot = READ_ONCE(xlb_tables.control.hot[v6][i]);
+		a = addr_at(slot);
+		if (addr_same(a->addr, addr, v6) && a->family == (v6 ? 6 : 4)) {
+			*ret_slot = slot;
+			return a;
+		}
+	}
+	return addr_find(addr, v6, ret_slot);
+}
+
 /* May a bind with this port be on the address? 'port' as it lies in memory. */
 static __always_inline bool addr_may_bind(const struct xlb_addr *a, __be16 port, __u8 proto)
 {

@@ -110,31 +110,41 @@ static __always_inline void *flow_at(__u32 slot, bool v6)
 	return b ? slot_in(b, line, v6 ? 0 : slot % XLB_FLOW4_WAYS, v6) : NULL;
 }
 
-/* Is the packet the server's answer to the client of reply entry 'f'? */
-static __always_inline bool reply_is(void *f, const __be32 *saddr, const __be32 *daddr, __u32 ports, bool v6)
-{
-	struct xlb_flow_body *b = flow_body(f, v6);
-	__be16 vport = flow_ports(f, v6) >> 16;
+/* An entry as flow_is() found it. */
+struct flow_found {
+	__u32 word; /* to be compared with later */
+	__u32 kind; /* enum xlb_flow_kind */
 	struct xlb_server *srv;
+};
 
-	if (b->sport != (__be16)(ports >> 16))
-		return false;
-	srv = server_at(b->server);
+/* Is the packet the answer of server 'srv' to the client of reply entry 'f'? */
+static __always_inline bool reply_is(void *f, const struct xlb_server *srv, const __be32 *saddr, const __be32 *daddr,
+				     __u32 ports, bool v6)
+{
+	__be16 vport = flow_ports(f, v6) >> 16;
+
 	return addr_same(srv->addr, saddr, v6) && xlb_server_port(srv, vport) == (__be16)ports &&
 	       addr_same(srv->mode == XLB_MODE_FULLNAT ? srv->source : flow_client(f), daddr, v6);
 }
 
-/* Is 'f' the live entry of the packet? *ret_word is its word, to be compared with later. */
+/* Is 'f' the live entry of the packet? Then *ret says more of it. */
 static __always_inline bool flow_is(void *f, const __be32 *saddr, const __be32 *daddr, __u32 ports, __u8 proto, bool v6,
-				    __u32 *ret_word)
+				    struct flow_found *ret)
 {
 	struct xlb_flow_body *b = flow_body(f, v6);
 
-	*ret_word = READ_ONCE(b->word);
-	if (b->proto != proto || !(*ret_word & XLB_F_LIVE))
+	ret->word = READ_ONCE(b->word);
+	if (b->proto != proto || !(ret->word & XLB_F_LIVE))
 		return false;
-	if (flow_kind(b) == XLB_FLOW_REPLY)
-		return reply_is(f, saddr, daddr, ports, v6);
+	if (flow_kind(b) == XLB_FLOW_REPLY) {
+		if (b->sport != (__be16)(ports >> 16))
+			return false;
+		ret->kind = XLB_FLOW_REPLY;
+		ret->srv = server_at(b->server);
+		return reply_is(f, ret->srv, saddr, daddr, ports, v6);
+	}
+	ret->kind = XLB_FLOW_REQUEST;
+	ret->srv = server_at(b->server);
 	return flow_ports(f, v6) == ports && addr_same(flow_client(f), saddr, v6) &&
 	       addr_same(flow_vip(f, v6), daddr, v6);
 }
@@ -159,11 +169,11 @@ static __always_inline bool is_peer(void *f, const struct xlb_entry *key, bool v
 /* Is 'f' the live entry of the key; with 'peer', the one that peer_key() described? */
 static __always_inline bool entry_is(void *f, const struct xlb_entry *key, bool peer, bool v6)
 {
-	__u32 word;
+	struct flow_found found;
 
 	if (peer)
 		return is_peer(f, key, v6);
-	return flow_is(f, key->saddr, key->daddr, key->ports, key->b.proto, v6, &word);
+	return flow_is(f, key->saddr, key->daddr, key->ports, key->b.proto, v6, &found);
 }
 
 /* Number of the live entry of a key, or XLB_NO_SLOT; looks at all slots that hold entries of the key's home. */

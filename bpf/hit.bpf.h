@@ -138,32 +138,42 @@ static __always_inline void hit_count(__u32 service, __u32 server, __u32 bytes, 
 	cpu->reasons[reason]++;
 }
 
-/* Sends the packet, which has been counted, to its server. */
-static __always_inline int hit_to_server(struct xdp_md *ctx, const struct xlb_server *srv, __be16 sport, __u32 flow,
-					 enum xlb_reason reason, bool v6)
+/* Counts the packet and sends it into the tunnel to its server 'id'. */
+static __always_inline int hit_tunnel(struct xdp_md *ctx, void *data, const struct xlb_server *srv, __u32 service,
+				      __u32 id, __be16 sport, enum xlb_reason reason, bool v6)
+{
+	__u32 len = hit_len(data, v6), oif = srv->oif;
+
+	if (srv->mtu && len + tunnel_len(srv) > srv->mtu)
+		return HIT_SLOW;
+	hit_count(service, id, ETH_LEN + len, reason);
+	if (!rewrite_tunnel(ctx, srv, ETH_LEN, len, tunnel_flow(sport, id), v6))
+		return verdict_of(ctx, XLB_R_BUG, 0);
+	return verdict_of(ctx, reason, oif);
+}
+
+/* Counts the packet and sends it to its server 'id', which sees it come from port 'sport'. */
+static __always_inline int hit_to_server(struct xdp_md *ctx, const struct xlb_server *srv, __u32 service, __u32 id,
+					 __be16 sport, enum xlb_reason reason, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u32 oif = srv->oif;
 
+	if (!oif || hit_l4(data, v6) + UDP_LEN > end)
+		return HIT_SLOW;
+	if (srv->mode == XLB_MODE_IPIP)
+		return hit_tunnel(ctx, data, srv, service, id, sport, reason, v6);
+	hit_count(service, id, ETH_LEN + hit_len(data, v6), reason);
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
 	if (hit_l4(data, v6) + UDP_LEN > end)
 		return verdict_of(ctx, XLB_R_BUG, 0);
-	if (srv->mode == XLB_MODE_IPIP) {
-		if (!rewrite_tunnel(ctx, srv, ETH_LEN, hit_len(data, v6), flow, v6))
-			return verdict_of(ctx, XLB_R_BUG, 0);
-		return verdict_of(ctx, reason, oif);
-	}
 	rewrite_macs(data, srv->dmac);
 	if (srv->mode != XLB_MODE_L2DSR &&
 	    !hit_nat(data, end, srv->mode == XLB_MODE_FULLNAT ? srv->source : hit_saddr(data, v6), srv->addr,
 		     sport | (__u32)xlb_server_port(srv, hit_dport(data, v6)) << 16, v6))
 		return verdict_of(ctx, XLB_R_BUG, 0);
 	return verdict_of(ctx, reason, oif);
-}
-
-/* Too big for the tunnel to the server? */
-static __always_inline bool hit_too_big(void *data, const struct xlb_server *srv, bool v6)
-{
-	return srv->mode == XLB_MODE_IPIP && srv->mtu && hit_len(data, v6) + tunnel_len(srv) > srv->mtu;
 }
 
 /* A service of which all packets go by the table alone. */
@@ -208,12 +218,18 @@ static __always_inline void hit_count_syn(__u32 service, __u32 server)
 	server_stats(cpu, server)->connections++;
 }
 
-/* Is the packet for the bind that xlb_addr.hot_port and its neighbours name? 'hot' is the word of those. */
+/* Is the packet for the port that xlb_addr.hot_port and its neighbours name? 'hot' is the word of those. */
 static __always_inline bool hit_is_hot(void *data, __u64 hot, bool v6)
+{
+	return (__u16)(hot >> 16) == hit_dport(data, v6);
+}
+
+/* And for that bind, which is of a stateless service? */
+static __always_inline bool hit_is_hot_stateless(void *data, __u64 hot, bool v6)
 {
 	__u32 udp = hit_proto(data, v6) == IPPROTO_UDP ? XLB_HOT_UDP : 0;
 
-	return (__u16)(hot >> 16) == hit_dport(data, v6) && (hot >> 32 & XLB_HOT_UDP) == udp && hot >> 48;
+	return hot >> 48 && hit_is_hot(data, hot, v6) && (hot >> 32 & XLB_HOT_UDP) == udp;
 }
 
 /* A packet of stateless service number 'id', which has that backend. */
@@ -221,6 +237,7 @@ static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 i
 {
 	struct xlb_server *srv;
 	__u32 entry;
+	int verdict;
 
 	if (!hit_is_sound(data, flags, v6))
 		return HIT_SLOW;
@@ -228,17 +245,16 @@ static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 i
 	if (!entry || entry & XLB_SLOT_MARK)
 		return HIT_SLOW;
 	srv = server_at(entry);
-	if (!srv->oif || !(*(const __u64 *)srv->dmac << 16) || hit_too_big(data, srv, v6))
+	if (!(*(const __u64 *)srv->dmac << 16))
 		return HIT_SLOW;
-	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+	verdict = hit_to_server(ctx, srv, id, entry, hit_ports(data, v6), XLB_R_STATELESS, v6);
+	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && verdict != HIT_SLOW)
 		hit_count_syn(id, entry);
-	hit_count(id, entry, ETH_LEN + hit_len(data, v6), XLB_R_STATELESS);
-	return hit_to_server(ctx, srv, hit_ports(data, v6), tunnel_flow(hit_ports(data, v6), entry), XLB_R_STATELESS,
-			     v6);
+	return verdict;
 }
 
-/* The live entry of the packet's flow, or NULL; its word by *ret_word. */
-static __always_inline void *hit_find(void *data, __u64 hash, bool v6, __u32 *ret_word)
+/* The live entry of the packet's flow, or NULL; what it says by *ret. */
+static __always_inline void *hit_find(void *data, __u64 hash, bool v6, struct flow_found *ret)
 {
 	void *b = bucket_at(bucket_of(hash, v6), v6), *f;
 	__u32 homes, slot;
@@ -247,14 +263,13 @@ static __always_inline void *hit_find(void *data, __u64 hash, bool v6, __u32 *re
 	if (!b)
 		return NULL;
 	f = slot_in(b, xlb_flow_home(hash), 0, v6);
-	if (flow_is(f, hit_saddr(data, v6), hit_daddr(data, v6), hit_ports(data, v6), hit_proto(data, v6), v6,
-		    ret_word))
+	if (flow_is(f, hit_saddr(data, v6), hit_daddr(data, v6), hit_ports(data, v6), hit_proto(data, v6), v6, ret))
 		return f;
 	homes = READ_ONCE(flow_body(f, v6)->homes);
 	if (!v6) {
 		f += XLB_LINE / XLB_FLOW4_WAYS;
 		if (flow_is(f, hit_saddr(data, v6), hit_daddr(data, v6), hit_ports(data, v6), hit_proto(data, v6), v6,
-			    ret_word))
+			    ret))
 			return f;
 		homes |= READ_ONCE(flow_body(f, v6)->homes);
 	}
@@ -268,7 +283,7 @@ static __always_inline void *hit_find(void *data, __u64 hash, bool v6, __u32 *re
 	slot = flow_find(&s->peer, hash, v6);
 	f = flow_at(slot, v6);
 	return f && flow_is(f, hit_saddr(data, v6), hit_daddr(data, v6), hit_ports(data, v6), hit_proto(data, v6), v6,
-			    ret_word) ?
+			    ret) ?
 		       f :
 		       NULL;
 }
@@ -293,12 +308,11 @@ static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
 	return verdict_of(ctx, XLB_R_REPLY, oif);
 }
 
-/* A packet that may be of a flow in the table. */
-static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags, bool v6)
+/* A packet that may be of a flow in the table, and neither opens nor ends one. */
+static __always_inline int hit_flow(struct xdp_md *ctx, void *data, bool v6)
 {
+	struct flow_found found = { 0 };
 	struct xlb_flow_body *b;
-	struct xlb_server *srv;
-	__u32 word = 0;
 	__u64 hash;
 	void *f;
 
@@ -308,21 +322,17 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, __u32 flags,
 	else
 		hash = xlb_flow_hash4(xlb_cfg_secrets, *hit_saddr(data, false), *hit_daddr(data, false),
 				      hit_ports(data, false), hit_proto(data, false));
-	f = hit_find(data, hash, v6, &word);
+	f = hit_find(data, hash, v6, &found);
 	if (!f)
 		return HIT_SLOW;
 	b = flow_body(f, v6);
-	if (track_needed(word, b->proto, flags, flow_kind(b)) || !track_tick(b, XLB_SEEN(now_tick(), epoch_now())))
+	if (track_needed(found.word, b->proto, found.kind) || !track_tick(b, XLB_SEEN(now_tick(), epoch_now())))
 		return HIT_SLOW;
-	srv = server_at(b->server);
-	if (track_server(srv, b->proto))
+	if (track_server(found.srv, b->proto))
 		return HIT_SLOW;
-	if (flow_kind(b) == XLB_FLOW_REPLY)
+	if (found.kind == XLB_FLOW_REPLY)
 		return hit_to_client(ctx, f, v6);
-	if (!srv->oif || hit_too_big(data, srv, v6))
-		return HIT_SLOW;
-	hit_count(b->service, b->server, ETH_LEN + hit_len(data, v6), XLB_R_REQUEST);
-	return hit_to_server(ctx, srv, b->sport, tunnel_flow(b->sport, b->server), XLB_R_REQUEST, v6);
+	return hit_to_server(ctx, found.srv, b->service, b->server, b->sport, XLB_R_REQUEST, v6);
 }
 
 /*
@@ -372,20 +382,22 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 
 	if (hit_l4(data, v6) > end)
 		return account(ctx, XLB_R_NOT_IP, 0);
-	addr = addr_find(hit_daddr(data, v6), v6, &addr_slot);
+	addr = addr_find_hot(hit_daddr(data, v6), v6, &addr_slot);
 	if (!addr) {
-		addr = addr_find(hit_saddr(data, v6), v6, &addr_slot);
+		if (READ_ONCE(xlb_tables.control.answers))
+			addr = addr_find(hit_saddr(data, v6), v6, &addr_slot);
 		return addr ? HIT_SLOW : account(ctx, XLB_R_NOT_OURS, 0);
 	}
 	if (hit_l4(data, v6) + UDP_LEN > end || !hit_plain_ip(data, v6))
 		return HIT_SLOW;
-	if (!addr_in_pool(addr, hit_dport(data, v6)) && !addr_may_bind(addr, hit_dport(data, v6), hit_proto(data, v6)))
+	hot = READ_ONCE(*(__u64 *)&addr->first_range);
+	if (!hit_is_hot(data, hot, v6) && !addr_in_pool(addr, hit_dport(data, v6)) &&
+	    !addr_may_bind(addr, hit_dport(data, v6), hit_proto(data, v6)))
 		return addr->flags & XLB_ADDR_SERVER ? HIT_SLOW : account(ctx, XLB_R_NOT_OURS, 0);
 	if (!hit_plain_l4(data, end, v6, &flags))
 		return HIT_SLOW;
 	if (addr->flags & XLB_ADDR_STATELESS) {
-		hot = READ_ONCE(*(__u64 *)&addr->first_range);
-		if (hit_is_hot(data, hot, v6))
+		if (hit_is_hot_stateless(data, hot, v6))
 			return hit_stateless(ctx, data, hot >> 32 & ~XLB_HOT_UDP & 0xffff, hot >> 48, flags, v6);
 		service = vip_find(addr_slot, hit_dport(data, v6), hit_proto(data, v6));
 		svc = service_at(service);
@@ -399,7 +411,7 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 			return HIT_SLOW;
 		return hit_open(data, addr_slot, flags, v6);
 	}
-	return hit_flow(ctx, data, flags, v6);
+	return hit_flow(ctx, data, v6);
 }
 
 #endif

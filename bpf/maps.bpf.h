@@ -176,10 +176,17 @@ struct {
 	})
 
 /*
- * Record 'index' of a table: a bitwise AND and an addition. An index that is too large, which no sound record has,
- * wraps around. The compiler must not know more of the index than the verifier does, or it leaves the AND away.
+ * Record 'index' of an array: a bitwise AND and an addition. An index that is too large, which no sound record has,
+ * wraps around. The compiler must not know more of the index than the verifier does, or it leaves the AND away; nor
+ * where the array lies in the map, or it adds the offset, which no load has room for, anew for each member.
  */
-#define XLB_IN(table, index) (&xlb_tables.table[masked(index, XLB_LEN(table))])
+#define XLB_REC(array, index, len)                                                                                     \
+	({                                                                                                             \
+		typeof(&(array)[0]) base_ = (array);                                                                   \
+		asm("" : "+r"(base_));                                                                                 \
+		&base_[masked(index, len)];                                                                            \
+	})
+#define XLB_IN(table, index) XLB_REC(xlb_tables.table, index, XLB_LEN(table))
 #define XLB_LEN(table) (sizeof(xlb_tables.table) / sizeof(xlb_tables.table[0]))
 
 static __always_inline __u64 masked(__u64 index, __u64 len)
@@ -196,12 +203,12 @@ static __always_inline struct xlb_cpu *this_cpu(void)
 
 static __always_inline struct xlb_stats *service_stats(struct xlb_cpu *cpu, __u32 id)
 {
-	return &cpu->services[masked(id, XLB_MAX_SERVICES)];
+	return XLB_REC(cpu->services, id, XLB_MAX_SERVICES);
 }
 
 static __always_inline struct xlb_stats *server_stats(struct xlb_cpu *cpu, __u32 id)
 {
-	return &cpu->servers[masked(id, XLB_MAX_SERVERS)];
+	return XLB_REC(cpu->servers, id, XLB_MAX_SERVERS);
 }
 
 static __always_inline struct xlb_scratch *scratch(void)
@@ -212,7 +219,7 @@ static __always_inline struct xlb_scratch *scratch(void)
 /* Slot of an address; behind the slots is the filter. */
 static __always_inline struct xlb_addr *addr_at(__u32 slot)
 {
-	return &xlb_tables.addrs[masked(slot, XLB_ADDR_SLOTS)];
+	return XLB_REC(xlb_tables.addrs, slot, XLB_ADDR_SLOTS);
 }
 
 static __always_inline struct xlb_server *server_at(__u32 id)

@@ -161,7 +161,7 @@ __noinline long xlb_claim_one6(struct xlb_entry *e, __u32 port, __u32 steal)
 
 static __always_inline long claim(struct xlb_entry *e, __u32 start, __u32 lo, __u32 nr, bool v6)
 {
-	__s64 oldest = INSERT_ENDING + 1, oldest_port = 0, ret = INSERT_EXISTS;
+	__s64 oldest = INSERT_ENDING + 1, oldest_port = 0, refusal = INSERT_EXISTS, ret;
 	__u32 i, port;
 
 	for (i = 0; i < PORT_TRIES && i < nr; i++) {
@@ -171,13 +171,15 @@ static __always_inline long claim(struct xlb_entry *e, __u32 start, __u32 lo, __
 		ret = v6 ? xlb_claim_one6(e, port, false) : xlb_claim_one4(e, port, false);
 		if (ret >= 0 || ret == INSERT_BUSY)
 			return ret;
+		if (ret == INSERT_FULL)
+			refusal = INSERT_FULL;
 		if (ret < oldest) {
 			oldest = ret;
 			oldest_port = port;
 		}
 	}
 	if (!oldest_port)
-		return ret;
+		return refusal;
 	return v6 ? xlb_claim_one6(e, oldest_port, true) : xlb_claim_one4(e, oldest_port, true);
 }
 

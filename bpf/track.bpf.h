@@ -12,13 +12,12 @@
 
 /*
  * Does this packet of a flow with 'word' need xlb_track(), the tick aside? Never for data on an established connection
- * and for UDP but the first answer.
+ * and for UDP but the first answer. TCP packets that open or end a flow always need it.
  */
-static __always_inline bool track_needed(__u32 word, __u8 proto, __u8 tcp_flags, __u32 kind)
+static __always_inline bool track_needed(__u32 word, __u8 proto, __u32 kind)
 {
 	if (proto == IPPROTO_TCP)
-		return tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) ||
-		       (word & (XLB_F_CLIENT_ACK | XLB_F_ANSWERED | XLB_F_RST)) != (XLB_F_CLIENT_ACK | XLB_F_ANSWERED);
+		return (word & (XLB_F_CLIENT_ACK | XLB_F_ANSWERED | XLB_F_RST)) != (XLB_F_CLIENT_ACK | XLB_F_ANSWERED);
 	return !(word & XLB_F_ANSWERED) && (kind == XLB_FLOW_REPLY || word & XLB_F_ONE_WAY);
 }
 

@@ -199,20 +199,21 @@ SEC("xdp.frags")
 int xlb_xdp(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
+	__be16 proto;
 	int verdict;
 
-	if ((void *)(eth + 1) > end)
+	if (data + ETH_LEN > end)
 		return account(ctx, XLB_R_NOT_IP, 0);
-	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+	proto = *(__be16 *)(data + ETH_LEN - 2);
+	if (__builtin_expect(proto == bpf_htons(ETH_P_IP), 1)) {
 		verdict = hit(ctx, false);
 		if (verdict == HIT_OPEN)
 			return stage_go(ctx, XLB_STAGE_OPEN4);
 		return verdict == HIT_SLOW ? stage_go(ctx, XLB_STAGE_SLOW4) : verdict;
 	}
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+	if (proto == bpf_htons(ETH_P_IPV6))
 		return stage_go(ctx, XLB_STAGE_HIT6);
-	if (eth->h_proto == bpf_htons(ETH_P_8021Q))
+	if (proto == bpf_htons(ETH_P_8021Q))
 		return tagged(ctx, data, end);
 	return account(ctx, XLB_R_NOT_IP, 0);
 }

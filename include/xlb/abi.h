@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#define XLB_ABI_VERSION 7
+#define XLB_ABI_VERSION 8
 
 enum {
 	XLB_LINE = 64,		 /* bytes in a cache line, and in every hot record */
@@ -44,6 +44,8 @@ struct xlb_meta {
 struct xlb_control {
 	__u32 epoch;		    /* low 8 bits: count changes of next hops; a flow that carries another asks anew */
 	__u32 idle_free;	    /* ticks that any established flow may be idle: the least of their timeouts */
+	__u16 hot[2][2];	    /* IPv4, IPv6: slots of the addresses that most packets are for, looked at first */
+	__u32 answers;		    /* not 0: a record of xlb_tables.addrs has XLB_ADDR_SERVER */
 	__u32 ifindex[XLB_MAX_IFS]; /* interface number -> ifindex, 0 = free; also the keys of devmap xlb_ports */
 	__u16 mtu[XLB_MAX_IFS];	    /* of the interface: largest IP packet */
 };

@@ -158,22 +158,28 @@ static inline __u64 xlb_flow_mix(__u64 sum)
 	return sum * 0xbf58476d1ce4e5b9ull;
 }
 
+/* Index of the secret that stands for the protocol, which is TCP or UDP. */
+static inline __u32 xlb_flow_hash_first(__u8 proto)
+{
+	return proto == 6 /* IPPROTO_TCP */ ? 0 : 4;
+}
+
 static inline __u64 xlb_flow_hash4(const volatile __u64 *secrets, __be32 saddr, __be32 daddr, __u32 ports, __u8 proto)
 {
-	return xlb_flow_mix(secrets[0] + secrets[1] * (__u32)saddr + secrets[2] * (__u32)daddr + secrets[3] * ports +
-			    secrets[4] * proto);
+	return xlb_flow_mix(secrets[xlb_flow_hash_first(proto)] + secrets[3] * ports +
+			    (secrets[1] * (__u32)saddr + secrets[2] * (__u32)daddr));
 }
 
 static inline __u64 xlb_flow_hash6(const volatile __u64 *secrets, const __be32 *saddr, const __be32 *daddr, __u32 ports,
 				   __u8 proto)
 {
-	__u64 sum = secrets[0] + secrets[3] * ports + secrets[4] * proto;
+	__u64 sum = secrets[xlb_flow_hash_first(proto)] + secrets[3] * ports;
+	__u64 from = secrets[1] * (__u32)saddr[3] + secrets[8] * (__u32)saddr[2] +
+		     (secrets[9] * (__u32)saddr[1] + secrets[10] * (__u32)saddr[0]);
+	__u64 to = secrets[2] * (__u32)daddr[3] + secrets[11] * (__u32)daddr[2] +
+		   (secrets[12] * (__u32)daddr[1] + secrets[13] * (__u32)daddr[0]);
 
-	sum += secrets[1] * (__u32)saddr[3] + secrets[8] * (__u32)saddr[2] + secrets[9] * (__u32)saddr[1] +
-	       secrets[10] * (__u32)saddr[0];
-	sum += secrets[2] * (__u32)daddr[3] + secrets[11] * (__u32)daddr[2] + secrets[12] * (__u32)daddr[1] +
-	       secrets[13] * (__u32)daddr[0];
-	return xlb_flow_mix(sum);
+	return xlb_flow_mix(sum + (from + to));
 }
 
 /* Number of the bucket that a hash names. */

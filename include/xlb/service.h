@@ -56,12 +56,13 @@ struct xlb_addr {
 	__u32 bloom[XLB_ADDR_BLOOM_WORDS]; /* bit xlb_port_bit(): a bind, or a server port, of this number may exist */
 	__u16 first_range; /* the address's ranges are xlb_tables.ranges[first_range .. + nr_ranges - 1] */
 	/*
-	 * One bind of a stateless service (the others are found in 'vips'), so that its packets need neither that table
-	 * nor the service. One aligned word with first_range, written by one store.
+	 * One bind (the others are found in 'vips'), whose packets need not look into the port filter; nor, if it is of
+	 * a stateless service, into that table and at the service. One aligned word with first_range, written by one
+	 * store.
 	 */
-	__be16 hot_port;
-	__u16 hot_service; /* 0: none; with XLB_HOT_UDP */
-	__u16 hot_backend;
+	__be16 hot_port;   /* 0: none */
+	__u16 hot_service; /* with XLB_HOT_UDP */
+	__u16 hot_backend; /* of a stateless service; 0: of one with flows */
 };
 
 enum { XLB_HOT_UDP = 0x8000 };

@@ -48,7 +48,13 @@ struct xlb_cpu {
 	__u64 reasons[XLB_REASON_SLOTS]; /* packets by enum xlb_reason */
 	struct xlb_limit answers __attribute__((aligned(XLB_LINE)));
 	struct xlb_stats services[XLB_MAX_SERVICES] __attribute__((aligned(XLB_LINE)));
+	/*
+	 * A line on, so that no line of 'services' that packets write has the low 12 bits of its address in common with
+	 * one of 'servers': processors compare just these when a load follows a store, and wait where they are equal.
+	 */
+	__u64 pad[XLB_LINE / 8];
 	struct xlb_stats servers[XLB_MAX_SERVERS];
+	__u64 pad2[XLB_LINE / 8];
 };
 
 _Static_assert(sizeof(struct xlb_cpu) % XLB_LINE == 0, "CPUs share no cache line");

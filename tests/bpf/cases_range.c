@@ -186,6 +186,54 @@ static void hot_bind__of_an_address__spares_the_table_of_binds(void **state)
 	expect(f, &in, XDP_PASS, XLB_R_NOT_OURS, NULL);
 }
 
+/* The port filter is spared, and nothing else: what is no bind's is still found out. */
+static void hot_bind__of_a_service_with_flows__spares_the_filter(void **state)
+{
+	struct fix *f = *state;
+	struct xlb_addr *a = fix_addr(f, ip_balancer, 4);
+
+	follow_ports(f);
+	a->hot_port = htons(VIP_PORT);
+	a->hot_service = SVC_WEB;
+	memset(a->bloom, 0, sizeof(a->bloom));
+	served(f, &tcp4, 40000, VIP_PORT);
+	passed(f, &tcp4, VIP_PORT + 1);
+	passed(f, &udp4, VIP_PORT);
+}
+
+/* Slots that packets are compared with first: of the address, of another, of one of the other family that looks alike.
+ */
+static void hot_address__right_or_wrong__same_service(void **state)
+{
+	struct fix *f = *state;
+	uint16_t right = (uint16_t)(fix_addr(f, ip_balancer, 4) - f->addrs), unused = right;
+	struct xlb_addr *a;
+
+	follow_ports(f);
+	while (f->addrs[unused].family)
+		unused = (unused + 1) % XLB_ADDR_SLOTS;
+	served(f, &tcp4, 40000, VIP_PORT);
+	f->control->hot[0][0] = right;
+	served(f, &tcp4, 40001, VIP_PORT);
+	f->control->hot[0][0] = unused;
+	f->control->hot[0][1] = right;
+	served(f, &tcp4, 40002, VIP_PORT);
+	a = &f->addrs[unused];
+	*a = f->addrs[right];
+	a->family = 6;
+	a->flags = 0;
+	memset(a->bloom, 0, sizeof(a->bloom));
+	served(f, &tcp4, 40003, VIP_PORT);
+	passed(f, &tcp4, VIP_PORT + 1);
+	/* The slot is what counts, not the search: its filter is empty, and the packet passes. */
+	a->family = 4;
+	passed(f, &tcp4, VIP_PORT);
+	f->control->hot[0][0] = right;
+	f->control->hot[1][0] = f->control->hot[1][1] = (uint16_t)(fix_addr(f, ip_balancer, 6) - f->addrs);
+	served(f, &tcp6, 40004, VIP_PORT);
+	memset(a, 0, sizeof(*a));
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fix_setup, fix_teardown)
 const struct CMUnitTest range_tests[] = {
 	T(range__both_ends_and_beyond__judged),
@@ -194,5 +242,7 @@ const struct CMUnitTest range_tests[] = {
 	T(range__of_disabled_service__passes),
 	T(range__of_stateless_service__by_the_table),
 	T(hot_bind__of_an_address__spares_the_table_of_binds),
+	T(hot_bind__of_a_service_with_flows__spares_the_filter),
+	T(hot_address__right_or_wrong__same_service),
 };
 const size_t nr_range_tests = sizeof(range_tests) / sizeof(range_tests[0]);

@@ -373,6 +373,23 @@ static void return_exact(struct fix *f, const struct way *w, const struct pkt_de
 	assert_pkt_equal(&out, &want);
 }
 
+/* The source of a packet is looked at only where the daemon says that some address is a server's. */
+static void return__no_address_is_a_servers__passes(void **state)
+{
+	static const struct way w = { .mode = XLB_MODE_DNAT, .family = 4, .proto = IPPROTO_TCP };
+	struct fix *f = *state;
+	struct pkt_desc d;
+	struct pkt in;
+
+	fix_set_stateless(f);
+	fix_set_mode(f, XLB_MODE_DNAT, 0);
+	set_return_flags(f, 0);
+	f->control->answers = 0;
+	d = way_answer(&w, 2, 40000, 0, TH_SYN | TH_ACK);
+	pkt_build(&in, &d);
+	expect(f, &in, XDP_PASS, XLB_R_NOT_OURS, NULL);
+}
+
 static void return__of_server__from_service_to_client(void **state)
 {
 	struct fix *f = *state;
@@ -456,6 +473,7 @@ const struct CMUnitTest stateless_tests[] = {
 	T(record__server_dead__as_any_flow),
 	T1(record__no_room__sent_and_said),
 	T(change__young_old_unmarked__no_connection_moves),
+	T(return__no_address_is_a_servers__passes),
 	T(return__of_server__from_service_to_client),
 	T(return__broken_or_without_route__dropped),
 	T(return__with_state__by_the_flow),

@@ -275,6 +275,7 @@ static void fill_tables(struct fix *f)
 	f->control->ifindex[IF_LO] = 1;
 	f->control->ifindex[IF_OTHER] = IFINDEX_OTHER;
 	f->control->idle_free = 200;
+	f->control->answers = 1;
 	for (i = SVC_WEB; i <= SVC_DNS6; i++) {
 		f->services[i].backend = i >= SVC_WEB6 ? BE_WEB6 : BE_WEB;
 		f->services[i].flags = XLB_SVC_ENABLED;

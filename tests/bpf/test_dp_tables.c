@@ -294,6 +294,54 @@ static void table_vip_put__both_buckets_full__one_bind_moves(void **state)
 	dp_close(dp);
 }
 
+static const struct xlb_addr *hot_addr(const struct dp *dp, int family, int i)
+{
+	return &dp->addrs[dp->control->hot[family == 6][i]];
+}
+
+static void dp_apply__addresses__those_with_most_users_hot(void **state)
+{
+	struct dp *dp = open_dp();
+	struct image *img[2] = { make_image(5, 0x3e, 1), make_image(1, 0x3e, 1) };
+
+	(void)state;
+	img[0]->addrs[1].nr_users = 3;
+	img[0]->addrs[3].nr_users = 7;
+	img[0]->addrs[4].nr_users = 2;
+	assert_int_equal(apply(dp, NULL, img[0]), 0);
+	assert_ptr_equal(hot_addr(dp, 4, 0), lookup_addr(dp, img[0]->addrs[3].rec.addr[0]));
+	assert_ptr_equal(hot_addr(dp, 4, 1), lookup_addr(dp, img[0]->addrs[1].rec.addr[0]));
+	img[1]->addrs[0].nr_users = 1;
+	assert_int_equal(apply(dp, img[0], img[1]), 0);
+	assert_ptr_equal(hot_addr(dp, 4, 0), lookup_addr(dp, img[1]->addrs[0].rec.addr[0]));
+	assert_ptr_equal(hot_addr(dp, 4, 1), hot_addr(dp, 4, 0));
+	assert_int_equal(dp->control->answers, 0);
+	image_free(img[0]);
+	image_free(img[1]);
+	dp_close(dp);
+}
+
+/* Sources are looked at from before a server's address is there until it has gone. */
+static void dp_apply__address_of_a_server__answers_expected_while_it_is_there(void **state)
+{
+	struct dp *dp = open_dp();
+	struct image *img[2] = { make_image(3, 0x3e, 1), make_image(3, 0x3e, 1) };
+
+	(void)state;
+	img[0]->addrs[2].rec.flags |= XLB_ADDR_SERVER;
+	assert_int_equal(apply(dp, NULL, img[0]), 0);
+	assert_int_equal(dp->control->answers, 1);
+	expect_tables(dp, img[0]);
+	assert_int_equal(dp->control->answers, 1);
+	assert_int_equal(apply(dp, img[0], img[1]), 0);
+	assert_int_equal(dp->control->answers, 1);
+	expect_tables(dp, img[1]);
+	assert_int_equal(dp->control->answers, 0);
+	image_free(img[0]);
+	image_free(img[1]);
+	dp_close(dp);
+}
+
 /* Addresses in one chain of probes: one that goes must not hide the next, and its slot is used again. */
 static void table_addr_del__middle_of_a_chain__others_still_found(void **state)
 {
@@ -336,6 +384,8 @@ int main(void)
 		CASE(dp_read_reasons__all_cpus__summed),
 		CASE(table_vip_put__as_many_binds_as_allowed__all_found),
 		CASE(table_vip_put__both_buckets_full__one_bind_moves),
+		CASE(dp_apply__addresses__those_with_most_users_hot),
+		CASE(dp_apply__address_of_a_server__answers_expected_while_it_is_there),
 		CASE(table_addr_del__middle_of_a_chain__others_still_found),
 	};
 	int failed;

@@ -49,7 +49,7 @@ static void write_bind(struct prog *p, const struct m_bind *b)
 	set_bit(&p->addrs[slot], b->port, b->proto);
 }
 
-/* Every other address names one of its stateless binds itself. */
+/* Every other address names one of its binds itself. */
 static void write_hot(struct prog *p, const struct m_config *c)
 {
 	unsigned int i, j;
@@ -66,12 +66,12 @@ static void write_hot(struct prog *p, const struct m_config *c)
 			if (b->addr != i || b->service & XLB_VIP_RETURN)
 				continue;
 			svc = &c->services[b->service];
-			if (!svc->backend || (svc->flags & (XLB_SVC_STATELESS | XLB_SVC_ENABLED)) !=
-						     (XLB_SVC_STATELESS | XLB_SVC_ENABLED))
-				continue;
 			a->hot_port = b->port;
 			a->hot_service = b->service | (b->proto == IPPROTO_UDP ? XLB_HOT_UDP : 0);
-			a->hot_backend = svc->backend;
+			a->hot_backend = 0;
+			if ((svc->flags & (XLB_SVC_STATELESS | XLB_SVC_ENABLED)) ==
+			    (XLB_SVC_STATELESS | XLB_SVC_ENABLED))
+				a->hot_backend = svc->backend;
 		}
 	}
 }
@@ -100,6 +100,7 @@ void prog_write_records(struct prog *p, const struct m_config *c)
 	unsigned int i, j;
 
 	p->control->epoch = c->epoch;
+	p->control->answers = 1;
 	memcpy(p->services, c->services, sizeof(c->services));
 	write_hot(p, c);
 	memcpy(p->servers, c->servers, sizeof(c->servers));
@@ -132,6 +133,10 @@ void prog_write_all(struct prog *p, const struct m_config *c)
 	set_busy(p, c->busy_tcp, 0);
 	set_busy(p, c->busy_udp, 1);
 	p->control->idle_free = 100;
+	for (i = 0; i < 2; i++) { /* of the right family or not: a packet is compared with them */
+		p->control->hot[i][0] = (__u16)slot_of[0];
+		p->control->hot[i][1] = (__u16)slot_of[c->nr_addrs - 1];
+	}
 	prog_write_records(p, c);
 }
 

@@ -344,7 +344,7 @@ static bool is_stateless(struct scene *t)
 
 	assert_int_equal(!(img->services[t->f->dp_id].flags & XLB_SVC_STATELESS), !yes);
 	assert_int_equal(!(find_addr(img, "10.211.55.4")->rec.flags & XLB_ADDR_STATELESS), !yes);
-	assert_int_equal(find_addr(img, "10.211.55.4")->rec.hot_service, yes ? t->f->dp_id : 0);
+	assert_int_equal(find_addr(img, "10.211.55.4")->rec.hot_service, t->f->dp_id);
 	assert_int_equal(find_addr(img, "10.211.55.4")->rec.hot_backend, yes ? t->b->dp_id : 0);
 	image_free(img);
 	return yes;
@@ -375,6 +375,22 @@ static void image_build__maglev__stateless_unless_something_must_be_remembered(v
 	assert_true(is_stateless(t));
 	t->b->balance.consistent = false;
 	assert_false(is_stateless(t));
+}
+
+/* Which addresses most packets are for: where the binds are, and where the servers' answers come. */
+static void image_build__binds_and_sources__users_of_addresses_counted(void **state)
+{
+	struct scene *t = *state;
+	struct image *img = build(t);
+
+	assert_int_equal(find_addr(img, "10.211.55.4")->nr_users, 1 + 2);
+	image_free(img);
+	use(t, FORWARD_DNAT);
+	img = build(t);
+	assert_int_equal(find_addr(img, "10.211.55.4")->nr_users, 1);
+	assert_int_equal(find_addr(img, "10.211.55.5")->nr_users, 0);
+	assert_int_equal(find_addr(img, "10.211.55.5")->rec.hot_service, 0);
+	image_free(img);
 }
 
 static void image_build__maglev__length_stays_and_zeros_without_server(void **state)
@@ -715,6 +731,7 @@ int main(void)
 		CASE(image_build__dnat_from_two_services__state_needed),
 		CASE(image_build__dnat_to_an_address_of_our_own__warned),
 		CASE(image_build__maglev__stateless_unless_something_must_be_remembered),
+		CASE(image_build__binds_and_sources__users_of_addresses_counted),
 		CASE(image_build__maglev__length_stays_and_zeros_without_server),
 		CASE(image_build__same_servers__table_taken_over),
 		CASE(image_build__other_node__same_table_and_seed),

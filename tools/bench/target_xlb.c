@@ -39,7 +39,10 @@ static void fill_frontend(struct xlb_tables *t, const __u64 *secrets)
 		svc.timeout[i] = IDLE_FOREVER;
 	t->services[1] = svc;
 	t->vips[xlb_vip_hash(secrets, slot, htons(VIP_PORT), IPPROTO_TCP, 0)] = binds;
+	addr.hot_port = htons(VIP_PORT);
+	addr.hot_service = 1;
 	t->addrs[slot] = addr;
+	t->control.hot[0][0] = t->control.hot[0][1] = (uint16_t)slot;
 }
 
 static void fill_backend(struct xlb_tables *t, const struct scene *scene)

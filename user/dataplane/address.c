@@ -78,8 +78,53 @@ bool address_needed_by(const struct dp *dp, const struct flow *flow)
 	       !covers_answers(dp, flow);
 }
 
+void address_expect_answers(struct dp *dp, const struct image *img)
+{
+	for (size_t i = 0; i < img->nr_addrs; i++)
+		if (img->addrs[i].rec.flags & XLB_ADDR_SERVER)
+			__atomic_store_n(&dp->control->answers, 1, __ATOMIC_RELEASE);
+}
+
+/* The slot of the address of a family that has the most users but for 'other'; NULL: none. */
+static const struct xlb_addr *hottest(const struct dp *dp, const struct image *img, uint8_t family,
+				      const struct xlb_addr *other)
+{
+	const struct xlb_addr *best = NULL;
+	size_t users = 0;
+
+	for (size_t i = 0; i < img->nr_addrs; i++) {
+		const struct image_addr *a = &img->addrs[i];
+		const struct xlb_addr *slot;
+
+		if (a->rec.family != family || a->nr_users <= users)
+			continue;
+		slot = table_addr_find(dp->addrs, dp->meta.secrets, a->rec.addr, family);
+		if (!slot || slot == other)
+			continue;
+		best = slot;
+		users = a->nr_users;
+	}
+	return best;
+}
+
+/* A slot of another address than the one meant does no harm: the program compares. */
+void address_heat(struct dp *dp, const struct image *img)
+{
+	for (size_t v6 = 0; v6 < 2; v6++) {
+		const struct xlb_addr *first = hottest(dp, img, v6 ? 6 : 4, NULL);
+		const struct xlb_addr *second = hottest(dp, img, v6 ? 6 : 4, first);
+
+		first = first ? first : dp->addrs;
+		second = second ? second : first;
+		__atomic_store_n(&dp->control->hot[v6][0], (uint16_t)(first - dp->addrs), __ATOMIC_RELAXED);
+		__atomic_store_n(&dp->control->hot[v6][1], (uint16_t)(second - dp->addrs), __ATOMIC_RELAXED);
+	}
+}
+
 void address_settle(struct dp *dp)
 {
+	bool answers = false;
+
 	if (!dp->wanted.differs || dp->sweep->nr_done < dp->wanted.sweep_from || dp->sweep->last.addrs_needed ||
 	    dp->places.nr_lingering)
 		return;
@@ -91,9 +136,11 @@ void address_settle(struct dp *dp)
 			rec = *wanted;
 			rec.first_range = slot->first_range;
 			(void)table_addr_put(dp->addrs, dp->meta.secrets, &rec);
+			answers = answers || rec.flags & XLB_ADDR_SERVER;
 		} else if (slot->family) {
 			table_addr_del(slot);
 		}
 	}
+	__atomic_store_n(&dp->control->answers, answers, __ATOMIC_RELEASE);
 	dp->wanted.differs = false;
 }

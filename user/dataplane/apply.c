@@ -538,12 +538,15 @@ int dp_apply(struct dp *dp, const struct image *from, const struct image *to, co
 		err = address_want(dp, to);
 	if (!err)
 		err = prepare(&a, plan);
-	if (!err) /* no service may have a shorter one when its record appears */
+	if (!err) { /* no service may have a shorter one when its record appears */
 		__atomic_store_n(&dp->control->idle_free, 0, __ATOMIC_RELEASE);
+		address_expect_answers(dp, to);
+	}
 	for (size_t i = 0; i < plan->nr && !err; i++)
 		steps[plan->steps[i].op](&a, plan->steps[i].index);
 	if (!err) {
 		__atomic_store_n(&dp->control->idle_free, idle_free(to), __ATOMIC_RELEASE);
+		address_heat(dp, to);
 		move_sticks(&a);
 	}
 	free(a.moves);

@@ -257,6 +257,10 @@ int address_want(struct dp *dp, const struct image *img);
 bool address_needed_by(const struct dp *dp, const struct flow *flow);
 /* After a sweep: narrows the table to what is wanted, if no flow needs more any longer. */
 void address_settle(struct dp *dp);
+/* Before an address of a server is put into the table: packets are to be looked at for their source, too. */
+void address_expect_answers(struct dp *dp, const struct image *img);
+/* Names the addresses that packets are compared with first. */
+void address_heat(struct dp *dp, const struct image *img);
 
 /* ring.c: room in table ring. */
 /* Finds room for 'nr' rings of lens[] entries beside what is in use. 0, -ENOSPC, -ENOMEM. Nothing is written. */

@@ -79,6 +79,7 @@ struct image_range {
 struct image_addr {
 	struct xlb_addr rec; /* first_range is left 0: apply.c places ranges */
 	size_t first_range;  /* its ranges are image.ranges[first_range .. + rec.nr_ranges - 1] */
+	size_t nr_users;     /* binds on it, and servers that it is the source for; 0 in an image that was read back */
 };
 
 struct image_ring {

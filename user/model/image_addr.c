@@ -89,19 +89,22 @@ static void put_bit(struct xlb_addr *rec, unsigned int port, uint8_t proto)
 	rec->bloom[bit / 32] |= 1u << bit % 32;
 }
 
-/* The first bind of a stateless service is the one that the address itself leads to. */
+/* The first bind of a stateless service is the one that the address itself leads to, or else the first of all. */
 static void put_hot(const struct image *img, struct xlb_addr *rec, const struct image_bind *bind)
 {
+	const uint16_t wanted = XLB_SVC_STATELESS | XLB_SVC_ENABLED;
 	const struct xlb_service *svc;
+	bool stateless;
 
-	if (rec->hot_service || bind->service & XLB_VIP_RETURN)
+	if (rec->hot_backend || bind->service & XLB_VIP_RETURN)
 		return;
 	svc = &img->services[bind->service];
-	if (!(svc->flags & XLB_SVC_STATELESS) || !(svc->flags & XLB_SVC_ENABLED))
+	stateless = (svc->flags & wanted) == wanted;
+	if (rec->hot_service && !stateless)
 		return;
 	rec->hot_port = bind->port;
 	rec->hot_service = bind->service | (bind->proto == IPPROTO_UDP ? XLB_HOT_UDP : 0);
-	rec->hot_backend = svc->backend;
+	rec->hot_backend = stateless ? svc->backend : 0;
 }
 
 static void put_binds(struct image *img)
@@ -117,6 +120,7 @@ static void put_binds(struct image *img)
 		a->rec.flags |= flags_for(img, bind->service);
 		put_bit(&a->rec, ntohs(bind->port), bind->proto);
 		put_hot(img, &a->rec, bind);
+		a->nr_users += !(bind->service & XLB_VIP_RETURN);
 	}
 }
 
@@ -143,6 +147,7 @@ static int put_ranges(struct image_builder *b)
 		if (!a->rec.nr_ranges++)
 			a->first_range = img->nr_ranges;
 		img->ranges[img->nr_ranges++] = *range;
+		a->nr_users++;
 		a->rec.flags |= flags_for(img, range->rec.service);
 		for (unsigned int port = range->rec.lo; port <= range->rec.hi; port++)
 			put_bit(&a->rec, port, range->rec.proto);
@@ -155,11 +160,14 @@ static void put_pools(struct image *img)
 {
 	for (size_t i = 1; i < img->nr_servers; i++) {
 		const struct xlb_server *s = &img->servers[i];
+		struct image_addr *a;
 		struct xlb_addr *rec;
 
 		if (!has_pool(s))
 			continue;
-		rec = &find(img, s->source, s->family)->rec;
+		a = find(img, s->source, s->family);
+		a->nr_users++;
+		rec = &a->rec;
 		if (rec->pool_lo > rec->pool_hi) {
 			rec->pool_lo = s->pool_lo;
 			rec->pool_hi = s->pool_hi;

@@ -76,12 +76,12 @@ static void put_frontend(struct loaded *l, const struct way *w, uint32_t n)
 	for (int i = 0; i < XLB_NR_STATES; i++)
 		svc.timeout[i] = IDLE_FOREVER;
 	t->services[1 + n] = svc;
-	if (w->stateless) {
-		addr.hot_port = htons(WAYS_PORT);
-		addr.hot_service = (uint16_t)(1 + n);
-		addr.hot_backend = (uint16_t)(1 + n);
-	}
+	addr.hot_port = htons(WAYS_PORT);
+	addr.hot_service = (uint16_t)(1 + n);
+	addr.hot_backend = w->stateless ? (uint16_t)(1 + n) : 0;
 	t->addrs[slot] = addr;
+	if (!n)
+		t->control.hot[w->v6][0] = t->control.hot[w->v6][1] = (uint16_t)slot;
 }
 
 /* The ring of backend 'n': round robin over the servers, or slots in an order that looks like Maglev's to a cache. */
