@@ -38,9 +38,16 @@ static bool has_pool(const struct xlb_server *s)
 	return s->pool_lo <= s->pool_hi;
 }
 
+/* Of two servers with a pool, next to each other: most have the same source, and need not be looked up one by one. */
+static bool same_source(const struct xlb_server *a, const struct xlb_server *b)
+{
+	return a && a->family == b->family && !words_cmp(a->source, b->source);
+}
+
 /* One record for each address that occurs, in order, empty yet. */
 static int list_addrs(struct image_builder *b)
 {
+	const struct xlb_server *last = NULL;
 	struct image *img = b->img;
 	size_t kept = 0;
 
@@ -51,9 +58,13 @@ static int list_addrs(struct image_builder *b)
 		enter(img, img->binds[i].addr, img->binds[i].family);
 	for (size_t i = 0; i < b->nr_ranges; i++)
 		enter(img, b->ranges[i].addr, b->ranges[i].family);
-	for (size_t i = 1; i < img->nr_servers; i++)
-		if (has_pool(&img->servers[i]))
+	for (size_t i = 1; i < img->nr_servers; i++) {
+		if (!has_pool(&img->servers[i]))
+			continue;
+		if (!same_source(last, &img->servers[i]))
 			enter(img, img->servers[i].source, img->servers[i].family);
+		last = &img->servers[i];
+	}
 	if (!img->nr_addrs)
 		return 0;
 	qsort(img->addrs, img->nr_addrs, sizeof(*img->addrs), addr_cmp);
@@ -158,14 +169,18 @@ static int put_ranges(struct image_builder *b)
 /* The range of an address is as wide as those of all servers that it is the source for. */
 static void put_pools(struct image *img)
 {
+	const struct xlb_server *last = NULL;
+	struct image_addr *a = NULL;
+
 	for (size_t i = 1; i < img->nr_servers; i++) {
 		const struct xlb_server *s = &img->servers[i];
-		struct image_addr *a;
 		struct xlb_addr *rec;
 
 		if (!has_pool(s))
 			continue;
-		a = find(img, s->source, s->family);
+		if (!same_source(last, s))
+			a = find(img, s->source, s->family);
+		last = s;
 		a->nr_users++;
 		rec = &a->rec;
 		if (rec->pool_lo > rec->pool_hi) {

@@ -23,11 +23,11 @@ enum {
 	ROOM_FOR_TWICE = 2048, /* servers, above which a quarter is enough: a larger table is slower to make */
 };
 
+/* 16 bytes: all of them are read in each round. */
 struct turn {
-	uint64_t identity;
 	uint32_t next, skip; /* the slot to try next, and how far it is to the one after */
-	unsigned int weight, saved;
-	uint16_t id;
+	uint16_t id, weight;
+	uint32_t saved;
 };
 
 struct fill {
@@ -71,25 +71,25 @@ static uint64_t scramble(uint64_t x)
 	return x ^ x >> 31;
 }
 
-static int turn_cmp(const void *a, const void *b)
+static int server_cmp(const void *a, const void *b)
 {
-	const struct turn *x = a, *y = b;
+	const struct maglev_server *x = a, *y = b;
 
 	return x->identity < y->identity ? -1 : x->identity > y->identity;
 }
 
-/* Returns how many servers take part, and the greatest weight. */
-static size_t prepare(const struct maglev_server *servers, size_t nr, uint32_t len, struct turn *turns,
+/* Makes the turns of those servers that take part, sorts 'servers'. Returns how many, and the greatest weight. */
+static size_t prepare(struct maglev_server *servers, size_t nr, uint32_t len, struct turn *turns,
 		      unsigned int *ret_heaviest)
 {
 	size_t n = 0;
 
 	*ret_heaviest = 0;
+	qsort(servers, nr, sizeof(*servers), server_cmp);
 	for (size_t i = 0; i < nr; i++) {
 		if (!servers[i].weight)
 			continue;
 		turns[n++] = (struct turn){
-			.identity = servers[i].identity,
 			.next = (uint32_t)(scramble(servers[i].identity) % len),
 			.skip = (uint32_t)(scramble(servers[i].identity + 0x9e3779b97f4a7c15u) % (len - 1) + 1),
 			.weight = servers[i].weight,
@@ -98,7 +98,6 @@ static size_t prepare(const struct maglev_server *servers, size_t nr, uint32_t l
 		if (servers[i].weight > *ret_heaviest)
 			*ret_heaviest = servers[i].weight;
 	}
-	qsort(turns, n, sizeof(*turns), turn_cmp);
 	return n;
 }
 
@@ -209,25 +208,29 @@ static void fill(struct turn *turns, size_t nr, unsigned int heaviest, struct fi
 
 int maglev_build(const struct maglev_server *servers, size_t nr, uint16_t *table, uint32_t len)
 {
+	struct maglev_server *sorted;
 	struct fill f = { .table = table, .len = len };
 	unsigned int heaviest;
 	struct turn *turns;
+	int err = -ENOMEM;
 	size_t n;
 
 	if (!is_length(len))
 		return -EINVAL;
+	sorted = calloc(nr + 1, sizeof(*sorted));
 	turns = calloc(nr + 1, sizeof(*turns));
 	f.taken = calloc(len / 64 + 1, sizeof(*f.taken));
-	if (!turns || !f.taken) {
-		free(turns);
-		free(f.taken);
-		return -ENOMEM;
+	if (sorted && turns && f.taken) {
+		memset(table, 0, len * sizeof(*table));
+		if (nr)
+			memcpy(sorted, servers, nr * sizeof(*servers));
+		n = prepare(sorted, nr, len, turns, &heaviest);
+		if (n)
+			fill(turns, n, heaviest, &f);
+		err = 0;
 	}
-	memset(table, 0, len * sizeof(*table));
-	n = prepare(servers, nr, len, turns, &heaviest);
-	if (n)
-		fill(turns, n, heaviest, &f);
 	free(f.taken);
 	free(turns);
-	return 0;
+	free(sorted);
+	return err;
 }
