@@ -17,12 +17,26 @@
 enum {
 	TICKS_OF_HOPS = 64, /* next hops are looked up anew this often, whether the daemon noticed a change or not */
 	LINE_MASK = XLB_BUCKET_LINES - 1,
-	KIND_MASK = (1 << XLB_KIND_HOME_SHIFT) - 1,
 };
 
 static __always_inline __u32 now_tick(void)
 {
 	return bpf_jiffies64() >> xlb_cfg_tick_shift;
+}
+
+/* The entry is made now: its time, and what 'kind' says of it. */
+static __always_inline void entry_born(struct xlb_flow_body *b, enum xlb_flow_kind kind, __u8 epoch)
+{
+	__u32 eighths = bpf_jiffies64() >> (xlb_cfg_tick_shift - 3);
+
+	b->seen = XLB_SEEN(eighths >> 3, epoch);
+	b->kind = kind | (eighths & 7) << XLB_KIND_EIGHTH_SHIFT;
+}
+
+/* When the entry was made, or last used if that was in a later tick, in eighths of ticks of which 27 bits are kept. */
+static __always_inline __u32 entry_eighths(const struct xlb_flow_body *b)
+{
+	return READ_ONCE(b->seen) >> 8 << 3 | (b->kind >> XLB_KIND_EIGHTH_SHIFT & 7);
 }
 
 static __always_inline __u8 epoch_now(void)
@@ -66,7 +80,7 @@ static __always_inline __u32 flow_ports(void *f, bool v6)
 
 static __always_inline __u32 flow_kind(const struct xlb_flow_body *b)
 {
-	return b->kind & KIND_MASK;
+	return b->kind & XLB_KIND_MASK;
 }
 
 static __always_inline void *bucket_at(__u32 bucket, bool v6)

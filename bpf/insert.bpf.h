@@ -41,10 +41,18 @@ enum {
 	CLASS_OVERDUE = 1,
 	CLASS_HALF_OPEN = 2,
 	CLASS_ENDED = 3,
-	CLASS_SHIFT = 24, /* over the idle time */
+	CLASS_SHIFT = 27, /* over the idle time in eighths of ticks: in a flood a whole one is an age */
 };
 
-/* How readily entry 'slot' may be pushed out: 0 never, else the higher the sooner. */
+/* Eighths of ticks since the entry was made or, if longer ago than this tick, used; 0 for one later than 'now'. */
+static __always_inline __u32 idle_eighths(const struct xlb_flow_body *b, __u32 now)
+{
+	__u32 idle = (now - entry_eighths(b)) & ((1u << CLASS_SHIFT) - 1);
+
+	return idle & ((idle >> (CLASS_SHIFT - 1)) - 1);
+}
+
+/* How readily entry 'slot' may be pushed out: 0 never, else the higher the sooner. 'now' in eighths of ticks. */
 static __always_inline __u32 dispensable(__u32 slot, __u32 now, bool v6)
 {
 	void *f = flow_at(slot, v6);
@@ -66,10 +74,10 @@ static __always_inline __u32 dispensable(__u32 slot, __u32 now, bool v6)
 	case XLB_S_ESTABLISHED:
 	case XLB_S_UDP:
 	case XLB_NR_STATES:
-		class = entry_overdue(b, word, now);
+		class = entry_overdue(b, word, now >> 3);
 		break;
 	}
-	return class ? class << CLASS_SHIFT | xlb_flow_idle(READ_ONCE(b->seen), now) : 0;
+	return class ? class << CLASS_SHIFT | idle_eighths(b, now) : 0;
 }
 
 /* Global functions: the verifier would walk every order of so many results otherwise. */
@@ -89,13 +97,12 @@ __noinline __u32 xlb_dispensable6(__u32 slot, __u32 now)
  */
 static __always_inline __u32 dispensable_near(const struct xlb_flow_body *b, __u32 now)
 {
-	__u32 word = READ_ONCE(b->word), idle = (now - (READ_ONCE(b->seen) >> 8)) & XLB_TICK_MASK;
+	__u32 word = READ_ONCE(b->word);
 	__u32 ended = (word / XLB_F_RST | (word / XLB_F_CLIENT_FIN & word / XLB_F_SERVER_FIN)) & 1;
 	__u32 udp = b->proto >> 4 & 1; /* 17, and TCP is 6 */
 	__u32 open = (word / XLB_F_CLIENT_ACK | udp) & word / XLB_F_ANSWERED & ~ended & 1;
 
-	idle &= (idle >> 23) - 1; /* used after 'now' was read */
-	return (open - 1) & ((CLASS_HALF_OPEN + ended) << CLASS_SHIFT | idle);
+	return (open - 1) & ((CLASS_HALF_OPEN + ended) << CLASS_SHIFT | idle_eighths(b, now));
 }
 
 static __always_inline __u64 larger(__u64 a, __u64 b)
@@ -179,6 +186,8 @@ static __always_inline __s64 far_victim(__u32 bucket, __u32 now, __u32 turn, boo
 	s->victim = 0;
 	for (i = 0; i < XLB_BUCKET_LINES * nr_ways(v6); i++) {
 		at = first + (i ^ turn);
+		if (at + 1 == s->keep)
+			continue;
 		value = v6 ? xlb_dispensable6(at, now) : xlb_dispensable4(at, now);
 		value = value << 32 | i;
 		if (value >> 32 && value > READ_ONCE(s->victim))
@@ -202,7 +211,7 @@ static __always_inline __s64 far_slot(__u64 hash, __u32 now, bool v6)
 		if (!v6 && slot_is_free(b, home + i, 1, v6))
 			return slot_number(bucket, home + i, 1, v6);
 	}
-	lock_of(hash, v6)->full = XLB_SEEN(now, 1);
+	lock_of(hash, v6)->full = XLB_SEEN(now >> 3, 1);
 	return far_victim(bucket, now, hash, v6);
 }
 
@@ -216,23 +225,25 @@ __noinline long xlb_far_slot6(__u64 hash, __u32 now)
 	return far_slot(hash, now, true);
 }
 
-/* The most dispensable of the slots near home, or INSERT_FULL. */
-static __always_inline __s64 near_victim(void *bucket, __u64 hash, __u32 now, bool v6)
+/* The most dispensable of the slots near home but for the one numbered 'keep', or INSERT_FULL. */
+static __always_inline __s64 near_victim(void *bucket, __u64 hash, __u32 now, __u32 keep, bool v6)
 {
 	__u32 home = xlb_flow_home(hash), turn = hash & (NEAR_LINES * nr_ways(v6) - 1), i;
 	struct xlb_flow_body *b;
 	__u64 best = 0;
 
+	keep -= slot_number(bucket_of(hash, v6), 0, 0, v6);
 	for (i = 0; i < NEAR_LINES * nr_ways(v6); i++) {
 		b = flow_body(slot_in(bucket, home + i / nr_ways(v6), i, v6), v6);
-		best = larger(best, (__u64)dispensable_near(b, now) << 8 | (i ^ turn));
+		if (keep != slot_number(0, home + i / nr_ways(v6), i, v6))
+			best = larger(best, (__u64)dispensable_near(b, now) << 8 | (i ^ turn));
 	}
 	i = (best ^ turn) & (NEAR_LINES * nr_ways(v6) - 1);
 	return best >> 8 ? slot_number(bucket_of(hash, v6), home + i / nr_ways(v6), i, v6) : (__s64)INSERT_FULL;
 }
 
 /* A slot for an entry of that hash, or INSERT_FULL. 'bucket' is where it points. */
-static __always_inline __s64 insert_any_slot(void *bucket, __u64 hash, __u32 now, bool v6)
+static __always_inline __s64 insert_any_slot(void *bucket, __u64 hash, __u32 now, __u32 keep, bool v6)
 {
 	__u32 home = xlb_flow_home(hash), full = lock_of(hash, v6)->full, i;
 	__s64 slot = INSERT_FULL;
@@ -240,8 +251,8 @@ static __always_inline __s64 insert_any_slot(void *bucket, __u64 hash, __u32 now
 	for (i = 0; i < NEAR_LINES * nr_ways(v6); i++)
 		if (slot_is_free(bucket, home + i / nr_ways(v6), i, v6))
 			return slot_number(bucket_of(hash, v6), home + i / nr_ways(v6), i, v6);
-	if (full && xlb_flow_idle(full, now) < FULL_TICKS)
-		slot = near_victim(bucket, hash, now, v6);
+	if (full && xlb_flow_idle(full, now >> 3) < FULL_TICKS)
+		slot = near_victim(bucket, hash, now, keep, v6);
 	if (slot == INSERT_FULL)
 		slot = v6 ? xlb_far_slot6(hash, now) : xlb_far_slot4(hash, now);
 	return slot;
@@ -277,7 +288,7 @@ static __always_inline void insert_write(struct xlb_scratch *s, void *b, __u32 s
 	body->hop = e->b.hop;
 	body->seen = e->b.seen;
 	body->proto = e->b.proto;
-	body->kind = (e->b.kind & KIND_MASK) | home << XLB_KIND_HOME_SHIFT;
+	body->kind = (e->b.kind & ((1u << XLB_KIND_HOME_SHIFT) - 1)) | home << XLB_KIND_HOME_SHIFT;
 	publish(&body->word, word | XLB_F_LIVE | (e->b.word & XLB_F_FLAGS));
 	flow_body(slot_in(b, home, way, v6), v6)->homes |= 1u << ((line - home) & LINE_MASK);
 }
@@ -297,7 +308,7 @@ static __always_inline __u32 flow_seek(struct xlb_scratch *s, struct xlb_entry *
 
 static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, __u32 how, bool v6)
 {
-	__u32 home = xlb_flow_home(hash), now = e->b.seen >> 8, found = XLB_NO_SLOT;
+	__u32 home = xlb_flow_home(hash), now = entry_eighths(&e->b), found = XLB_NO_SLOT;
 	void *b = bucket_at(bucket_of(hash, v6), v6);
 	struct xlb_lock *lock = lock_of(hash, v6);
 	struct xlb_scratch *s = scratch();
@@ -311,9 +322,9 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, __u32 how, 
 		found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, false, v6);
 	}
 	if (found == XLB_NO_SLOT)
-		slot = insert_any_slot(b, hash, now, v6);
+		slot = insert_any_slot(b, hash, now, s->keep - 1, v6);
 	else
-		slot = insert_over(found, e, now, how & INSERT_STEAL, v6);
+		slot = insert_over(found, e, now >> 3, how & INSERT_STEAL, v6);
 	if (slot >= 0)
 		insert_write(s, b, slot, e, home, v6);
 	lock_release(lock);

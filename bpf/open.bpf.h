@@ -271,7 +271,7 @@ static __always_inline void reply_entry(struct xlb_entry *reply, const struct xl
 	addr_copy(reply->saddr, srv->addr, v6);
 	addr_copy(reply->daddr, srv->mode == XLB_MODE_FULLNAT ? srv->source : e->client, v6);
 	reply->ports = xlb_server_port(srv, e->vport) | (__u32)e->cport << 16;
-	reply->b.kind = XLB_FLOW_REPLY;
+	reply->b.kind = (e->b.kind & ~XLB_KIND_MASK) | XLB_FLOW_REPLY;
 	reply->b.word = 0;
 }
 
@@ -311,9 +311,10 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 	long reply = XLB_NO_SLOT, slot;
 	void *f;
 
+	s->keep = 0;
 	s->request.b.server = pkt->server;
 	s->request.b.service = pkt->service;
-	s->request.b.seen = XLB_SEEN(now_tick(), epoch_now());
+	entry_born(&s->request.b, XLB_FLOW_REQUEST, epoch_now());
 	s->request.b.word = XLB_F_COUNTED | pkt->tracked;
 	if (one_way) {
 		s->request.b.word |= XLB_F_ONE_WAY | (pkt->proto == IPPROTO_TCP ? XLB_F_ANSWERED : 0);
@@ -325,6 +326,7 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 		if (reply < 0)
 			return insert_reason(reply);
 		s->request.b.sport = s->reply.b.sport;
+		s->keep = reply + 1;
 		flow_settle(ctx, s, v6);
 	}
 	slot = flow_insert(&s->request, pkt->hash, pkt->sought ? INSERT_SOUGHT : 0, v6);

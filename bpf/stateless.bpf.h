@@ -15,8 +15,9 @@
 static __always_inline bool stateless_record(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s, bool v6)
 {
 	request_entry(&s->request, pkt, v6);
+	s->keep = 0;
 	s->request.b.server = pkt->server;
-	s->request.b.seen = XLB_SEEN(now_tick(), epoch_now());
+	entry_born(&s->request.b, XLB_FLOW_REQUEST, epoch_now());
 	s->request.b.word = XLB_F_RECORD | XLB_F_ONE_WAY;
 	if (pkt->proto == IPPROTO_TCP)
 		s->request.b.word |= XLB_F_ANSWERED | (pkt->tcp_flags & TCP_ACK ? XLB_F_CLIENT_ACK : 0);

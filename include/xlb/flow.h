@@ -75,16 +75,21 @@ struct xlb_flow_body {
 	__be16 sport;  /* source port that the server sees; outside of full NAT the client's own */
 	__u16 server;  /* index into xlb_tables.servers */
 	__u16 service; /* index into xlb_tables.services */
-	__u16 hop;   /* the client's next hop, index into xlb_tables.nexthops; 0: none known, or not needed (ONE_WAY) */
-	__u32 seen;  /* XLB_SEEN(): tick of the last packet by this entry, and the epoch when its hop was last looked up
-		      */
-	__u8 proto;  /* IPPROTO_TCP or IPPROTO_UDP */
-	__u8 kind;   /* enum xlb_flow_kind, and above XLB_KIND_HOME_SHIFT the number of the home line in this bucket */
+	__u16 hop;  /* the client's next hop, index into xlb_tables.nexthops; 0: none known, or not needed (ONE_WAY) */
+	__u32 seen; /* XLB_SEEN(): tick of the last packet by this entry, and the epoch when its hop was last looked up
+		     */
+	__u8 proto; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 kind;  /* bit 0: enum xlb_flow_kind; from XLB_KIND_EIGHTH_SHIFT on: in which eighth of a tick the entry was
+		     * made; from XLB_KIND_HOME_SHIFT on: the number of its home line in the bucket */
 	__u16 homes; /* belongs to the slot, not to the entry: bit i = way (that of this slot) of line
 		      * (that of this slot + i) % 16 holds an entry whose home is this line */
 };
 
-enum { XLB_KIND_HOME_SHIFT = 4 };
+enum {
+	XLB_KIND_MASK = 1,
+	XLB_KIND_EIGHTH_SHIFT = 1,
+	XLB_KIND_HOME_SHIFT = 4,
+};
 
 enum {
 	XLB_REPEATS_SHIFT = 13,

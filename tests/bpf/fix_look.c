@@ -47,7 +47,7 @@ static bool entry_is(struct fix *f, const struct xlb_flow6 *e, const struct key 
 
 	if (!(e->b.word & XLB_F_LIVE) || e->b.proto != k->proto)
 		return false;
-	if ((e->b.kind & 1) == XLB_FLOW_REQUEST)
+	if ((e->b.kind & XLB_KIND_MASK) == XLB_FLOW_REQUEST)
 		return !memcmp(e->client, k->saddr, 16) && !memcmp(e->vip, k->daddr, 16) && e->cport == k->sport &&
 		       e->vport == k->dport;
 	return !memcmp(srv->addr, k->saddr, 16) && !memcmp(back, k->daddr, 16) &&

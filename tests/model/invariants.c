@@ -100,7 +100,7 @@ static const char *check_counts(const struct prog *p, const struct m_config *c)
 		view_of(p, i, &v);
 		if (!is_live(&v) || !(v.b.word & XLB_F_COUNTED))
 			continue;
-		if ((v.b.kind & 15) != XLB_FLOW_REQUEST)
+		if ((v.b.kind & XLB_KIND_MASK) != XLB_FLOW_REQUEST)
 			return "a reply entry is counted";
 		servers[v.b.server]++;
 		services[v.b.service]++;
@@ -130,14 +130,14 @@ static const char *check_pairs(const struct prog *p)
 		view_of(p, i, &v[nr]);
 		if (!is_live(&v[nr]))
 			continue;
-		keys[nr] = (v[nr].b.kind & 15) == XLB_FLOW_REPLY ? reply_key(p, &v[nr]) : v[nr].request;
+		keys[nr] = (v[nr].b.kind & XLB_KIND_MASK) == XLB_FLOW_REPLY ? reply_key(p, &v[nr]) : v[nr].request;
 		nr++;
 	}
 	for (i = 0; i < nr; i++)
 		for (j = i + 1; j < nr; j++) {
-			if ((v[i].b.kind & 15) == (v[j].b.kind & 15)) {
+			if ((v[i].b.kind & XLB_KIND_MASK) == (v[j].b.kind & XLB_KIND_MASK)) {
 				if (same_key(&keys[i], &keys[j]))
-					return (v[i].b.kind & 15) == XLB_FLOW_REPLY ?
+					return (v[i].b.kind & XLB_KIND_MASK) == XLB_FLOW_REPLY ?
 						       "two flows with one source port towards one server" :
 						       "two flows of one client's port";
 				continue;

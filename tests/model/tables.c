@@ -169,7 +169,7 @@ void prog_reset(struct prog *p, const struct model *m)
 
 static bool body_is(const struct xlb_flow_body *b, const struct m_key *key, enum xlb_flow_kind kind)
 {
-	return b->word & XLB_F_LIVE && b->proto == key->proto && (b->kind & 15) == kind;
+	return b->word & XLB_F_LIVE && b->proto == key->proto && (b->kind & XLB_KIND_MASK) == kind;
 }
 
 /* Does an entry stand under the key? What that is follows from its kind and, for replies, from its server. */
@@ -178,7 +178,7 @@ static bool is_entry(const struct prog *p, const struct xlb_flow_body *b, const 
 {
 	const struct xlb_server *s = &p->servers[b->server];
 
-	if ((b->kind & 15) == XLB_FLOW_REQUEST)
+	if ((b->kind & XLB_KIND_MASK) == XLB_FLOW_REQUEST)
 		return !memcmp(client, key->saddr, size) && !memcmp(vip, key->daddr, size) && cport == key->sport &&
 		       vport == key->dport;
 	return !memcmp(s->addr, key->saddr, size) &&

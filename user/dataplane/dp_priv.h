@@ -245,7 +245,7 @@ struct xlb_flow_body *flow_peer(const struct dp *dp, const struct flow *flow, st
 bool flow_end(struct dp *dp, struct xlb_flow_body *at, const struct flow *copy);
 static inline enum xlb_flow_kind flow_kind(const struct flow *flow)
 {
-	return (enum xlb_flow_kind)(flow->b.kind & ((1u << XLB_KIND_HOME_SHIFT) - 1));
+	return (enum xlb_flow_kind)(flow->b.kind & XLB_KIND_MASK);
 }
 
 /*
