@@ -414,6 +414,54 @@ static void set__edited__keeps_what_is_left(void **state)
 	assert_int_equal(set.nr, 0);
 }
 
+static void expect_order(struct acl_set *set)
+{
+	const struct cidr *nets = acl_set_in_order(set);
+
+	for (size_t i = 1; i < set->nr; i++)
+		assert_true(cidr_cmp(&nets[i - 1], &nets[i]) <= 0);
+	for (size_t i = 0; i < set->nr; i++) {
+		size_t here = 0, there = 0;
+
+		for (size_t j = 0; j < set->nr; j++) {
+			here += !cidr_cmp(&set->nets[i], &set->nets[j]);
+			there += !cidr_cmp(&set->nets[i], &nets[j]);
+		}
+		assert_int_equal(here, there);
+	}
+	assert_ptr_equal(acl_set_in_order(set), nets);
+}
+
+/* The same networks in order, after whatever has changed the set. */
+static void acl_set_in_order__set_changes__still_all_of_them(void **state)
+{
+	struct acl_set a = { 0 }, b = { 0 }, numbers = { .numeric = true };
+	struct cidr net;
+	char text[48];
+
+	(void)state;
+	assert_null(acl_set_in_order(&a));
+	for (unsigned int i = 0; i < 60; i++) {
+		snprintf(text, sizeof(text), i % 3 ? "10.%u.0.0/16" : "2001:db8:%u::/48", i * 37 % 50);
+		assert_int_equal(cidr_parse(text, &net), 0);
+		assert_int_equal(acl_set_add_net(&a, &net), 0);
+		expect_order(&a);
+	}
+	assert_int_equal(acl_set_del_net(&a, &net), 1);
+	expect_order(&a);
+	assert_int_equal(acl_set_add_net(&b, &net), 0);
+	expect_order(&b);
+	acl_set_swap(&a, &b);
+	expect_order(&a);
+	expect_order(&b);
+	acl_set_clear(&b);
+	assert_null(acl_set_in_order(&b));
+	assert_int_equal(acl_set_add_range(&numbers, (struct num_range){ 1, 2 }), 0);
+	assert_null(acl_set_in_order(&numbers));
+	acl_set_clear(&a);
+	acl_set_clear(&numbers);
+}
+
 static void acl_set_equal__each_difference__seen(void **state)
 {
 	struct acl_set a = { 0 }, b = { 0 }, numbers = { .numeric = true }, others = { .numeric = true };
@@ -611,6 +659,7 @@ int main(void)
 		cmocka_unit_test(counters__of_clients__as_in_haproxy),
 		cmocka_unit_test(rules__that_haproxy_was_asked__same_verdicts),
 		cmocka_unit_test(set__edited__keeps_what_is_left),
+		cmocka_unit_test(acl_set_in_order__set_changes__still_all_of_them),
 		cmocka_unit_test(acl_set_equal__each_difference__seen),
 		cmocka_unit_test(acl_set_changes__against_the_files__each_told_once),
 		cmocka_unit_test(acl_set_text__of_ranges__read_again),

@@ -21,6 +21,12 @@ static int grow(void **array, size_t nr, size_t size)
 	return 0;
 }
 
+static void forget_order(struct acl_set *set)
+{
+	free(set->in_order);
+	set->in_order = NULL;
+}
+
 int acl_set_add_net(struct acl_set *set, const struct cidr *net)
 {
 	if (set->numeric)
@@ -28,6 +34,7 @@ int acl_set_add_net(struct acl_set *set, const struct cidr *net)
 	if (grow((void **)&set->nets, set->nr, sizeof(*set->nets)))
 		return -ENOMEM;
 	set->nets[set->nr++] = *net;
+	forget_order(set);
 	return 0;
 }
 
@@ -50,6 +57,7 @@ static size_t shrink(struct acl_set *set, size_t kept)
 	void *smaller;
 
 	set->nr = kept;
+	forget_order(set);
 	while (cap < kept)
 		cap *= 2;
 	smaller = gone ? reallocarray(array, cap, size) : NULL;
@@ -86,6 +94,7 @@ size_t acl_set_del_range(struct acl_set *set, struct num_range range)
 
 void acl_set_clear(struct acl_set *set)
 {
+	forget_order(set);
 	free(set->nets);
 	free(set->ranges);
 	set->nets = NULL;
@@ -235,6 +244,18 @@ static int by_net(const void *a, const void *b)
 	return cidr_cmp(a, b);
 }
 
+const struct cidr *acl_set_in_order(struct acl_set *set)
+{
+	if (set->in_order || set->numeric || !set->nr)
+		return set->in_order;
+	set->in_order = calloc(set->nr, sizeof(*set->in_order));
+	if (!set->in_order)
+		return NULL;
+	memcpy(set->in_order, set->nets, set->nr * sizeof(*set->nets));
+	qsort(set->in_order, set->nr, sizeof(*set->in_order), by_net);
+	return set->in_order;
+}
+
 static struct acl_set *sorted_copy(const struct acl_set *set)
 {
 	struct acl_set *copy = acl_set_copy(set);
@@ -301,6 +322,8 @@ void acl_set_swap(struct acl_set *a, struct acl_set *b)
 	struct num_range *ranges = a->ranges;
 	size_t nr = a->nr;
 
+	forget_order(a);
+	forget_order(b);
 	a->nets = b->nets;
 	a->ranges = b->ranges;
 	a->nr = b->nr;

@@ -50,8 +50,9 @@ struct acl_set {
 	char *where_more; /* of the others, as 'show acl' writes them, or NULL */
 	bool numeric;	  /* 'ranges' counts, else 'nets' */
 	struct cidr *nets;
+	struct cidr *in_order; /* of acl_set_in_order() alone */
 	struct num_range *ranges;
-	size_t nr;   /* of either */
+	size_t nr;   /* of nets, or of ranges */
 	bool in_use; /* some frontend of the model refers to it */
 	/* Of runtime commands: versions that are being written, 'id' is their number, the youngest first. */
 	unsigned int curr_ver, next_ver;
@@ -60,6 +61,9 @@ struct acl_set {
 };
 
 TAILQ_HEAD(acl_set_list, acl_set);
+
+/* The 'nr' networks in the order of cidr_cmp(), good until the set changes; NULL: no memory, or there are none. */
+const struct cidr *acl_set_in_order(struct acl_set *set);
 
 /* Appends patterns; -EINVAL if the set has the other kind, -ENOMEM. */
 int acl_set_add_net(struct acl_set *set, const struct cidr *net);
@@ -123,7 +127,7 @@ enum { POLICY_COUNTERS = XLB_POLICY_COUNTERS }; /* sc0, sc1, sc2 */
 struct acl_test {
 	TAILQ_ENTRY(acl_test) next;
 	enum acl_field field;
-	const struct acl_set **sets;
+	struct acl_set **sets;
 	size_t nr_sets;
 	/*
 	 * Of counters. With 'tracked' the entry is the one that 'track-scN' with N = 'counter' chose, and without such

@@ -197,7 +197,7 @@ static int add_steps(struct compiler *k, const struct frontend *f)
 
 /* Calls 'fn' for each set of each test of 'field', with the atom's bit. */
 static void for_sets(const struct compiler *k, enum acl_field field,
-		     void (*fn)(void *arg, const struct acl_set *set, unsigned int atom), void *arg)
+		     void (*fn)(void *arg, struct acl_set *set, unsigned int atom), void *arg)
 {
 	const struct acl_test *t;
 
@@ -207,7 +207,7 @@ static void for_sets(const struct compiler *k, enum acl_field field,
 				fn(arg, t->sets[j], i);
 }
 
-static void count_patterns(void *arg, const struct acl_set *set, unsigned int atom)
+static void count_patterns(void *arg, struct acl_set *set, unsigned int atom)
 {
 	size_t *nr = arg;
 
@@ -220,17 +220,31 @@ struct prefixes {
 	size_t nr;
 };
 
-static void collect_nets(void *arg, const struct acl_set *set, unsigned int atom)
+static void collect_nets(void *arg, struct acl_set *set, unsigned int atom)
 {
+	const struct cidr *nets = acl_set_in_order(set);
 	struct prefixes *p = arg;
 
+	if (!nets)
+		nets = set->nets;
 	for (size_t i = 0; i < set->nr; i++)
-		p->list[p->nr++] = (struct policy_prefix){ set->nets[i], 1ull << atom };
+		p->list[p->nr++] = (struct policy_prefix){ nets[i], 1ull << atom };
 }
 
 static int by_net(const void *a, const void *b)
 {
 	return cidr_cmp(&((const struct policy_prefix *)a)->net, &((const struct policy_prefix *)b)->net);
+}
+
+/* A blocklist of 100 000 networks, which is most often the only one, is not sorted anew when a server changes. */
+static void sort_prefixes(struct prefixes *p)
+{
+	for (size_t i = 1; i < p->nr; i++) {
+		if (by_net(&p->list[i - 1], &p->list[i]) > 0) {
+			qsort(p->list, p->nr, sizeof(*p->list), by_net);
+			return;
+		}
+	}
 }
 
 static size_t merge_equal(struct policy_prefix *list, size_t nr)
@@ -272,7 +286,7 @@ static int build_prefixes(const struct compiler *k, enum acl_field field, struct
 	if (!p.list)
 		return -ENOMEM;
 	for_sets(k, field, collect_nets, &p);
-	qsort(p.list, p.nr, sizeof(*p.list), by_net);
+	sort_prefixes(&p);
 	p.nr = merge_equal(p.list, p.nr);
 	inherit_atoms(p.list, p.nr);
 	*ret = p.list;
@@ -294,7 +308,7 @@ struct edges {
 	size_t nr;
 };
 
-static void collect_ports(void *arg, const struct acl_set *set, unsigned int atom)
+static void collect_ports(void *arg, struct acl_set *set, unsigned int atom)
 {
 	struct edges *e = arg;
 
