@@ -176,6 +176,11 @@ static __always_inline int hit_to_server(struct xdp_md *ctx, const struct xlb_se
 	return verdict_of(ctx, reason, oif);
 }
 
+static __always_inline bool has_mac(const struct xlb_server *srv)
+{
+	return *(const __u64 *)srv->dmac << 16;
+}
+
 /* A service of which all packets go by the table alone. */
 static __always_inline bool is_stateless(const struct xlb_service *svc)
 {
@@ -230,27 +235,6 @@ static __always_inline bool hit_is_hot_stateless(void *data, __u64 hot, bool v6)
 	__u32 udp = hit_proto(data, v6) == IPPROTO_UDP ? XLB_HOT_UDP : 0;
 
 	return hot >> 48 && hit_is_hot(data, hot, v6) && (hot >> 32 & XLB_HOT_UDP) == udp;
-}
-
-/* A packet of stateless service number 'id', which has that backend. */
-static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 id, __u32 backend, __u32 flags, bool v6)
-{
-	struct xlb_server *srv;
-	__u32 entry;
-	int verdict;
-
-	if (!hit_is_sound(data, flags, v6))
-		return HIT_SLOW;
-	entry = hit_slot(data, XLB_IN(backends, backend), v6);
-	if (!entry || entry & XLB_SLOT_MARK)
-		return HIT_SLOW;
-	srv = server_at(entry);
-	if (!(*(const __u64 *)srv->dmac << 16))
-		return HIT_SLOW;
-	verdict = hit_to_server(ctx, srv, id, entry, hit_ports(data, v6), XLB_R_STATELESS, v6);
-	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && verdict != HIT_SLOW)
-		hit_count_syn(id, entry);
-	return verdict;
 }
 
 /* The live entry of the packet's flow, or NULL; what it says by *ret. */
@@ -308,10 +292,9 @@ static __always_inline int hit_to_client(struct xdp_md *ctx, void *f, bool v6)
 	return verdict_of(ctx, XLB_R_REPLY, oif);
 }
 
-/* A packet that may be of a flow in the table, and neither opens nor ends one. */
-static __always_inline int hit_flow(struct xdp_md *ctx, void *data, bool v6)
+/* The entry of the packet's flow, or NULL if there is none or the stages must look at it; what it says by *ret. */
+static __always_inline void *hit_settled(void *data, bool v6, struct flow_found *ret)
 {
-	struct flow_found found = { 0 };
 	struct xlb_flow_body *b;
 	__u64 hash;
 	void *f;
@@ -322,17 +305,74 @@ static __always_inline int hit_flow(struct xdp_md *ctx, void *data, bool v6)
 	else
 		hash = xlb_flow_hash4(xlb_cfg_secrets, *hit_saddr(data, false), *hit_daddr(data, false),
 				      hit_ports(data, false), hit_proto(data, false));
-	f = hit_find(data, hash, v6, &found);
+	f = hit_find(data, hash, v6, ret);
+	if (!f)
+		return NULL;
+	b = flow_body(f, v6);
+	if (track_needed(ret->word, b->proto, ret->kind) || !track_tick(b, XLB_SEEN(now_tick(), epoch_now())) ||
+	    track_server(ret->srv, b->proto))
+		return NULL;
+	return f;
+}
+
+/* A packet that may be of a flow in the table, and neither opens nor ends one. */
+static __always_inline int hit_flow(struct xdp_md *ctx, void *data, bool v6)
+{
+	struct flow_found found = { 0 };
+	struct xlb_flow_body *b;
+	void *f;
+
+	f = hit_settled(data, v6, &found);
 	if (!f)
 		return HIT_SLOW;
 	b = flow_body(f, v6);
-	if (track_needed(found.word, b->proto, found.kind) || !track_tick(b, XLB_SEEN(now_tick(), epoch_now())))
-		return HIT_SLOW;
-	if (track_server(found.srv, b->proto))
-		return HIT_SLOW;
 	if (found.kind == XLB_FLOW_REPLY)
 		return hit_to_client(ctx, f, v6);
 	return hit_to_server(ctx, found.srv, b->service, b->server, b->sport, XLB_R_REQUEST, v6);
+}
+
+/* A plain packet of service number 'id', whose slot of the Maglev table is marked: where its record says, if it has
+ * one. */
+static __always_inline int hit_recorded(struct xdp_md *ctx, void *data, __u32 id, bool v6)
+{
+	struct flow_found found = { 0 };
+	struct xlb_flow_body *b;
+	void *f;
+
+	f = hit_settled(data, v6, &found);
+	if (!f || found.kind != XLB_FLOW_REQUEST || !(found.word & XLB_F_RECORD) || !has_mac(found.srv))
+		return HIT_SLOW;
+	b = flow_body(f, v6);
+	return hit_to_server(ctx, found.srv, id, b->server, hit_ports(data, v6), XLB_R_STATELESS, v6);
+}
+
+/* Neither opens a connection nor ends one. */
+static __always_inline bool hit_is_data(void *data, __u32 flags, bool v6)
+{
+	return hit_proto(data, v6) != IPPROTO_TCP || (flags & PLAIN_FLAGS) == TCP_ACK;
+}
+
+/* A packet of stateless service number 'id', which has that backend. */
+static __always_inline int hit_stateless(struct xdp_md *ctx, void *data, __u32 id, __u32 backend, __u32 flags, bool v6)
+{
+	struct xlb_server *srv;
+	__u32 entry;
+	int verdict;
+
+	if (!hit_is_sound(data, flags, v6))
+		return HIT_SLOW;
+	entry = hit_slot(data, XLB_IN(backends, backend), v6);
+	if (entry & XLB_SLOT_MARK)
+		return hit_is_data(data, flags, v6) ? hit_recorded(ctx, data, id, v6) : HIT_SLOW;
+	if (!entry)
+		return HIT_SLOW;
+	srv = server_at(entry);
+	if (!has_mac(srv))
+		return HIT_SLOW;
+	verdict = hit_to_server(ctx, srv, id, entry, hit_ports(data, v6), XLB_R_STATELESS, v6);
+	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && verdict != HIT_SLOW)
+		hit_count_syn(id, entry);
+	return verdict;
 }
 
 /*
@@ -375,7 +415,7 @@ static __always_inline int hit_open(void *data, __u32 addr_slot, __u32 flags, bo
 static __always_inline int hit(struct xdp_md *ctx, bool v6)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 addr_slot = 0, flags = 0, service;
+	__u32 addr_slot = 0, flags = 0, service, backend;
 	struct xlb_service *svc;
 	struct xlb_addr *addr;
 	__u64 hot;
@@ -397,14 +437,19 @@ static __always_inline int hit(struct xdp_md *ctx, bool v6)
 	if (!hit_plain_l4(data, end, v6, &flags))
 		return HIT_SLOW;
 	if (addr->flags & XLB_ADDR_STATELESS) {
-		if (hit_is_hot_stateless(data, hot, v6))
-			return hit_stateless(ctx, data, hot >> 32 & ~XLB_HOT_UDP & 0xffff, hot >> 48, flags, v6);
-		service = vip_find(addr_slot, hit_dport(data, v6), hit_proto(data, v6));
-		svc = service_at(service);
-		if (service && is_stateless(svc))
-			return hit_stateless(ctx, data, service, svc->backend, flags, v6);
+		if (hit_is_hot_stateless(data, hot, v6)) {
+			service = hot >> 32 & ~XLB_HOT_UDP & 0xffff;
+			backend = hot >> 48;
+		} else {
+			service = vip_find(addr_slot, hit_dport(data, v6), hit_proto(data, v6));
+			svc = service_at(service);
+			service = is_stateless(svc) ? service : 0;
+			backend = svc->backend;
+		}
+		if (service)
+			return hit_stateless(ctx, data, service, backend, flags, v6);
 	}
-	if (hit_proto(data, v6) == IPPROTO_TCP && (flags & PLAIN_FLAGS) != TCP_ACK) {
+	if (!hit_is_data(data, flags, v6)) {
 		/* To an address of ours, and not perhaps to a stateless service. */
 		if ((flags & PLAIN_FLAGS) != TCP_SYN ||
 		    (addr->flags & (XLB_ADDR_ECHO | XLB_ADDR_STATELESS)) != XLB_ADDR_ECHO)
