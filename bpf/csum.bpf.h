@@ -22,7 +22,7 @@ static __always_inline __u16 csum_fold(__u64 sum)
  */
 static __always_inline __u64 csum_change(__u32 from, __u32 to)
 {
-	return (__u64)(__u32)~from + to;
+	return 0xffffffffull - from + to; /* ~m, so that the constants of a sum are one */
 }
 
 static __always_inline __u64 csum_addr_change(const __be32 *from, const __be32 *to, bool v6)
