@@ -121,11 +121,14 @@ void net_emit(struct net *n, enum net_event_type type, uint32_t ifindex, const c
  */
 int net_talk(struct net *n, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg);
 
-/* Is there a whole message in the next 'len' bytes? libmnl's own look takes a length above INT_MAX for a negative one.
+/*
+ * Is there a whole message in the next 'len' bytes, with the padding that its last attribute may count as its own?
+ * libmnl's own look takes a length above INT_MAX for a negative one.
  */
 static inline bool net_message_fits(const struct nlmsghdr *nlh, int len)
 {
-	return mnl_nlmsg_ok(nlh, len) && nlh->nlmsg_len <= (unsigned int)len;
+	return mnl_nlmsg_ok(nlh, len) && nlh->nlmsg_len <= (unsigned int)len &&
+	       MNL_ALIGN(nlh->nlmsg_len) <= (unsigned int)len;
 }
 
 /* Enters the announcements in 'buf', which is aligned as a message and of 'len' bytes. */
