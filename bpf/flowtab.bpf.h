@@ -24,15 +24,6 @@ static __always_inline __u32 now_tick(void)
 	return bpf_jiffies64() >> xlb_cfg_tick_shift;
 }
 
-/* The entry is made now: its time, and what 'kind' says of it. */
-static __always_inline void entry_born(struct xlb_flow_body *b, enum xlb_flow_kind kind, __u8 epoch)
-{
-	__u32 eighths = bpf_jiffies64() >> (xlb_cfg_tick_shift - 3);
-
-	b->seen = XLB_SEEN(eighths >> 3, epoch);
-	b->kind = kind | (eighths & 7) << XLB_KIND_EIGHTH_SHIFT;
-}
-
 /* When the entry was made, or last used if that was in a later tick, in eighths of ticks of which 27 bits are kept. */
 static __always_inline __u32 entry_eighths(const struct xlb_flow_body *b)
 {
@@ -42,6 +33,15 @@ static __always_inline __u32 entry_eighths(const struct xlb_flow_body *b)
 static __always_inline __u8 epoch_now(void)
 {
 	return READ_ONCE(xlb_tables.control.epoch);
+}
+
+/* The entry is made now; its next hop is of the present epoch. */
+static __always_inline void entry_born(struct xlb_flow_body *b)
+{
+	__u32 eighths = bpf_jiffies64() >> (xlb_cfg_tick_shift - 3);
+
+	b->seen = XLB_SEEN(eighths >> 3, epoch_now());
+	b->kind = (b->kind & XLB_KIND_MASK) | (eighths & 7) << XLB_KIND_EIGHTH_SHIFT;
 }
 
 /* Stores a word so that whoever sees it sees all stores before it. */

@@ -186,7 +186,7 @@ static __always_inline __s64 far_victim(__u32 bucket, __u32 now, __u32 turn, boo
 	s->victim = 0;
 	for (i = 0; i < XLB_BUCKET_LINES * nr_ways(v6); i++) {
 		at = first + (i ^ turn);
-		if (at + 1 == s->keep)
+		if (at == s->keep)
 			continue;
 		value = v6 ? xlb_dispensable6(at, now) : xlb_dispensable4(at, now);
 		value = value << 32 | i;
@@ -322,7 +322,7 @@ static __always_inline __s64 insert(struct xlb_entry *e, __u64 hash, __u32 how, 
 		found = home_is_empty(hash, v6) ? XLB_NO_SLOT : find_all(e, hash, false, v6);
 	}
 	if (found == XLB_NO_SLOT)
-		slot = insert_any_slot(b, hash, now, s->keep - 1, v6);
+		slot = insert_any_slot(b, hash, now, s->keep, v6);
 	else
 		slot = insert_over(found, e, now >> 3, how & INSERT_STEAL, v6);
 	if (slot >= 0)

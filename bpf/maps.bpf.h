@@ -59,8 +59,8 @@ struct xlb_scratch {
 	__u64 victim;	       /* of insert.bpf.h: how dispensable << 32 | slot */
 	__u32 orphan;	       /* the same: an entry was pushed out, and 'peer' is the key of its flow's other one */
 	__u32 sought;	       /* the same: the lock's sequence number when flow_seek() looked */
-	__u32 keep;	   /* number + 1 of an entry that must not make room: the reply entry of the flow; 0: none */
-	__u32 next_option; /* of options.bpf.h alone */
+	__u32 keep;	       /* number of an entry that must not make room, or XLB_NO_SLOT: the flow's reply entry */
+	__u32 next_option;     /* of options.bpf.h alone */
 	struct xlb_best best;
 	struct xlb_policy_run policy;
 	struct xlb_frag_key frag_key;

@@ -311,10 +311,10 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 	long reply = XLB_NO_SLOT, slot;
 	void *f;
 
-	s->keep = 0;
+	s->keep = reply;
 	s->request.b.server = pkt->server;
 	s->request.b.service = pkt->service;
-	entry_born(&s->request.b, XLB_FLOW_REQUEST, epoch_now());
+	entry_born(&s->request.b);
 	s->request.b.word = XLB_F_COUNTED | pkt->tracked;
 	if (one_way) {
 		s->request.b.word |= XLB_F_ONE_WAY | (pkt->proto == IPPROTO_TCP ? XLB_F_ANSWERED : 0);
@@ -326,7 +326,7 @@ static __always_inline enum xlb_reason open_entries(struct xdp_md *ctx, struct x
 		if (reply < 0)
 			return insert_reason(reply);
 		s->request.b.sport = s->reply.b.sport;
-		s->keep = reply + 1;
+		s->keep = reply;
 		flow_settle(ctx, s, v6);
 	}
 	slot = flow_insert(&s->request, pkt->hash, pkt->sought ? INSERT_SOUGHT : 0, v6);

@@ -15,9 +15,9 @@
 static __always_inline bool stateless_record(struct xdp_md *ctx, struct xlb_pkt *pkt, struct xlb_scratch *s, bool v6)
 {
 	request_entry(&s->request, pkt, v6);
-	s->keep = 0;
+	s->keep = XLB_NO_SLOT;
 	s->request.b.server = pkt->server;
-	entry_born(&s->request.b, XLB_FLOW_REQUEST, epoch_now());
+	entry_born(&s->request.b);
 	s->request.b.word = XLB_F_RECORD | XLB_F_ONE_WAY;
 	if (pkt->proto == IPPROTO_TCP)
 		s->request.b.word |= XLB_F_ANSWERED | (pkt->tcp_flags & TCP_ACK ? XLB_F_CLIENT_ACK : 0);

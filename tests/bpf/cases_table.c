@@ -224,6 +224,18 @@ static uint16_t open_near(struct fix *f, uint32_t slot, uint32_t lines, uint16_t
 	return port;
 }
 
+/* When an entry was made, in eighths of ticks. */
+static uint32_t born(const struct xlb_flow_body *b)
+{
+	return b->seen >> 8 << 3 | (b->kind >> XLB_KIND_EIGHTH_SHIFT & 7);
+}
+
+static void be_born(struct xlb_flow_body *b, uint32_t eighths)
+{
+	b->seen = XLB_SEEN(eighths >> 3, b->seen);
+	b->kind = (b->kind & ~(7 << XLB_KIND_EIGHTH_SHIFT)) | (eighths & 7) << XLB_KIND_EIGHTH_SHIFT;
+}
+
 /* Of slots near to home and far from it, in both ways of a line: the one that 'wanted' makes different is taken. */
 static void expect_taken(struct fix *f, uint32_t least, uint32_t most, void (*wanted)(struct xlb_flow_body *b))
 {
@@ -239,9 +251,7 @@ static void expect_taken(struct fix *f, uint32_t least, uint32_t most, void (*wa
 			port = open_near(f, slot, lines, 40000 + slot * 400);
 			for (uint32_t i = 0; i < SLOTS; i++)
 				assert_int_equal(ntohs(slots[i].cport), i == slot ? port : ntohs(before[i].cport));
-			slots[slot].b.seen = before[slot].b.seen;
-			slots[slot].b.kind = (slots[slot].b.kind & ~(7 << XLB_KIND_EIGHTH_SHIFT)) |
-					     (before[slot].b.kind & 7 << XLB_KIND_EIGHTH_SHIFT);
+			be_born(&slots[slot].b, born(&before[slot].b));
 			slots[slot].b.word |= before[slot].b.word & XLB_F_CLIENT_ACK;
 		}
 	}
@@ -262,19 +272,13 @@ static void be_of_one_age(struct fix *f)
 {
 	struct xlb_flow4 *slots = f->flows[0].slot;
 
-	for (int i = 1; i < SLOTS; i++) {
-		slots[i].b.seen = slots[0].b.seen;
-		slots[i].b.kind = (slots[i].b.kind & ~(7 << XLB_KIND_EIGHTH_SHIFT)) |
-				  (slots[0].b.kind & 7 << XLB_KIND_EIGHTH_SHIFT);
-	}
+	for (int i = 1; i < SLOTS; i++)
+		be_born(&slots[i].b, born(&slots[0].b));
 }
 
 static void be_an_eighth_of_a_tick_older(struct xlb_flow_body *b)
 {
-	uint32_t made = (b->seen >> 8 << 3 | (b->kind >> XLB_KIND_EIGHTH_SHIFT & 7)) - 1;
-
-	b->seen = XLB_SEEN(made >> 3, b->seen);
-	b->kind = (b->kind & ~(7 << XLB_KIND_EIGHTH_SHIFT)) | (made & 7) << XLB_KIND_EIGHTH_SHIFT;
+	be_born(b, born(b) - 1);
 }
 
 static void be_half_open(struct xlb_flow_body *b)

@@ -101,14 +101,9 @@ static size_t prepare(struct maglev_server *servers, size_t nr, uint32_t len, st
 	return n;
 }
 
-static uint64_t bit(const uint64_t *taken, uint32_t at)
+static uint64_t is_taken(const struct fill *f, uint32_t at)
 {
-	return taken[at / 64] >> (at % 64) & 1;
-}
-
-static bool is_taken(const struct fill *f, uint32_t at)
-{
-	return bit(f->taken, at);
+	return f->taken[at / 64] >> (at % 64) & 1;
 }
 
 /* 'skip' slots on, around the end. */
@@ -123,21 +118,21 @@ static uint32_t step(uint32_t at, uint32_t skip, uint32_t len)
  * The first free slot in a server's order, tried in pairs: a try is an addition that waits for the one before, so two
  * rows of every other one take half the time.
  */
-static uint32_t first_free(const uint64_t *taken, uint32_t len, uint32_t at, uint32_t skip)
+static uint32_t first_free(const struct fill *f, uint32_t at, uint32_t skip)
 {
-	uint32_t next = step(at, skip, len), two = step(skip, skip, len);
+	uint32_t next = step(at, skip, f->len), two = step(skip, skip, f->len);
 
-	while (bit(taken, at) & bit(taken, next)) {
-		at = step(at, two, len);
-		next = step(next, two, len);
+	while (is_taken(f, at) & is_taken(f, next)) {
+		at = step(at, two, f->len);
+		next = step(next, two, f->len);
 	}
-	return bit(taken, at) ? next : at;
+	return is_taken(f, at) ? next : at;
 }
 
 /* The first free slot in the server's order. */
 static void take_slot(struct turn *t, struct fill *f)
 {
-	uint32_t at = first_free(f->taken, f->len, t->next, t->skip);
+	uint32_t at = first_free(f, t->next, t->skip);
 
 	t->next = step(at, t->skip, f->len);
 	f->taken[at / 64] |= 1ull << (at % 64);

@@ -87,26 +87,16 @@ static int on_socket(const struct nlmsghdr *nlh, void *arg)
 
 static int ask(struct mnl_socket *nl, const struct socket_table *t, uint64_t *ports)
 {
-	char buf[NET_BUF_SIZE];
+	char buf[MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct inet_diag_req_v2))] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct inet_diag_req_v2 *req = mnl_nlmsg_put_extra_header(nlh, sizeof(*req));
-	unsigned int portid = mnl_socket_get_portid(nl);
-	int rc = MNL_CB_OK;
 
 	nlh->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = 1;
 	*req = (struct inet_diag_req_v2){ .sdiag_family = (__u8)t->family,
 					  .sdiag_protocol = (__u8)t->proto,
 					  .idiag_states = t->state < 0 ? UINT32_MAX : 1u << t->state };
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (rc > MNL_CB_STOP) {
-		ssize_t len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-
-		rc = len < 0 ? MNL_CB_ERROR : mnl_cb_run(buf, (size_t)len, 1, portid, on_socket, ports);
-	}
-	return rc < 0 ? -errno : 0;
+	return net_exchange(nl, nlh, 1, on_socket, ports);
 }
 
 /* Sets a bit for each local port of a table of sockets. -errno: not, or not for all. */

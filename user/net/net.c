@@ -29,16 +29,16 @@ void net_emit(struct net *n, enum net_event_type type, uint32_t ifindex, const c
 	n->fn(n->arg, &ev);
 }
 
-int net_talk(struct net *n, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+int net_exchange(struct mnl_socket *nl, struct nlmsghdr *nlh, unsigned int seq, mnl_cb_t cb, void *arg)
 {
-	unsigned int portid = mnl_socket_get_portid(n->requests);
+	unsigned int portid = mnl_socket_get_portid(nl);
 	char buf[NET_BUF_SIZE];
 
-	nlh->nlmsg_seq = ++n->seq;
-	if (mnl_socket_sendto(n->requests, nlh, nlh->nlmsg_len) < 0)
+	nlh->nlmsg_seq = seq;
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	for (;;) {
-		ssize_t len = mnl_socket_recvfrom(n->requests, buf, sizeof(buf));
+		ssize_t len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 		int rc;
 
 		if (len < 0 && errno == EINTR)
@@ -46,14 +46,19 @@ int net_talk(struct net *n, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 		if (len < 0)
 			return -errno;
 		/* Late answers to a question that was given up carry an older number. */
-		if (((struct nlmsghdr *)buf)->nlmsg_seq != n->seq)
+		if (((struct nlmsghdr *)buf)->nlmsg_seq != seq)
 			continue;
-		rc = mnl_cb_run(buf, (size_t)len, n->seq, portid, cb, arg);
+		rc = mnl_cb_run(buf, (size_t)len, seq, portid, cb, arg);
 		if (rc < 0)
 			return -errno;
 		if (rc == MNL_CB_STOP)
 			return 0;
 	}
+}
+
+int net_talk(struct net *n, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+{
+	return net_exchange(n->requests, nlh, ++n->seq, cb, arg);
 }
 
 static int on_dump_message(const struct nlmsghdr *nlh, void *arg)

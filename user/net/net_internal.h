@@ -116,9 +116,11 @@ static inline bool net_attr_has(const struct nlattr *attr, size_t size)
 /* net.c */
 void net_emit(struct net *n, enum net_event_type type, uint32_t ifindex, const char *ifname);
 /*
- * Sends a message on the request socket and hands every message of the answer to 'cb' (NULL: wait for the
+ * Sends a message under the number 'seq' and hands every message of the answer to 'cb' (NULL: wait for the
  * acknowledgement). 0 or -errno; -EINTR if a dump was overtaken by a change and must be repeated.
  */
+int net_exchange(struct mnl_socket *nl, struct nlmsghdr *nlh, unsigned int seq, mnl_cb_t cb, void *arg);
+/* The same on the socket for requests, under the next number. */
 int net_talk(struct net *n, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg);
 
 /*

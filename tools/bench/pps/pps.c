@@ -329,13 +329,14 @@ int main(int argc, char **argv)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	const char *only = argc > 2 ? argv[2] : "";
-	FILE *csv = argc > 1 ? fopen(argv[1], "we") : NULL;
+	FILE *csv;
 	int err;
 
-	if (argc > 3) {
+	if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
 		fprintf(stderr, "usage: bench-pps [CSV [PART-OF-NAME]]\n");
 		return 2;
 	}
+	csv = argc > 1 ? fopen(argv[1], "we") : NULL;
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
 	stay_here();
 	err = scene_open(&scene);

@@ -203,15 +203,16 @@ int main(int argc, char **argv)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	const char *only = argc > 2 ? argv[2] : "";
-	FILE *csv = argc > 1 ? fopen(argv[1], "we") : NULL;
+	FILE *csv;
 	struct scene scene;
 	cpu_set_t set;
 	int err;
 
-	if (argc > 3) {
+	if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
 		fprintf(stderr, "usage: bench-ways [CSV [PART-OF-NAME]]\n");
 		return 2;
 	}
+	csv = argc > 1 ? fopen(argv[1], "we") : NULL;
 	CPU_ZERO(&set);
 	CPU_SET(sched_getcpu(), &set);
 	(void)sched_setaffinity(0, sizeof(set), &set);
